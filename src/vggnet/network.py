@@ -1,0 +1,160 @@
+"""A Spec as a torch.nn.Module: what is trained.
+
+In: a Spec. Out: a module whose children bear the canonical names, so that its `state_dict()` is the
+canonical state. Source: Section 2.1 (layers) and 3.1 (initialisation, dropout) of the paper.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vggnet.spec import Layer, Spec
+
+Initialization = Literal["he", "glorot", "paper"]
+INITIALIZATIONS: tuple[Initialization, ...] = ("he", "glorot", "paper")
+BATCH_NORM_EPSILON = 1e-5
+
+
+class Network(nn.Module):
+    """The network of a spec.
+
+    `forward` takes images_NCHW and gives logits_NK (for FC layers applied as convolutions the map
+    logits_NKHW; without a head the deepest features). With `initialization=None` the arrays are
+    created on the "meta" device, without memory: load a state with
+    `load_state_dict(state, assign=True)` before use.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        initialization: Initialization | None = "he",
+        dropout: float = 0.5,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        with torch.device("meta"):
+            for layer in spec.layers:
+                self.add_module(layer.name, _module(layer, dropout))
+        if initialization is not None:
+            self.to_empty(device="cpu")
+            self.initialize(initialization, seed)
+
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        return self._run(images_NCHW, (self.spec.logits_layer,))[self.spec.logits_layer]
+
+    def features(self, images_NCHW: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """Named activations, differentiable: {"relu3_3": (N, 256, 56, 56), ...}.
+
+        A convolution's name gives its output before ReLU. Nothing above the deepest name is
+        computed. Raises ValueError for a name that the spec does not have.
+        """
+        return self._run(images_NCHW, self.spec.check_names(names))
+
+    def _run(self, images_NCHW: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
+        self.spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the head cannot take
+        found: dict[str, Tensor] = {}
+        x = images_NCHW
+        for layer in self.spec.layers:
+            if layer.kind == "fc":
+                x = x.flatten(1)
+            x = self.get_submodule(layer.name)(x)
+            if layer.name in names:
+                found[layer.name] = x
+                if len(found) == len(set(names)):
+                    break
+        return {name: found[name] for name in names}
+
+    @torch.no_grad()
+    def initialize(self, how: Initialization, seed: int | None = None) -> None:
+        """Draw the weights anew; biases 0, batch norms the identity.
+
+        "paper": N(0, variance 1e-2), from which only net A is known to train. "glorot": Glorot and
+        Bengio's uniform, which the authors found to make pre-training needless. "he": He et al.'s
+        normal over the fan-out for convolutions, N(0, variance 1e-4) for FC layers.
+        """
+        if how not in INITIALIZATIONS:
+            raise ValueError(f"initialization {how!r} must be one of {', '.join(INITIALIZATIONS)}")
+        generator = torch.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        for module in self.children():
+            if isinstance(module, BatchNorm):
+                module.weight.fill_(1)
+                module.running_var.fill_(1)  # type: ignore[union-attr]
+                module.running_mean.zero_()  # type: ignore[union-attr]
+                module.bias.zero_()
+            elif isinstance(module, nn.Conv2d | nn.Linear):
+                fan_out, fan_in = module.weight.shape[:2]
+                area = math.prod(module.weight.shape[2:])
+                if how == "glorot":
+                    bound = math.sqrt(6 / ((fan_in + fan_out) * area))
+                    module.weight.uniform_(-bound, bound, generator=generator)
+                else:
+                    he = math.sqrt(2 / (fan_out * area)) if isinstance(module, nn.Conv2d) else 0.01
+                    deviation = 0.1 if how == "paper" else he
+                    module.weight.normal_(0, deviation, generator=generator)
+                assert module.bias is not None
+                module.bias.zero_()
+
+
+def _module(layer: Layer, dropout: float) -> nn.Module:
+    """The torch module of one layer."""
+    channels_in, channels_out = layer.input[0], layer.output[0]
+    if layer.kind == "conv":
+        return nn.Conv2d(channels_in, channels_out, layer.kernel, layer.stride, layer.padding)
+    if layer.kind == "batchnorm":
+        return BatchNorm(channels_out, eps=BATCH_NORM_EPSILON)
+    if layer.kind == "relu":
+        return nn.ReLU()  # not in place: features before it stay what they were
+    if layer.kind == "maxpool":
+        return nn.MaxPool2d(layer.kernel, layer.stride)
+    if layer.kind == "lrn":
+        return LocalResponseNorm()
+    if layer.kind == "avgpool":
+        return GlobalAverage()
+    if layer.kind == "fc":
+        return nn.Linear(math.prod(layer.input), channels_out)
+    if layer.kind == "dropout":
+        return nn.Dropout(dropout)
+    return nn.Softmax(dim=1)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation without torch's batch counter, which nothing here needs.
+
+    So the state holds the canonical arrays alone, as any other framework's file has them.
+    """
+
+    def __init__(self, num_features: int, eps: float) -> None:
+        super().__init__(num_features, eps)
+        self.num_batches_tracked = None
+
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        nn.Module._load_from_state_dict(self, *arguments, **options)  # the parent adds the counter
+
+
+class LocalResponseNorm(nn.Module):
+    """x / (k + alpha * sum of squares over n channels)^beta, k 2, n 5, alpha 1e-4, beta 0.75.
+
+    Krizhevsky's formula does not divide alpha by n; torch's does, hence the factor.
+    """
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return functional.local_response_norm(x_NCHW, size=5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+
+
+class GlobalAverage(nn.Module):
+    """The mean of each channel over the whole map: (N, C, H, W) to (N, C, 1, 1)."""
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return x_NCHW.mean(dim=(2, 3), keepdim=True)

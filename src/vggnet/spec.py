@@ -1,0 +1,434 @@
+"""The paper's Table 1 as data, and what its rows stand for.
+
+In: a name ("D", "vgg16_bn"), or rows of Table 1's own tokens. Out: a Spec, whose `layers` are the
+network spelled out: names, shapes, parameters. Standard library only; everything else reads this.
+Source: Section 2.1 and Table 1 of arXiv 1409.1556; the names are those of the original release.
+
+The tokens, any number of them a row:
+    conv3-64        64 kernels of 3x3, stride 1, padded to keep the size; then ReLU
+    conv11-96/4p0   the same with stride 4 and padding 0 spelled out
+    LRN             Krizhevsky's local response normalisation
+    maxpool         2x2, stride 2; `maxpool3/2` is 3x3, stride 2
+    avgpool         the mean of each channel over the whole map
+    FC-4096         fully connected; all but the last are followed by ReLU and dropout
+    FC7-4096        the same applied to each 7x7 window of the map, for larger pictures (3.2)
+    soft-max        the last token, if it is there
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
+
+Kind = Literal["conv", "batchnorm", "relu", "lrn", "maxpool", "avgpool", "fc", "dropout", "softmax"]
+Shape = tuple[int, int, int]  # channels, height, width of one picture's activations
+
+_TOKEN = re.compile(
+    r"conv(?P<kernel>[1-9]\d*)-(?P<channels>[1-9]\d*)(/(?P<stride>[1-9]\d*))?(p(?P<padding>\d+))?"
+    r"|maxpool((?P<pool_kernel>[1-9]\d*)/(?P<pool_stride>[1-9]\d*))?"
+    r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max"
+)
+
+_HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")
+# fmt: off
+_TABLE_1 = {
+    "A": (
+        "conv3-64", "maxpool",
+        "conv3-128", "maxpool",
+        "conv3-256 conv3-256", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        *_HEAD,
+    ),
+    "A-LRN": (
+        "conv3-64 LRN", "maxpool",
+        "conv3-128", "maxpool",
+        "conv3-256 conv3-256", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        *_HEAD,
+    ),
+    "B": (
+        "conv3-64 conv3-64", "maxpool",
+        "conv3-128 conv3-128", "maxpool",
+        "conv3-256 conv3-256", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        "conv3-512 conv3-512", "maxpool",
+        *_HEAD,
+    ),
+    "C": (
+        "conv3-64 conv3-64", "maxpool",
+        "conv3-128 conv3-128", "maxpool",
+        "conv3-256 conv3-256 conv1-256", "maxpool",
+        "conv3-512 conv3-512 conv1-512", "maxpool",
+        "conv3-512 conv3-512 conv1-512", "maxpool",
+        *_HEAD,
+    ),
+    "D": (
+        "conv3-64 conv3-64", "maxpool",
+        "conv3-128 conv3-128", "maxpool",
+        "conv3-256 conv3-256 conv3-256", "maxpool",
+        "conv3-512 conv3-512 conv3-512", "maxpool",
+        "conv3-512 conv3-512 conv3-512", "maxpool",
+        *_HEAD,
+    ),
+    "E": (
+        "conv3-64 conv3-64", "maxpool",
+        "conv3-128 conv3-128", "maxpool",
+        "conv3-256 conv3-256 conv3-256 conv3-256", "maxpool",
+        "conv3-512 conv3-512 conv3-512 conv3-512", "maxpool",
+        "conv3-512 conv3-512 conv3-512 conv3-512", "maxpool",
+        *_HEAD,
+    ),
+}
+# Krizhevsky's network on one GPU, no groups: what the paper argues against. Its 11x11 convolution
+# fits the picture only from 227 pixels on (the 224 of that paper is known to be a slip).
+_ALEXNET = (
+    "conv11-96/4p0 LRN", "maxpool3/2",
+    "conv5-256 LRN", "maxpool3/2",
+    "conv3-384 conv3-384 conv3-256", "maxpool3/2",
+    *_HEAD,
+)
+# fmt: on
+_FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network at one input size.
+
+    `kernel`, `stride` and `padding` are in pixels of the layer's input. A fully connected layer is
+    the convolution whose kernel is its whole input map (7 for fc6 of the paper's nets).
+    """
+
+    name: str
+    kind: Kind
+    input: Shape
+    output: Shape
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the trained arrays, by the last part of their canonical name."""
+        if self.kind == "conv":
+            weight: tuple[int, ...] = (self.output[0], self.input[0], self.kernel, self.kernel)
+        elif self.kind == "fc":
+            channels, height, width = self.input
+            weight = (self.output[0], channels * height * width)
+        elif self.kind == "batchnorm":
+            weight = (self.output[0],)
+        else:
+            return {}
+        return {"weight": weight, "bias": (self.output[0],)}
+
+    @property
+    def buffer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the arrays that are measured in training and not trained."""
+        if self.kind != "batchnorm":
+            return {}
+        return {"running_mean": (self.output[0],), "running_var": (self.output[0],)}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A network of the VGG family: rows of Table 1's tokens and the size they are meant for.
+
+    `input_size` is the side in pixels of the square picture that FC heads need; nets that end in
+    a global average take any size from `minimum_size` on. `numbering` says how layers are named:
+    by stage (conv3_2, as the paper's nets) or by layer (conv4, as AlexNet's).
+    Raises ValueError, in one line, for rows that are no network.
+    """
+
+    name: str
+    rows: tuple[str, ...]
+    input_size: int = 224
+    batch_norm: bool = False
+    numbering: Literal["stage", "layer"] = "stage"
+    layers: tuple[Layer, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", tuple(self.rows))
+        if not isinstance(self.input_size, int) or self.input_size < 1:
+            raise self._error(f"input size {self.input_size!r} must be a whole number from 1 on")
+        if self.numbering not in ("stage", "layer"):
+            raise self._error(f"numbering {self.numbering!r} must be 'stage' or 'layer'")
+        self._check_order()
+        object.__setattr__(self, "layers", _expand(self, self.input_size, self.input_size))
+
+    def _error(self, fault: str) -> ValueError:
+        return ValueError(f"spec {self.name!r}: {fault}")
+
+    def _check_order(self) -> None:
+        """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
+        bad = [token for token in self.tokens if not _TOKEN.fullmatch(token)]
+        if bad:
+            raise self._error(
+                f"bad token {', '.join(map(repr, bad))}: the tokens are like conv3-64, "
+                "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max"
+            )
+        ranks = [_rank(token) for token in self.tokens]
+        for token, rank, before in zip(self.tokens[1:], ranks[1:], ranks, strict=False):
+            if rank < before or (rank == before and token in ("avgpool", "soft-max")):
+                raise self._error(
+                    f"token {token!r} stands too late: first come the convolutions and pools, "
+                    "then avgpool, then FC layers, then soft-max"
+                )
+        if not any(token.startswith("conv") for token in self.tokens):
+            raise self._error("it has no convolution")
+        if "soft-max" in self.tokens and self.num_classes is None:
+            raise self._error("soft-max needs an FC layer before it")
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return tuple(token for row in self.rows for token in row.split())
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        return tuple(layer.name for layer in self.layers)
+
+    def check_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """`names` as a tuple. Raises ValueError that lists those which no layer has."""
+        wanted = (names,) if isinstance(names, str) else tuple(names)
+        unknown = [name for name in wanted if name not in self.layer_names]
+        if unknown or not wanted:
+            raise self._error(
+                f"no layer {', '.join(map(repr, unknown))}: there are {', '.join(self.layer_names)}"
+            )
+        return wanted
+
+    @property
+    def logits_layer(self) -> str:
+        """The layer whose output the soft-max takes; the last one where there is no soft-max."""
+        return [layer.name for layer in self.layers if layer.kind != "softmax"][-1]
+
+    @property
+    def num_classes(self) -> int | None:
+        """Width of the last FC layer; None for a net without a head, which gives features only."""
+        widths = [token.partition("-")[2] for token in self.tokens if token.startswith("FC")]
+        return int(widths[-1]) if widths else None
+
+    @property
+    def any_size(self) -> bool:
+        """Whether pictures of every size from `minimum_size` on give class scores."""
+        return not any(layer.kind == "fc" and layer.input[1:] != (1, 1) for layer in self.layers)
+
+    @property
+    def minimum_size(self) -> int:
+        """The smallest picture side, in pixels, that leaves every layer something to look at."""
+        size = 1
+        for layer in reversed(self.layers):
+            if layer.kind in ("conv", "maxpool"):
+                size = max(1, (size - 1) * layer.stride + layer.kernel - 2 * layer.padding)
+        return size
+
+    def layers_at(self, height: int, width: int) -> tuple[Layer, ...]:
+        """The layers for pictures of another size, which need not be square.
+
+        Raises ValueError where the head has one size or the picture is too small.
+        """
+        if (height, width) == (self.input_size, self.input_size):
+            return self.layers
+        if not self.any_size:
+            raise self._error(
+                f"its FC layers take {self.input_size} x {self.input_size} pictures, not {height} "
+                f"x {width}; use dense_logits for larger ones"
+            )
+        if min(height, width) < self.minimum_size:
+            raise self._error(
+                f"pictures must be at least {self.minimum_size} x {self.minimum_size}, not "
+                f"{height} x {width}"
+            )
+        return _expand(self, height, width)
+
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The canonical state, in layer order: {"conv1_1.weight": (64, 3, 3, 3), ...}."""
+        return {
+            f"{layer.name}.{part}": shape
+            for layer in self.layers
+            for part, shape in (layer.parameter_shapes | layer.buffer_shapes).items()
+        }
+
+    def scaled(
+        self,
+        width: float = 1.0,
+        input_size: int | None = None,
+        num_classes: int | None = None,
+        head: Literal["fc", "average"] | None = None,
+        batch_norm: bool | None = None,
+    ) -> Spec:
+        """The same pattern at another size.
+
+        `width` multiplies the channels of every layer but the last; `head` is "fc" (the paper's
+        three FC layers, as wide as `width` makes them) or "average" (global average and one FC).
+        None keeps what the spec has.
+        """
+        if not width > 0:
+            raise self._error(f"width {width} must be positive")
+        if num_classes is not None and num_classes < 1:
+            raise self._error(f"{num_classes} classes: there must be at least 1")
+        classes = self.num_classes if num_classes is None else num_classes
+        body = [row for row in self.rows if _rank(row) == 0]
+        tail = [token for token in self.tokens if _rank(token) > 0]
+        if head is not None:
+            if head not in ("fc", "average"):
+                raise self._error(f"head {head!r} must be 'fc' or 'average'")
+            tail = list(_HEAD if head == "fc" else ("avgpool", "FC-1000", "soft-max"))
+            classes = classes or 1000
+        rows = [_multiply(row, width) for row in (*body, *tail)]
+        last = max((i for i, row in enumerate(rows) if row.startswith("FC")), default=None)
+        if last is not None:
+            rows[last] = rows[last].partition("-")[0] + f"-{classes}"
+        return replace(
+            self,
+            rows=tuple(rows),
+            input_size=self.input_size if input_size is None else input_size,
+            batch_norm=self.batch_norm if batch_norm is None else batch_norm,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for the metadata of a weight file; `from_json` takes them back."""
+        return {
+            "name": self.name,
+            "rows": list(self.rows),
+            "input_size": self.input_size,
+            "batch_norm": self.batch_norm,
+            "numbering": self.numbering,
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, object]) -> Spec:
+        """Raises ValueError where `values` is not what `to_json` gives."""
+        expected = {"name", "rows", "input_size", "batch_norm", "numbering"}
+        if not isinstance(values, Mapping) or set(values) != expected:
+            found = sorted(values) if isinstance(values, Mapping) else type(values).__name__
+            raise ValueError(f"a spec has the keys {sorted(expected)}, not {found}")
+        rows = values["rows"]
+        if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
+            raise ValueError(f"the rows of a spec are a list of strings, not {rows!r}")
+        return Spec(**{**values, "rows": tuple(rows)})  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        """The column of Table 1, with a header and rules between the stages."""
+        weights = sum(token.startswith(("conv", "FC")) for token in self.tokens)
+        header = [self.name, f"{weights} weight layers", f"input ({self.input_size} x "
+                  f"{self.input_size} RGB)"]  # fmt: skip
+        body: list[str] = []
+        for token in self.tokens:
+            shown = f"{token} BN" if self.batch_norm and token.startswith("conv") else token
+            body += ["-", shown, "-"] if "pool" in token else [shown]
+        side = max(map(len, header + body))
+        lines = [*header, *body]
+        rule = "-" * side
+        text = [rule if line == "-" else line.center(side).rstrip() for line in lines]
+        return "\n".join([rule, *text[:3], rule, *text[3:], rule])
+
+
+def configuration(name: str) -> Spec:
+    """A configuration by the paper's name or the familiar one, in any case.
+
+    A, A-LRN, B, C, D, E and AlexNet; vgg11, vgg13, vgg16, vgg19 for A, B, D, E; with `-BN` or
+    `_bn` at the end each convolution is followed by batch normalisation.
+    """
+    plain = re.sub(r"[-_]bn$", "", name.strip(), flags=re.IGNORECASE)
+    batch_norm = plain != name.strip()
+    paper_name = _FAMILIAR.get(plain.lower(), plain.upper())
+    title = f"{paper_name}-BN" if batch_norm else paper_name
+    if paper_name in _TABLE_1:
+        return Spec(title, _TABLE_1[paper_name], batch_norm=batch_norm)
+    if paper_name == "ALEXNET":
+        title = title.replace("ALEXNET", "AlexNet")
+        return Spec(title, _ALEXNET, input_size=227, batch_norm=batch_norm, numbering="layer")
+    raise ValueError(
+        f"no configuration {name!r}: there are {', '.join(configuration_names())} "
+        "(each also with -BN or _bn)"
+    )
+
+
+def configuration_names() -> tuple[str, ...]:
+    """Every name that `configuration` knows, without the batch-norm forms."""
+    return (*_TABLE_1, "AlexNet", *_FAMILIAR)
+
+
+def _rank(row: str) -> int:
+    """Where a row may stand: 0 features, 1 avgpool, 2 FC layers, 3 soft-max."""
+    return 1 if row == "avgpool" else 2 if row.startswith("FC") else 3 if row == "soft-max" else 0
+
+
+def _multiply(row: str, width: float) -> str:
+    """The row with the channels of its convolutions and FC layers times `width`."""
+    return re.sub(
+        r"((?:conv\d+|FC\d*)-)(\d+)",
+        lambda match: f"{match[1]}{max(1, round(int(match[2]) * width))}",
+        row,
+    )
+
+
+@lru_cache(maxsize=256)
+def _expand(spec: Spec, height: int, width: int) -> tuple[Layer, ...]:
+    """The tokens spelled out, with names and shapes, for pictures of height x width pixels."""
+    layers: list[Layer] = []
+    shape: Shape = (3, height, width)
+    by_stage = spec.numbering == "stage"
+    stage, index, number = 1, 0, 0  # of the pool-to-pool stage, the convolution in it, the FC layer
+    suffix = ""  # shared by a convolution and the layers that follow it
+
+    def add(name: str, kind: Kind, channels: int = 0, kernel: int = 1, stride: int = 1,
+            padding: int = 0) -> None:  # fmt: skip
+        nonlocal shape
+        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
+        if min(rows, columns) < 1:
+            raise spec._error(
+                f"a picture of {height} x {width} is too small: {name} takes {kernel} x {kernel} "
+                f"and is given {shape[1]} x {shape[2]}"
+            )
+        output = (channels or shape[0], rows, columns)
+        layers.append(Layer(name, kind, shape, output, kernel, stride, padding))
+        shape = output
+
+    for position, token in enumerate(spec.tokens):
+        match = _TOKEN.fullmatch(token)
+        assert match, token
+        if token.startswith("conv"):
+            index += 1
+            suffix = f"{stage}_{index}" if by_stage else f"{index}"
+            number = stage if by_stage else index
+            kernel = int(match["kernel"])
+            padding = kernel // 2 if match["padding"] is None else int(match["padding"])
+            stride = int(match["stride"] or 1)
+            add(f"conv{suffix}", "conv", int(match["channels"]), kernel, stride, padding)
+            if spec.batch_norm:
+                add(f"bn{suffix}", "batchnorm")
+            add(f"relu{suffix}", "relu")
+        elif token == "LRN":
+            add(f"norm{suffix}", "lrn")
+        elif token.startswith("maxpool"):
+            name = f"pool{stage if by_stage else index}"
+            add(name, "maxpool", 0, int(match["pool_kernel"] or 2), int(match["pool_stride"] or 2))
+            stage, index = stage + 1, 0 if by_stage else index
+        elif token == "avgpool":
+            layers.append(Layer("avgpool", "avgpool", shape, (shape[0], 1, 1), shape[1]))
+            shape = (shape[0], 1, 1)
+        elif token.startswith("FC"):
+            number += 1
+            features = int(match["features"])
+            if match["window"]:
+                add(f"fc{number}", "conv", features, int(match["window"]))
+            else:
+                layers.append(Layer(f"fc{number}", "fc", shape, (features, 1, 1), shape[1]))
+                shape = (features, 1, 1)
+            if any(later.startswith("FC") for later in spec.tokens[position + 1 :]):
+                add(f"relu{number}", "relu")
+                add(f"drop{number}", "dropout")
+        else:
+            add("prob", "softmax")
+    names = [layer.name for layer in layers]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise spec._error(f"two layers would be named {', '.join(sorted(repeated))}")
+    return tuple(layers)

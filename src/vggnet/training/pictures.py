@@ -1,0 +1,150 @@
+"""The stream of training batches.
+
+In: a Dataset, the indices of its training pictures, a Recipe, the step to begin at. Out: batches
+(pixels_NHWC uint8, labels_N) in an order that the recipe's seed fixes, whoever computes them.
+Shapes: N pictures, H and W rows and columns, C channels.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from vggnet.data import Dataset, picture
+from vggnet.image import PictureError
+from vggnet.training.augment import augment
+from vggnet.training.recipe import Recipe
+
+Key = tuple[int, int, int]  # epoch, index into the data set, picture side
+_SAMPLE = 256  # pictures looked at to guess how much memory all of them need
+
+
+@dataclass
+class Memory:
+    """Decoded pictures of a data set, or none of them where they do not fit."""
+
+    dataset: Dataset
+    decoded: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)  # faults, each naming its picture
+
+    def open(self, index: int) -> Image.Image:
+        """Picture `index` in RGB. Raises PictureError for a broken one."""
+        pixels = self.decoded.get(index)
+        return Image.fromarray(pixels) if pixels is not None else picture(self.dataset, index)
+
+    def fill(self, indices: NDArray[np.int64], limit: int) -> bool:
+        """Decode the pictures if all of them fit into `limit` bytes; tells whether they did."""
+        sample = indices[:: max(1, len(indices) // _SAMPLE)]
+        mean = np.mean(
+            [0 if pixels is None else pixels.nbytes for pixels in map(self._try, sample)]
+        )
+        if mean * len(indices) > limit:
+            return False
+        for index in indices:
+            pixels = self._try(index)
+            if pixels is not None:
+                self.decoded[int(index)] = pixels
+        return True
+
+    def _try(self, index: int) -> NDArray[np.uint8] | None:
+        try:
+            return np.asarray(picture(self.dataset, int(index)))
+        except PictureError as error:
+            self.broken.add(str(error))
+            return None
+
+
+def available_memory() -> int:
+    """Bytes that this machine can still give without swapping."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line[:13] == "MemAvailable:")
+    except (OSError, StopIteration):
+        return 2 << 30  # not Linux: a modest guess
+
+
+View = tuple[Tensor | None, int, str]  # pixels_HWC or None for a broken picture, label, fault
+
+
+class _Views(TorchDataset[View]):
+    """Augmented pictures by key."""
+
+    def __init__(self, memory: Memory, recipe: Recipe) -> None:
+        self.memory, self.recipe = memory, recipe
+
+    def __getitem__(self, key: Key) -> View:
+        epoch, index, size = key
+        random = np.random.default_rng([self.recipe.seed, epoch, index])
+        label = int(self.memory.dataset.labels[index])
+        try:
+            pixels_HWC = augment(self.memory.open(index), size, self.recipe, random)
+        except PictureError as error:
+            return None, label, str(error)
+        return torch.from_numpy(np.array(pixels_HWC)), label, ""
+
+
+def keys(recipe: Recipe, indices: NDArray[np.int64], first_step: int) -> Iterator[list[Key]]:
+    """One list of keys a step, from `first_step` (counted from 0) to the end of the last epoch.
+
+    Each epoch is a new permutation; the pictures that fill no whole batch sit that epoch out.
+    """
+    steps = steps_per_epoch(recipe, len(indices))
+    for epoch, size in enumerate(recipe.epoch_sizes):
+        if (epoch + 1) * steps <= first_step:
+            continue
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(indices)
+        for step in range(max(0, first_step - epoch * steps), steps):
+            batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            yield [(epoch, int(index), size) for index in batch]
+
+
+def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:
+    """Whole batches an epoch. Raises ValueError where there is not one."""
+    if num_pictures < recipe.batch_size:
+        raise ValueError(
+            f"batch size {recipe.batch_size} is larger than the {num_pictures} training pictures"
+        )
+    return num_pictures // recipe.batch_size
+
+
+def batches(
+    memory: Memory, recipe: Recipe, indices: NDArray[np.int64], first_step: int, num_workers: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered."""
+    loader: DataLoader[View] = DataLoader(
+        _Views(memory, recipe),
+        batch_sampler=keys(recipe, indices, first_step),
+        num_workers=num_workers,
+        collate_fn=_batch,
+        worker_init_fn=_leave_interrupts_to_the_trainer,
+        multiprocessing_context="fork" if num_workers else None,  # shares the decoded pictures
+        prefetch_factor=4 if num_workers else None,
+    )
+    for pixels_NHWC, labels_N, faults in loader:
+        memory.broken.update(faults)
+        if not len(labels_N):
+            raise ValueError(f"not one picture of a batch can be read: {faults[0]}")
+        yield pixels_NHWC, labels_N
+
+
+def _batch(views: list[View]) -> tuple[Tensor, Tensor, list[str]]:
+    """One batch of the pictures that can be read, and the faults of the others."""
+    good = [(pixels, label) for pixels, label, _ in views if pixels is not None]
+    labels_N = torch.tensor([label for _, label in good], dtype=torch.int64)
+    pixels_NHWC = torch.stack([pixels for pixels, _ in good]) if good else torch.empty(0)
+    return pixels_NHWC, labels_N, [fault for _, _, fault in views if fault]
+
+
+def _leave_interrupts_to_the_trainer(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

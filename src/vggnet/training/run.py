@@ -1,0 +1,177 @@
+"""What changes while a network is trained, and the change that one batch makes.
+
+In: a Recipe, a Spec, a Preprocess, then batches. Out: a trained Network, and all of it as nested
+plain values for a checkpoint. Source: Section 3.1 of the paper.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vggnet.evaluation import Function
+from vggnet.image import Preprocess
+from vggnet.network import Network
+from vggnet.spec import Spec
+from vggnet.training.recipe import Recipe
+from vggnet.training.schedule import Plateau, one_cycle
+
+
+class NonFiniteLoss(ValueError):
+    """The loss is not a number any more; the message names the step."""
+
+
+class Run:
+    """A network in training: its weights, their running average, the optimizer and the step.
+
+    `step` counts the batches taken. The average, where the recipe asks for one, is what is tested
+    and saved.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        spec: Spec,
+        preprocess: Preprocess,
+        num_steps: int,
+        device: str = "cpu",
+        initial: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """`initial` arrays replace those drawn at random, name by name."""
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.preprocess, self.num_steps = recipe, preprocess, num_steps
+        self.device = torch.device(device)
+        self.step = 0
+        self.plateau = Plateau()
+        network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
+        for name, values in (initial or {}).items():
+            network.get_parameter(name).data.copy_(torch.tensor(values))
+        self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged: Network | None = None
+        if recipe.average:
+            self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.SGD(
+            _parameter_groups(self.network, recipe),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov and recipe.momentum > 0,
+        )
+
+    @property
+    def best(self) -> Network:
+        """The network to test and to keep: the average, or else the network itself."""
+        return self.averaged or self.network
+
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        if self.recipe.schedule == "plateau":
+            return self.plateau.rate(self.recipe)
+        return one_cycle(self.recipe, self.step, self.num_steps)
+
+    def take(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
+        """Learn from one batch: its mean loss, and how many pictures were classed rightly.
+
+        Raises NonFiniteLoss, with the weights as they were before the batch.
+        """
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.zero_grad()
+        loss, correct = 0.0, 0
+        parts = self.recipe.accumulate
+        for pixels, labels in zip(pixels_NHWC.chunk(parts), labels_N.chunk(parts), strict=True):
+            images_NCHW = self._device_images(self.preprocess.pixels_to_input(pixels.numpy()))
+            targets_N = labels.to(self.device)
+            with self._autocast():
+                logits_NK = self.network(images_NCHW)
+            share = functional.cross_entropy(
+                logits_NK.float(),
+                targets_N,
+                label_smoothing=self.recipe.label_smoothing,
+                reduction="sum",
+            ) / len(labels_N)
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += share.item()
+            correct += int((logits_NK.argmax(dim=1) == targets_N).sum())
+        if not math.isfinite(loss):
+            raise NonFiniteLoss(
+                f"the loss is {loss} at step {self.step + 1} (learning rate "
+                f"{self.learning_rate():.4g}); try a lower learning rate"
+            )
+        self.optimizer.step()
+        self.step += 1
+        if self.averaged is not None:
+            _average(self.averaged, self.network, self.recipe.average, self.step)
+        return loss, correct
+
+    def function(self) -> Function:
+        """images_NCHW -> logits_NK of the network to keep, for evaluation."""
+        network = self.best.eval()
+
+        def logits(images_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
+            with torch.inference_mode(), self._autocast():
+                found: Tensor = network(self._device_images(images_NCHW))
+                return found.float().cpu().numpy()
+
+        return logits
+
+    def to_values(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "plateau": dict(vars(self.plateau)),
+            "random": torch.get_rng_state(),
+        }
+
+    def from_values(self, values: Mapping[str, Any]) -> None:
+        """Go on from what `to_values` gave."""
+        self.step = values["step"]
+        self.network.load_state_dict(values["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(values["averaged"])
+        self.optimizer.load_state_dict(values["optimizer"])
+        self.plateau = Plateau(**values["plateau"])
+        torch.set_rng_state(values["random"])
+
+    def _device_images(self, images_NCHW: NDArray[np.float32]) -> Tensor:
+        images = torch.from_numpy(images_NCHW)
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"
+        )
+
+
+def _parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Weights with the L2 penalty, biases and batch norms without, unless the recipe says all."""
+    parameters = list(network.parameters())
+    decayed = [each for each in parameters if recipe.decay_all or each.ndim > 1]
+    free = [each for each in parameters if not recipe.decay_all and each.ndim == 1]
+    return [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ][: 2 if free else 1]
+
+
+@torch.no_grad()
+def _average(averaged: Network, network: Network, decay: float, step: int) -> None:
+    """Move the average towards the network; quickly at first, when the average is of noise.
+
+    The statistics of batch norms are averaged like the weights that they belong to.
+    """
+    share = 1 - min(decay, step / (step + 10))
+    ours, theirs = list(averaged.state_dict().values()), list(network.state_dict().values())
+    torch._foreach_lerp_(ours, theirs, share)

@@ -1,0 +1,2 @@
+def fold_batch_norm(spec, state):
+    return spec, state
