@@ -155,10 +155,11 @@ class _Loop:
     def go(self) -> None:
         """Train until the last step, until told to stop, or until the loss is not finite."""
         self._decode()
-        recipe, run, progress = self.run.recipe, self.run, self.progress
-        stream = batches(self.memory, recipe, self.training, run.step, self.options.workers)
+        run, workers = self.run, self.options.workers
+        stream = batches(self.memory, run.recipe, self.training, run.step, workers)
         previous = time.monotonic()
         for pixels, labels in stream:
+            progress = self.progress
             rate = run.learning_rate()
             loss, correct = run.take(pixels, labels)
             progress.loss += loss * len(labels)
