@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from vggnet.image import SUFFIXES, PictureError, open_picture
+from vggnet.image import SUFFIXES, PictureError, open_picture, picture_name
 from vggnet.labels import Label, labels_from_names
 
 SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid", "test")}
@@ -46,10 +46,13 @@ class Dataset(Protocol):
 
 def picture(dataset: Dataset, index: int) -> Image:
     """Picture `index` in RGB. Raises PictureError, which names it, where it cannot be decoded."""
+    name = dataset.where(index)
     try:
-        return open_picture(dataset.read(index), name=dataset.where(index))
-    except OSError as error:
-        raise PictureError(f"{dataset.where(index)}: {error.strerror or error}") from None
+        encoded = dataset.read(index)
+    except (OSError, ValueError) as error:  # a file that went away, a damaged page of Parquet
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise PictureError(f"{picture_name(name)}: cannot be read: {reason}") from None
+    return open_picture(encoded, name)
 
 
 def open_dataset(path: str | Path, split: str) -> Dataset:
@@ -73,8 +76,14 @@ def open_dataset(path: str | Path, split: str) -> Dataset:
 
 
 def _files_of_split(files: Sequence[Path], split: str, path: str | Path) -> list[Path]:
+    by_word = {
+        word: [file for file in files if re.match(rf"{word}\b", file.name)]
+        for words in SPLITS.values()
+        for word in words
+    }
+    # The first word that has files: a test split beside a validation split is not part of it.
     by_split = {
-        name: [file for file in files if re.match(rf"({'|'.join(words)})\b", file.name)]
+        name: next((by_word[word] for word in words if by_word[word]), [])
         for name, words in SPLITS.items()
     }
     if not any(by_split.values()):
@@ -106,7 +115,11 @@ class FolderDataset:
         names: list[str] = []
         labels: list[int] = []
         for folder in sorted(entry for entry in root.iterdir() if entry.is_dir()):
-            files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+            files = sorted(
+                file
+                for file in folder.rglob("*")
+                if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+            )
             if files:
                 self.files += files
                 labels += [len(names)] * len(files)
@@ -143,14 +156,20 @@ class ParquetDataset:
         labels: list[NDArray[np.int64]] = []
         self._groups: list[tuple[int, int]] = []  # file, row group in it
         sizes: list[int] = []
-        names: list[str] = []
+        names: list[str] | None = None
         for number, file in enumerate(self._files):
             try:
                 reader = parquet.ParquetFile(file)
-                labels.append(reader.read(["label"]).column("label").to_numpy().astype(np.int64))
-                names = names or _class_names(reader.schema_arrow.metadata)
-            except (arrow.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{file}: {str(error).splitlines()[0]}") from None
+                labels.append(_labels(reader))
+                names_here = _class_names(reader.schema_arrow.metadata)
+            except (arrow.ArrowException, OSError, ValueError) as error:
+                raise ValueError(f"{file}: {' '.join(str(error).split())}") from None
+            if names is not None and names != names_here:
+                raise ValueError(
+                    f"{file}: its {len(names_here)} class names are not the {len(names)} of "
+                    f"{self._files[0]}; give data sets with different classes one at a time"
+                )
+            names = names_here
             for group in range(reader.num_row_groups):
                 self._groups.append((number, group))
                 sizes.append(reader.metadata.row_group(group).num_rows)
@@ -172,7 +191,7 @@ class ParquetDataset:
         row: Any = self._rows(group)[int(index - self._starts[group])]
         encoded: bytes | None = row["bytes"].as_py()
         if encoded is None:
-            raise PictureError(f"{self.where(index)}: the row holds no picture bytes")
+            raise ValueError("the row holds no picture bytes")
         return encoded
 
     def where(self, index: int) -> str:
@@ -188,8 +207,30 @@ class ParquetDataset:
         return table.column("image").combine_chunks()
 
 
+def _labels(reader: Any) -> NDArray[np.int64]:
+    """The label of every row. Raises ValueError for a file in another layout."""
+    for name, pattern in (
+        ("image", r"struct<(.*, )?bytes: (large_)?binary\b.*"),
+        ("label", r"u?int\d+"),
+    ):
+        index = reader.schema_arrow.get_field_index(name)
+        found = str(reader.schema_arrow.field(index).type) if index >= 0 else "missing"
+        if not re.fullmatch(pattern, found):
+            raise ValueError(
+                f"column {name} is {found}; the layout is image: struct<bytes: binary, ...>, "
+                f"label: int64"
+            )
+    column = reader.read(["label"]).column("label")
+    if column.null_count:
+        raise ValueError(f"{column.null_count} of {len(column)} rows have no label")
+    labels: NDArray[np.int64] = column.to_numpy().astype(np.int64)
+    return labels
+
+
 def _class_names(metadata: dict[bytes, bytes] | None) -> list[str]:
     """The class names that the Hugging Face library leaves in a Parquet schema, if it did."""
-    features = json.loads((metadata or {}).get(b"huggingface", b"{}"))
-    names = features.get("info", {}).get("features", {}).get("label", {}).get("names", [])
-    return [str(name) for name in names]
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features["label"]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return []

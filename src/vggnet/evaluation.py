@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.data import Dataset, picture
-from vggnet.image import PictureError, Preprocess
+from vggnet.image import PictureError
 from vggnet.labels import Label
+from vggnet.preprocess import Preprocess
 
 Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

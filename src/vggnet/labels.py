@@ -6,13 +6,14 @@ are the wnids of WordNet 3.0 with their words, as ILSVRC 2012 and Tiny-ImageNet 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-_LISTS = ("imagenet-1k", "tiny-imagenet")
+LISTS = ("imagenet-1k", "tiny-imagenet")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class Label:
         """The first of the words: "goldfish" of "goldfish, Carassius auratus"."""
         return self.words.partition(",")[0]
 
+    def __post_init__(self) -> None:
+        if type(self.index) is not int or self.index < 0:
+            raise ValueError(f"a label's index is {self.index!r}; give a whole number from 0 on")
+        for field in ("wnid", "words"):
+            if not isinstance(value := getattr(self, field), str):
+                raise ValueError(f"a label's {field} is {value!r}; give a text")
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -35,24 +43,16 @@ class Label:
     def from_json(values: Mapping[str, Any]) -> Label:
         """Raises ValueError where `values` is not what `to_json` gives."""
         try:
-            index, wnid, words = values["index"], values["wnid"], values["words"]
+            return Label(values["index"], values["wnid"], values["words"])
         except (KeyError, TypeError):
             raise ValueError(f"a label has index, wnid and words, not {values!r}") from None
-        if type(index) is not int or not isinstance(wnid, str) or not isinstance(words, str):
-            raise ValueError(f"a label has a whole number and two texts, not {values!r}")
-        return Label(index, wnid, words)
-
-
-def names() -> tuple[str, ...]:
-    """The lists that `labels` knows."""
-    return _LISTS
 
 
 @lru_cache
 def labels(name: str) -> tuple[Label, ...]:
     """The classes of a list, "imagenet-1k" or "tiny-imagenet", in the order of their indices."""
-    if name not in _LISTS:
-        raise ValueError(f"no label list {name!r}: there are {', '.join(_LISTS)}")
+    if name not in LISTS:
+        raise ValueError(f"no label list {name!r}: there are {', '.join(LISTS)}")
     path = resources.files("vggnet") / "label_lists" / f"{name}.tsv"
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     return tuple(Label(index, wnid, words) for index, (wnid, words) in enumerate(rows))
@@ -61,13 +61,13 @@ def labels(name: str) -> tuple[Label, ...]:
 def labels_from_names(class_names: Iterable[str]) -> tuple[Label, ...]:
     """Labels of a data set's class names: wnids get their words, other names stand for themselves.
 
-    Raises ValueError for a name that comes twice.
+    Raises ValueError for a name that comes more than once.
     """
     known = {label.wnid: label.words for label in labels("imagenet-1k")}
     given = list(class_names)
-    repeated = sorted({name for name in given if given.count(name) > 1})
+    repeated = [name for name, count in Counter(given).items() if count > 1]
     if repeated:
-        raise ValueError(f"the class {', '.join(map(repr, repeated[:3]))} comes twice")
+        raise ValueError(f"the class {repeated[0]!r} comes more than once; rename one of them")
     return tuple(
         Label(index, name if name in known else "", known.get(name, name))
         for index, name in enumerate(given)

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vggnet.spec import Layer, Spec
+from vggnet.spec import BATCH_NORM_EPSILON, Layer, Spec
 
 Initialization = Literal["he", "glorot", "paper"]
 INITIALIZATIONS: tuple[Initialization, ...] = ("he", "glorot", "paper")
-BATCH_NORM_EPSILON = 1e-5
 
 
 class Network(nn.Module):

@@ -21,10 +21,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import inf
 from typing import Literal
 
 Kind = Literal["conv", "batchnorm", "relu", "lrn", "maxpool", "avgpool", "fc", "dropout", "softmax"]
 Shape = tuple[int, int, int]  # channels, height, width of one picture's activations
+
+BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published file have it
 
 _TOKEN = re.compile(
     r"conv(?P<kernel>[1-9]\d*)-(?P<channels>[1-9]\d*)(/(?P<stride>[1-9]\d*))?(p(?P<padding>\d+))?"
@@ -195,7 +198,9 @@ class Spec:
         """`names` as a tuple. Raises ValueError that lists those which no layer has."""
         wanted = (names,) if isinstance(names, str) else tuple(names)
         unknown = [name for name in wanted if name not in self.layer_names]
-        if unknown or not wanted:
+        if not wanted:
+            raise self._error(f"name at least one layer of {', '.join(self.layer_names)}")
+        if unknown:
             raise self._error(
                 f"no layer {', '.join(map(repr, unknown))}: there are {', '.join(self.layer_names)}"
             )
@@ -215,7 +220,7 @@ class Spec:
     @property
     def any_size(self) -> bool:
         """Whether pictures of every size from `minimum_size` on give class scores."""
-        return not any(layer.kind == "fc" and layer.input[1:] != (1, 1) for layer in self.layers)
+        return "avgpool" in self.tokens or not any(layer.kind == "fc" for layer in self.layers)
 
     @property
     def minimum_size(self) -> int:
@@ -268,19 +273,19 @@ class Spec:
         three FC layers, as wide as `width` makes them) or "average" (global average and one FC).
         None keeps what the spec has.
         """
-        if not width > 0:
-            raise self._error(f"width {width} must be positive")
+        if not 0 < width < inf:
+            raise self._error(f"width {width} must be positive and finite")
         if num_classes is not None and num_classes < 1:
             raise self._error(f"{num_classes} classes: there must be at least 1")
         classes = self.num_classes if num_classes is None else num_classes
-        body = [row for row in self.rows if _rank(row) == 0]
+        body = [[token for token in row.split() if _rank(token) == 0] for row in self.rows]
         tail = [token for token in self.tokens if _rank(token) > 0]
         if head is not None:
             if head not in ("fc", "average"):
                 raise self._error(f"head {head!r} must be 'fc' or 'average'")
             tail = list(_HEAD if head == "fc" else ("avgpool", "FC-1000", "soft-max"))
             classes = classes or 1000
-        rows = [_multiply(row, width) for row in (*body, *tail)]
+        rows = [_multiply(row, width) for row in (*map(" ".join, filter(None, body)), *tail)]
         last = max((i for i, row in enumerate(rows) if row.startswith("FC")), default=None)
         if last is not None:
             rows[last] = rows[last].partition("-")[0] + f"-{classes}"
@@ -311,6 +316,9 @@ class Spec:
         rows = values["rows"]
         if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
             raise ValueError(f"the rows of a spec are a list of strings, not {rows!r}")
+        for key, kind in (("name", str), ("input_size", int), ("batch_norm", bool)):
+            if type(values[key]) is not kind:
+                raise ValueError(f"the {key} of a spec is {kind.__name__}, not {values[key]!r}")
         return Spec(**{**values, "rows": tuple(rows)})  # type: ignore[arg-type]
 
     def __str__(self) -> str:
@@ -322,6 +330,9 @@ class Spec:
         for token in self.tokens:
             shown = f"{token} BN" if self.batch_norm and token.startswith("conv") else token
             body += ["-", shown, "-"] if "pool" in token else [shown]
+        # Two pools in a row share the rule between them; the frame draws the last one.
+        body = [line for line, after in zip(body, [*body[1:], "-"], strict=True)
+                if line != "-" or after != "-"]  # fmt: skip
         side = max(map(len, header + body))
         lines = [*header, *body]
         rule = "-" * side
@@ -355,9 +366,11 @@ def configuration_names() -> tuple[str, ...]:
     return (*_TABLE_1, "AlexNet", *_FAMILIAR)
 
 
-def _rank(row: str) -> int:
-    """Where a row may stand: 0 features, 1 avgpool, 2 FC layers, 3 soft-max."""
-    return 1 if row == "avgpool" else 2 if row.startswith("FC") else 3 if row == "soft-max" else 0
+def _rank(token: str) -> int:
+    """Where a token may stand: 0 features, 1 avgpool, 2 FC layers, 3 soft-max."""
+    if token == "avgpool":
+        return 1
+    return 2 if token.startswith("FC") else 3 if token == "soft-max" else 0
 
 
 def _multiply(row: str, width: float) -> str:

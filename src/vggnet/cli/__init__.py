@@ -6,20 +6,46 @@ In: the command line. Out: exit status 0, or 2 with one line on standard error f
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from vggnet.cli.describe import describe
+from vggnet.cli.evaluate import evaluate
+from vggnet.cli.features import features
+from vggnet.cli.predict import predict
+from vggnet.cli.stack import stack
 from vggnet.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-for command in (train,):
+for command in (predict, describe, stack, evaluate, features, train):
     app.command()(command)
 
 
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from vggnet import __version__
+    from vggnet.engines import available
+
+    print(f"vggnet {__version__}")
+    for name, absence in available().items():
+        print(f"engine {name}: {absence or 'available'}")
+    raise typer.Exit
+
+
 @app.callback()
-def vggnet() -> None:
+def vggnet(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Version and engines."
+        ),
+    ] = False,
+) -> None:
     """The whole VGG family: look at it, run it, train it, test it."""
 
 
@@ -27,8 +53,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its status."""
     try:
         status = app(args=arguments, prog_name="vggnet", standalone_mode=False)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
     except (TyperException, ValueError, OSError) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         print("vggnet: " + " ".join(text.split()), file=sys.stderr)
         status = 2
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
     sys.exit(status)

@@ -1,7 +1,7 @@
 """`vggnet describe`: what a network costs, layer by layer, and where it goes.
 
-In: a configuration's name and how it is varied. Out: a table with bars for the share of each
-layer in parameters and MACs, then the totals; or the same as JSON.
+In: a configuration's name or a weight file, and how it is varied. Out: a table with bars for the
+share of each layer in parameters and MACs, then the totals; or the same as JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +23,9 @@ from vggnet.analysis import BYTES_PER_ELEMENT, IN_PLACE, Analysis, LayerCost, an
 from vggnet.cli.output import Format, FormatOption, print_json, standard_output
 from vggnet.spec import Spec, configuration
 
-_LONGEST_BAR = 20  # characters
+_SHORTEST_BAR, _LONGEST_BAR = 8, 20  # characters for the whole, of which a bar is a share
+# From roomy to narrow: blanks beside each column, and whether there is one for activations.
+_LAYOUTS = ((1, True), (1, False), (0, False))
 
 
 class Head(str, Enum):
@@ -31,7 +34,13 @@ class Head(str, Enum):
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="A, A-LRN, B, C, D, E, AlexNet, vgg16, vgg16_bn ...")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG-OR-WEIGHTS",
+            help="A, A-LRN, B, C, D, E, AlexNet, vgg16_bn ...; tiny-imagenet; a weight file.",
+        ),
+    ],
     input_size: Annotated[
         str | None, typer.Option(metavar="N|HxW", help="Picture's size in pixels: 224, 256x320.")
     ] = None,
@@ -58,11 +67,19 @@ def describe(
     console.print(_fitted(analysis, console))
     console.print()
     for line in _totals(analysis):
-        console.print(line, soft_wrap=True)
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _spec(name: str) -> Spec:
-    return configuration(name)
+    """The configuration of that name, or the spec of an embedded model or of a weight file."""
+    try:
+        return configuration(name)
+    except ValueError as error:
+        from vggnet.model import EMBEDDED, load_weights
+
+        if name not in EMBEDDED and not Path(name).exists():
+            raise ValueError(f"{error}; nor is there a weight file of that name") from None
+    return load_weights(name).spec
 
 
 def _parse_size(text: str) -> tuple[int, int]:
@@ -73,24 +90,47 @@ def _parse_size(text: str) -> tuple[int, int]:
 
 
 def _fitted(analysis: Analysis, console: Console) -> Table:
-    """The table with bars as long as the terminal has room for.
+    """The roomiest table whose bars can be read, with bars as long as the terminal has room for.
 
-    Where it is too narrow even without bars, lines grow over its edge: no digit is cut off.
+    Where even the narrowest has no room, lines grow over the terminal's edge: no digit is cut off.
     """
-    bare = _table(analysis, console, bar_width=0)
-    needed = console.measure(bare, options=console.options.update(max_width=1000)).maximum
-    if needed > console.width:
-        console.width = needed
-    bar_width = min(_LONGEST_BAR, max(0, (console.width - needed - 2) // 2))
-    return _table(analysis, console, bar_width)
+    unbounded = console.options.update(max_width=1000)
+    # The longest bar of each column, for bars of length 1.
+    longest = max(layer.parameters for layer in analysis.layers) / analysis.parameters
+    longest += max(layer.macs for layer in analysis.layers) / analysis.macs
+    for padding, with_activations in _LAYOUTS:
+        bare = _table(analysis, padding, with_activations, _Bars(0))
+        needed = console.measure(bare, options=unbounded).maximum
+        # Each column needs a blank before its bar, and a bar is rounded up to whole characters.
+        length = min(_LONGEST_BAR, int((console.width - needed - 4) / longest))
+        if length >= _SHORTEST_BAR:
+            break
+    console.width = max(console.width, needed)
+    bars = _Bars(max(0, length), ascii_only=console.options.ascii_only)
+    return _table(analysis, padding, with_activations, bars)
 
 
-def _table(analysis: Analysis, console: Console, bar_width: int) -> Table:
-    roomy = console.width >= 100  # a column more, and wider gaps
-    bars = _Bars(bar_width, console.options.ascii_only)
+@dataclass(frozen=True)
+class _Bars:
+    """Draws shares of 1: a percentage, and a bar of which `length` characters are the whole."""
+
+    length: int
+    ascii_only: bool = False
+
+    def draw(self, share: float) -> str:
+        if not share:
+            return ""
+        eighths = round(8 * self.length * share)
+        bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]
+        if self.ascii_only:
+            bar = "#" * round(eighths / 8)
+        return f"{share:5.1%} {bar}".rstrip()
+
+
+def _table(analysis: Analysis, padding: int, with_activations: bool, bars: _Bars) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 2 if roomy else 1, 0, 0),
+        padding=(0, padding, 0, 0),
         pad_edge=False,
         show_edge=False,
         title=Text(f"{analysis.spec.name} on {_dimensions(analysis.input[1:])} pixels\n"),
@@ -108,12 +148,12 @@ def _table(analysis: Analysis, console: Console, bar_width: int) -> Table:
     column("share", "", "left")
     column("MACs", _short(analysis.macs))
     column("share", "", "left")
-    if roomy:
+    if with_activations:
         column("activations", _short(analysis.activations))
     column("field")
     column("jump")
 
-    picture = [_short(prod(analysis.input))] if roomy else []
+    picture = [_short(prod(analysis.input))] if with_activations else []
     table.add_row("input", "", _dimensions(analysis.input), "", "", "", "", *picture, "1", "1")
     for layer in analysis.layers:
         if layer.type in IN_PLACE:
@@ -126,35 +166,18 @@ def _table(analysis: Analysis, console: Console, bar_width: int) -> Table:
             bars.draw(layer.parameters / analysis.parameters),
             _short(layer.macs) if layer.macs else "",
             bars.draw(layer.macs / analysis.macs),
-            *([_short(layer.activations)] if roomy else []),
+            *([_short(layer.activations)] if with_activations else []),
             str(layer.receptive_field),
             str(layer.jump),
         )
     return table
 
 
-@dataclass(frozen=True)
-class _Bars:
-    """Draws shares of 1: a percentage, and a bar of which `width` characters are the whole."""
-
-    width: int
-    ascii_only: bool
-
-    def draw(self, share: float) -> str:
-        if not share:
-            return ""
-        eighths = round(8 * self.width * share)
-        bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]
-        if self.ascii_only:
-            bar = "#" * round(eighths / 8)
-        return f"{share:6.1%} {bar}".rstrip()
-
-
 def _totals(analysis: Analysis) -> list[str]:
     """The sums to the unit, and where most of them lies."""
     heaviest = max(analysis.layers, key=lambda layer: layer.parameters)
     conv = analysis.of_type("conv")
-    peak = f"{_mebibytes(analysis.peak_activations)} at most ({analysis.peak_layer.name})"
+    peak = f"{_mebibytes(analysis.peak_activations)} live at most ({analysis.peak_layer.name})"
     return [
         f"parameters   {analysis.parameters:,}, {_mebibytes(analysis.parameters)} in fp32; "
         f"{heaviest.name} holds {heaviest.parameters / analysis.parameters:.1%}",
@@ -165,8 +188,10 @@ def _totals(analysis: Analysis) -> list[str]:
 
 
 def _kernel(layer: LayerCost) -> str:
-    """The side and, where it is not 1, the stride: 3x3, 11x11/4."""
-    if layer.type not in ("conv", "maxpool", "avgpool", "fc"):
+    """The sides and, where it is not 1, the stride: 3x3, 11x11/4."""
+    if layer.type in ("fc", "avgpool"):
+        return _dimensions(layer.input[1:])  # not square where the picture is not
+    if layer.type not in ("conv", "maxpool"):
         return ""
     stride = f"/{layer.stride}" if layer.stride > 1 else ""
     return f"{layer.kernel}x{layer.kernel}{stride}"

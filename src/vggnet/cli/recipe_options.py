@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
-from typing import Annotated, Any, Optional, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -24,8 +24,8 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     for field in fields(Recipe):
         name = field.name.replace("_", "-")
         flags = (f"--{name}/--no-{name}",) if hints[field.name] is bool else (f"--{name}",)
-        kind = hints[field.name] if hints[field.name] in (bool, int, float) else str
-        annotation = Annotated[Optional[kind], typer.Option(*flags, help=field.metadata["help"])]
+        kind: Any = hints[field.name]
+        annotation = Annotated[kind | None, typer.Option(*flags, help=field.metadata["help"])]
         options.append(
             inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation

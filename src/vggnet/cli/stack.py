@@ -36,7 +36,7 @@ def stack(
     console.print(_table(result))
     console.print()
     for line in _conclusions(result):
-        console.print(line, soft_wrap=True)
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _table(result: KernelStack) -> Table:

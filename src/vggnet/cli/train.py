@@ -20,7 +20,6 @@ from vggnet.cli.output import note
 from vggnet.cli.recipe_options import with_recipe_options
 from vggnet.training.recipe import RECIPES, vary
 
-
 Dtype = Literal["fp32", "bf16", "fp16"]
 
 
@@ -98,7 +97,7 @@ def _validation_score(data: str, path: Path) -> dict[str, Any] | None:
     if dataset.name == open_dataset(data, "train").name and not Path(data).is_dir():
         return None
     model = load(path)
-    score = evaluate(model.logits, dataset, model.preprocess_settings)
+    score = evaluate(model.logits, dataset, model.preprocessing)
     note(f"validation:{score}")
     return {"top1": score.top1, "top5": score.top5, "images": score.images}
 

@@ -1,0 +1,119 @@
+"""What runs a network: engines that can stand in for each other.
+
+In: a Spec, its canonical state, images_NCHW. Out: logits_NK, or named activations.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from vggnet.spec import Spec
+from vggnet.weights.state import check_state
+
+State = Mapping[str, NDArray[np.floating]]
+PRECISIONS = ("fp32", "bf16")
+
+
+class Engine(Protocol):
+    """A spec and a state, ready to run. `name` is the engine's, "numpy" or "torch"."""
+
+    name: str
+    spec: Spec
+
+    def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Class scores before the soft-max: logits_NK, or logits_NKHW of a fully convolutional net.
+
+        Raises ValueError for images that the network cannot take, and for a net without a head.
+        """
+        ...
+
+    def features(
+        self, images_NCHW: NDArray[np.floating], names: Iterable[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Activations by layer name; a convolution's are those before its ReLU.
+
+        Stops at the deepest layer asked for and never touches the weights above it.
+        """
+        ...
+
+
+def available() -> dict[str, str | None]:
+    """Every engine by name, in the order of preference, with why it is absent (None: it is not)."""
+    has_torch = importlib.util.find_spec("torch") is not None
+    return {
+        "torch": None if has_torch else "torch is not installed: pip install 'vggnet[train]'",
+        "numpy": None,
+    }
+
+
+def create(
+    name: str,
+    spec: Spec,
+    state: State,
+    *,
+    precision: str = "fp32",
+    threads: int | None = None,
+    device: str | None = None,
+) -> Engine:
+    """The engine `name`, or with "auto" the first that is available.
+
+    `precision` is the type that products are computed in, "fp32" or "bf16"; `threads` the number of
+    threads, by default the engine's own choice; `device` is for torch: "cpu" or "cuda".
+    Raises ValueError for what an engine does not have and for a state that does not fit the spec.
+    """
+    engines = available()
+    if name == "auto":
+        name = next(each for each, absence in engines.items() if absence is None)
+    if name not in engines:
+        raise ValueError(f"engine {name!r} must be one of auto, {', '.join(engines)}")
+    absence = engines[name]
+    if absence is not None:
+        raise ValueError(f"engine {name!r}: {absence}")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1")
+    check_state(spec, state, f"engine {name!r}", finite=False)
+    if name == "torch":
+        from vggnet.engines.torch import TorchEngine
+
+        return TorchEngine(spec, state, precision, threads, device or "cpu")
+    from vggnet.engines.reference import ReferenceEngine
+
+    if precision != "fp32" or device not in (None, "cpu"):
+        raise ValueError(
+            f"engine 'numpy' computes in fp32 on the cpu, not in {precision} on {device or 'cpu'}"
+        )
+    return ReferenceEngine(spec, state)
+
+
+def check_images(
+    spec: Spec, images_NCHW: NDArray[np.floating], dtype: DTypeLike = np.float32
+) -> NDArray[np.floating]:
+    """The images in `dtype`, contiguous; not copied where they are so already.
+
+    Raises ValueError, in one line, for images that `spec` cannot take.
+    """
+    images_NCHW = np.asarray(images_NCHW)
+    if images_NCHW.ndim != 4 or images_NCHW.shape[1] != 3:
+        raise ValueError(f"images must have the shape (N, 3, H, W), not {images_NCHW.shape}")
+    if not np.issubdtype(images_NCHW.dtype, np.floating):
+        raise ValueError(f"images must be floating point, not {images_NCHW.dtype}; see preprocess")
+    spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the network cannot take
+    with np.errstate(over="ignore"):  # what is too large for `dtype` is named below
+        images_NCHW = np.ascontiguousarray(images_NCHW, dtype)
+    if not np.isfinite(images_NCHW).all():
+        raise ValueError(f"images hold NaN, infinity or values too large for {images_NCHW.dtype}")
+    return images_NCHW
+
+
+def check_head(spec: Spec) -> None:
+    """Raises ValueError for a net that has no class scores to give."""
+    if spec.num_classes is None:
+        raise ValueError(f"spec {spec.name!r} has no classifier; use features")

@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no checkpoint to resume from") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a checkpoint: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{path}: damaged or not a checkpoint ({type(error).__name__})") from None
     if not isinstance(values, dict) or values.get("version") != _VERSION:
         raise ValueError(f"{path}: not a checkpoint of this version of vggnet")
     return values

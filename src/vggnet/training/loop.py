@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from vggnet.data import Dataset, picture
 from vggnet.evaluation import evaluate
-from vggnet.image import PictureError, Preprocess
+from vggnet.image import PictureError
+from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
 from vggnet.training.history import History, draw_curves, read
@@ -98,7 +99,11 @@ def train(
     training, held_back = _split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     saved = checkpoint.load(path) if path.exists() else None
-    identity = {"recipe": recipe.to_json(), "data": _fingerprint(dataset)}
+    identity = {
+        "recipe": recipe.to_json(),
+        "spec": spec.to_json(),
+        "data": _fingerprint(dataset),
+    }
     if saved and saved["identity"] != identity:
         raise ValueError(
             f"{path}: the checkpoint is of another run: {_differences(saved['identity'], identity)}"
@@ -117,7 +122,10 @@ def train(
         progress = _Progress(**saved["progress"])
         options.reporter.note(f"resuming at step {run.step} of {num_steps}")
     loop = _Loop(dataset, training, held_back, options, run, progress, identity)
-    loop.go()
+    try:
+        loop.go()
+    finally:
+        loop.history.close()
     return loop.finish(provenance())
 
 
@@ -159,6 +167,8 @@ class _Loop:
         stream = batches(self.memory, run.recipe, self.training, run.step, workers)
         previous = time.monotonic()
         for pixels, labels in stream:
+            if run.plateau.finished:
+                break
             progress = self.progress
             rate = run.learning_rate()
             loss, correct = run.take(pixels, labels)
@@ -182,8 +192,6 @@ class _Loop:
             if self.options.should_stop() or run.step == self.options.stop_after:
                 self._save()
                 raise Interrupted(f"stopped at step {run.step} of {run.num_steps}")
-            if run.plateau.finished:
-                break
             if now - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
         self._save()
@@ -191,7 +199,6 @@ class _Loop:
     def finish(self, provenance: dict[str, Any]) -> Weights:
         """The weights to keep, tested on the held-back pictures, with where they come from."""
         run, recipe = self.run, self.run.recipe
-        self.history.close()
         lines = read(self.history.path)
         draw_curves(lines, self.options.folder / "curves.png")
         metrics: dict[str, Any] = {}

@@ -129,6 +129,7 @@ def batches(
         worker_init_fn=_leave_interrupts_to_the_trainer,
         multiprocessing_context="fork" if num_workers else None,  # shares the decoded pictures
         prefetch_factor=4 if num_workers else None,
+        generator=torch.Generator(),  # else it would draw from the one that dropout draws from
     )
     for pixels_NHWC, labels_N, faults in loader:
         memory.broken.update(faults)

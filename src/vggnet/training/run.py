@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vggnet.evaluation import Function
-from vggnet.image import Preprocess
 from vggnet.network import Network
+from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle

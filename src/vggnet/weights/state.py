@@ -19,8 +19,8 @@ from typing import Any, Literal
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from vggnet.image import Preprocess
 from vggnet.labels import Label
+from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 
 State = Mapping[str, np.ndarray]

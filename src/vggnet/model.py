@@ -1,0 +1,164 @@
+"""A network ready to answer: weights, preprocessing, labels and an engine.
+
+In: the name of a model or a weight file, then pictures. Out: predictions, logits, features.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vggnet import engines
+from vggnet.engines.reference import softmax
+from vggnet.image import PictureSource
+from vggnet.labels import Label
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
+from vggnet.weights import state
+from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
+from vggnet.weights.state import Weights
+
+EMBEDDED = ("tiny-imagenet",)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class of a picture: index in the network's output, WordNet id, name, probability."""
+
+    index: int
+    wnid: str
+    label: str
+    probability: float
+
+
+def load(
+    weights: str | Path | Weights = "tiny-imagenet",
+    *,
+    engine: str = "auto",
+    precision: str = "fp32",
+    threads: int | None = None,
+    device: str | None = None,
+) -> Model:
+    """A model by name ("tiny-imagenet", inside the package) or from a weight file.
+
+    `engine` is "auto", "torch" or "numpy"; the rest as in `vggnet.engines.create`. Raises
+    ValueError, in one line, for weights that are not there or damaged.
+    """
+    if not isinstance(weights, Weights):
+        weights = load_weights(weights)
+    return Model(weights, engine, precision, threads, device)
+
+
+def load_weights(name: str | Path) -> Weights:
+    """The weights of a model inside the package, or of a file."""
+    if name in EMBEDDED:
+        with resources.as_file(
+            resources.files("vggnet") / "models" / f"{name}.safetensors"
+        ) as path:
+            return state.load(path)
+    if not Path(name).is_file():
+        raise ValueError(
+            f"weights {str(name)!r}: no such file, and no model of that name inside the package "
+            f"({', '.join(EMBEDDED)})"
+        )
+    return state.load(name)
+
+
+class Model:
+    """Spec, state, preprocessing, labels and an engine.
+
+    Batch norm is folded into the convolutions, so `conv3_3` is what comes after it.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        engine: str = "auto",
+        precision: str = "fp32",
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        spec, arrays = fold_batch_norm(weights.spec, weights.state)
+        self.weights: Weights = replace(weights, spec=spec, state=arrays)
+        self._options = {"precision": precision, "threads": threads, "device": device}
+        self.engine: engines.Engine = engines.create(engine, spec, arrays, **self._options)  # type: ignore[arg-type]
+
+    @property
+    def spec(self) -> Spec:
+        return self.weights.spec
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return self.weights.labels
+
+    @property
+    def preprocessing(self) -> Preprocess:
+        return self.weights.preprocess
+
+    @overload
+    def predict(self, picture: PictureSource, top: int = 5) -> list[Prediction]: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, picture: Sequence[PictureSource], top: int = 5) -> list[list[Prediction]]: ...
+
+    def predict(
+        self, picture: PictureSource | Sequence[PictureSource], top: int = 5
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """The `top` most probable classes, best first; for a list of pictures a list of such lists.
+
+        A picture is whatever `vggnet.image.open_picture` takes. Of a net with fewer classes than
+        `top` all are given. Raises PictureError for a picture that cannot be read.
+        """
+        if top < 1:
+            raise ValueError(f"top {top} must be at least 1")
+        if not isinstance(picture, list | tuple):
+            return self._predict(self.preprocess(picture), top)[0]  # type: ignore[arg-type]
+        return self._predict(self.preprocessing.batch(picture), top) if picture else []
+
+    def _predict(self, images_NCHW: NDArray[np.float32], top: int) -> list[list[Prediction]]:
+        probabilities_NK = softmax(self.logits(images_NCHW))
+        answers = []
+        for row_K in probabilities_NK:
+            best = np.argsort(-row_K, kind="stable")[:top]
+            answers.append([self._prediction(int(index), float(row_K[index])) for index in best])
+        return answers
+
+    def _prediction(self, index: int, probability: float) -> Prediction:
+        label = self.labels[index] if self.labels else Label(index, "", f"class {index}")
+        return Prediction(index, label.wnid, label.name, probability)
+
+    def preprocess(self, picture: PictureSource) -> NDArray[np.float32]:
+        """images_NCHW with N = 1 of a picture: rescaled, cropped, in the range of the weights."""
+        return self.preprocessing(picture)[np.newaxis]
+
+    def logits(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Class scores before the soft-max: logits_NK."""
+        return self.engine(images_NCHW)
+
+    def features(
+        self, images_NCHW: NDArray[np.floating], names: Iterable[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Activations by layer name, such as {"relu3_3": (N, 256, 56, 56)}."""
+        return self.engine.features(images_NCHW, names)
+
+    def dense_logits(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Class scores at every position: the map logits_NKHW of Section 3.2 of the paper.
+
+        For pictures of the spec's size or larger; of a net with FC layers each position is what
+        `logits` gives for the window of the spec's size there, but for the padding that it sees. Of
+        a net that ends in a global average and one FC layer, the map holds the scores of each
+        position of the last map, and its spatial mean is what `logits` gives.
+        """
+        return self._dense_engine(images_NCHW)
+
+    @cached_property
+    def _dense_engine(self) -> engines.Engine:
+        spec, arrays = fully_convolutional(self.spec, self.weights.state)
+        return engines.create(self.engine.name, spec, arrays, **self._options)  # type: ignore[arg-type]

@@ -1,0 +1,67 @@
+"""A training run that is killed again and again: run by test_resume in a process of its own.
+
+In: the folder of pictures, a folder for the runs, the number of kills. Out: the number of kills
+that struck while a checkpoint was being written, on standard output. Each attempt is a forked
+child, so that torch is imported only once.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from small_data import SMALL
+
+from vggnet.data import open_dataset
+from vggnet.training.loop import Options, train
+from vggnet.weights import state
+
+RECIPE = replace(SMALL, head="fc", sizes="32x12")  # dropout, so the random state counts
+
+
+def attempt(pictures: Path, folder: Path) -> int:
+    """Start or resume the run in a child; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        options = Options(folder, resume=True, workers=0, checkpoint_seconds=0)
+        weights = train(open_dataset(pictures, "train"), RECIPE, options)
+        state.save(folder / "model.safetensors", weights)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def main() -> None:
+    pictures, folder, num_kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    torch.set_num_threads(1)
+    alone, killed = folder / "alone", folder / "killed"
+    _, status = os.waitpid(attempt(pictures, alone), 0)
+    assert status == 0, "the run left alone failed"
+    partial = killed / "checkpoint.pt.tmp"
+    while_writing = 0
+    for number in range(num_kills):
+        child = attempt(pictures, killed)
+        if number % 2:
+            time.sleep(random.uniform(0.02, 0.5))
+        else:
+            partial.unlink(missing_ok=True)
+            deadline = time.monotonic() + 20
+            while not partial.exists() and time.monotonic() < deadline:
+                pass
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "the run ended before it was killed: make it longer"
+        while_writing += partial.exists()
+    _, status = os.waitpid(attempt(pictures, killed), 0)
+    assert status == 0, "the resumed run failed"
+    print(while_writing)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The command line as a whole: every mistake is one line and status 2, and good work goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bad_pictures import BAD_PICTURES
+from small_data import SMALL, write_pictures
+
+from vggnet.cli import main
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+def test_predict_gives_the_keys_that_others_rely_on(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = _run(capsys, "predict", str(EXAMPLES), "--format", "json", "--top", "3")
+    answers = json.loads(out)
+    assert status == 0
+    assert err == ""
+    names = [Path(answer["image"]).name for answer in answers]
+    assert names == ["cat.jpg", "espresso.jpg", "uniform.jpg"]
+    for answer in answers:
+        assert set(answer) == {"image", "engine", "weights", "predictions"}
+        assert answer["weights"] == "tiny-imagenet"
+        probabilities = [each["probability"] for each in answer["predictions"]]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert len(probabilities) == 3
+        assert 0 < sum(probabilities) <= 1
+        assert {"index", "wnid", "label", "probability"} == set(answer["predictions"][0])
+
+
+def test_predict_prints_a_picture_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = _run(capsys, "predict", str(EXAMPLES / "cat.jpg"), "--engine", "numpy")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].endswith("cat.jpg")
+    assert len(lines) == 6
+    assert all("%" in line and "(n0" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("kind", BAD_PICTURES)
+def test_a_bad_picture_is_one_line_and_the_good_ones_are_answered(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = BAD_PICTURES[kind](tmp_path)
+    good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
+    arguments = [good[0], str(bad), good[1], "--format", "json", "--engine", "numpy"]
+    status, out, err = _run(capsys, "predict", *arguments)
+    assert status == 2
+    assert [answer["image"] for answer in json.loads(out)] == good
+    assert len(err.splitlines()) == 1
+    assert err.startswith("vggnet: ")
+    assert "Traceback" not in err
+
+
+def test_there_are_at_least_25_kinds_of_bad_picture() -> None:
+    assert len(BAD_PICTURES) >= 25
+
+
+BAD_COMMAND_LINES = {
+    "no such command": ["prophesy", "cat.jpg"],
+    "no such option": ["predict", "cat.jpg", "--tpo", "3"],
+    "no picture given": ["predict"],
+    "top of zero": ["predict", str(EXAMPLES / "cat.jpg"), "--top", "0"],
+    "top is no number": ["predict", str(EXAMPLES / "cat.jpg"), "--top", "many"],
+    "no such engine": ["predict", str(EXAMPLES / "cat.jpg"), "--engine", "steam"],
+    "no such weights": ["predict", str(EXAMPLES / "cat.jpg"), "--weights", "nowhere.safetensors"],
+    "weights are a picture": [
+        "predict", str(EXAMPLES / "cat.jpg"), "--weights", str(EXAMPLES / "cat.jpg"),
+    ],
+    "no such configuration": ["describe", "F"],
+    "too small for the pools": ["describe", "D", "--input-size", "16"],
+    "negative width": ["describe", "D", "--width", "-1"],
+    "kernel of zero": ["stack", "3", "0"],
+    "kernel is a word": ["stack", "three"],
+    "no such data": ["evaluate", "/nowhere/at/all"],
+    "data without classes": ["evaluate", str(EXAMPLES)],
+    "no such split": ["evaluate", str(EXAMPLES), "--split", "holiday"],
+    "no such layer": ["features", str(EXAMPLES / "cat.jpg"), "--layer", "conv9_9"],
+    "no such format": ["describe", "D", "--format", "xml"],
+    "no such recipe": ["train", str(EXAMPLES), "--recipe", "grandmother"],
+    "rate below zero": ["train", str(EXAMPLES), "--learning-rate", "-1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BAD_COMMAND_LINES)
+def test_a_bad_command_line_is_one_line(
+    mistake: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = _run(capsys, *BAD_COMMAND_LINES[mistake])
+    assert status == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("vggnet: ")
+    assert len(err) > 20
+
+
+def test_evaluate_gives_the_keys_that_others_rely_on(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    status, out, err = _run(
+        capsys, "evaluate", str(pictures), "--weights", weights, "--format", "json"
+    )
+    score = json.loads(out)
+    assert status == 0
+    assert err == ""
+    assert set(score) >= {"top1", "top5", "images", "protocol", "images_per_second"}
+    assert score["images"] == 60
+    assert 1 / 3 <= score["top1"] <= score["top5"] == 1
+    _, out, _ = _run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
+    assert out.startswith(" * Acc@1 ")
+
+
+def test_features_writes_named_activations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found"
+    layers = ("--layer", "conv1_1", "--layer", "relu1_1")
+    status, _, _ = _run(capsys, "features", str(EXAMPLES), *layers, "--out", str(out))
+    assert status == 0
+    with np.load(out) as arrays:
+        assert arrays["images"].shape == (3,)
+        assert arrays["conv1_1"].min() < 0
+        np.testing.assert_array_equal(arrays["relu1_1"], np.maximum(arrays["conv1_1"], 0))
+
+
+def _options(out: Path) -> list[str]:
+    return [
+        "--out", str(out), "--workers", "0", "--threads", "1", "--config", SMALL.config,
+        "--width", str(SMALL.width), "--input-size", "32", "--batch-size", "8",
+        "--holdout", "10", "--precision", "fp32",
+    ]  # fmt: skip
+
+
+def _trained(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    out = tmp_path / "run"
+    status, _, err = _run(capsys, "train", str(pictures), *_options(out), "--sizes", "32x2")
+    assert status == 0, err
+    assert "epoch 2 at 32: loss" in err
+    return str(out / "model.safetensors")
+
+
+def test_train_writes_a_model_that_predict_takes_and_init_starts_from(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    picture = str(pictures / "red" / "000.png")
+    _, out, _ = _run(
+        capsys, "predict", picture, "--weights", weights, "--format", "json", "--top", "3"
+    )
+    (answer,) = json.loads(out)
+    assert {each["label"] for each in answer["predictions"]} == {"blue", "green", "red"}
+    second = _options(tmp_path / "second")
+    status, _, err = _run(
+        capsys, "train", str(pictures), *second, "--sizes", "32x1", "--init", weights
+    )
+    assert status == 0, err
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_status_130(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "data")
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "vggnet", "train", str(pictures), *_options(out)]
+    command += ["--workers", "1", "--checkpoint-seconds", "1000"]
+    process = subprocess.Popen(
+        [*command, "--sizes", "32x100000"], stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    metrics = out / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (out / "curves.png").exists():
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "go on with --resume" in err
+    assert "Traceback" not in err
+    assert metrics.stat().st_size > 0
+    assert (out / "checkpoint.pt").exists()
+
+
+def test_version_lists_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = _run(capsys, "--version")
+    assert status == 0
+    assert out.startswith("vggnet 0.")
+    assert "engine numpy: available" in out
+    assert "engine torch: available" in out
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _run(capsys, "--help")
+    for command in ("predict", "describe", "stack", "evaluate", "features", "train"):
+        assert command in out
+
+
+def test_json_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["describe", "D"], ["stack", "3", "3", "3"]):
+        status, out, err = _run(capsys, *arguments, "--format", "json")
+        assert status == 0
+        assert err == ""
+        assert json.loads(out)

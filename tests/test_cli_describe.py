@@ -1,0 +1,199 @@
+"""`vggnet describe`: the table at several widths, the JSON, and what is said of mistakes."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vggnet.analysis import analyze
+from vggnet.cli import main
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec, configuration
+from vggnet.weights import state
+
+FIELDS_OF_D = [3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212, 404]
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the tests run in, standard output is a pipe unless a test says otherwise."""
+    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Makes the commands write as to a terminal of `width` characters without colours."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", "50")
+
+
+def describe(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Standard output of a run that goes well and has nothing else to say."""
+    with pytest.raises(SystemExit) as end:
+        main(["describe", *arguments])
+    out, err = capsys.readouterr()
+    assert (end.value.code or 0, err) == (0, "")
+    return out
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    return json.loads(describe(capsys, *arguments, "--format", "json"))
+
+
+def line_of(out: str, name: str) -> str:
+    return next(line for line in out.splitlines() if line.startswith(name + " ")).rstrip()
+
+
+def test_json_of_d(capsys: pytest.CaptureFixture[str]) -> None:
+    values = as_json(capsys, "D")
+    assert values["name"] == "D"
+    assert values["input"] == [3, 224, 224]
+    assert values["parameters"] == 138_357_544
+    assert values["macs"] == 15_470_264_320
+    assert values["activations"] * 4 == values["activation_bytes"]
+    keys = {"name", "type", "kernel", "stride", "output", "parameters", "macs"}
+    assert all(keys | {"receptive_field", "jump"} <= set(layer) for layer in values["layers"])
+    fields = [layer["receptive_field"] for layer in values["layers"]]
+    assert list(dict.fromkeys(fields)) == FIELDS_OF_D
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("A", 132_863_336),
+        ("A-LRN", 132_863_336),
+        ("B", 133_047_848),
+        ("C", 133_638_952),
+        ("E", 143_667_240),
+        ("AlexNet", 62_378_344),
+        ("vgg16", 138_357_544),
+        ("vgg16_bn", 138_357_544 + 8448),
+    ],
+)
+def test_json_of_the_others(capsys: pytest.CaptureFixture[str], name: str, parameters: int) -> None:
+    assert as_json(capsys, name)["parameters"] == parameters
+
+
+def test_options_vary_the_net(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--width=0.5", "--classes=200", "--head=average", "--batch-norm"]
+    options.append("--input-size=64x96")
+    values = as_json(capsys, "D", *options)
+    spec = configuration("D").scaled(0.5, None, 200, "average", True)
+    assert values == json.loads(json.dumps(analyze(spec, (64, 96)).to_json()))
+    assert values["input"] == [3, 64, 96]
+    assert "2x3" in line_of(describe(capsys, "D", *options), "avgpool")
+    assert as_json(capsys, "D", "--input-size", "64")["spec"]["input_size"] == 64
+    assert as_json(capsys, "vgg16_bn")["spec"]["batch_norm"]
+
+
+def test_weight_file_is_described_by_the_spec_inside(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spec = Spec("mine", ("conv3-4", "maxpool", "avgpool", "FC-3", "soft-max"), 16)
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in spec.state_shapes.items()}
+    path = tmp_path / "mine.safetensors"
+    state.save(path, state.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
+    values = as_json(capsys, str(path))
+    assert values["name"] == "mine"
+    assert values["parameters"] == 3 * 9 * 4 + 4 + 4 * 3 + 3
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_table_fits_and_shows_where_the_parameters_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    terminal(monkeypatch, width)
+    out = describe(capsys, "D")
+    assert max(map(len, out.splitlines())) <= width
+    fc6, conv = line_of(out, "fc6"), line_of(out, "conv1_2")
+    for part in ("7x7", "4096x1x1", "102,764,544", "74.3%", "404", "32"):
+        assert part in fc6.split()
+    assert "12.0%" in conv
+    # fc6 has the longest bar, three quarters of the whole, and fc7 the next.
+    bars = {line.split()[0]: line.count("█") for line in out.splitlines() if line.startswith("fc")}
+    assert bars["fc6"] >= 6
+    assert bars["fc6"] > 4 * bars["fc7"] > 0
+    assert "█" in conv
+    assert ("activations" in out.splitlines()[2]) == (width >= 100)
+    assert "138,357,544, 527.8 MiB in fp32; fc6 holds 74.3%" in out
+    assert "15,470,264,320; convolutions do 99.2%" in out
+    assert "24.5 MiB live at most (conv1_2); training keeps 58.1 MiB a picture" in out
+
+
+def test_no_digit_is_cut_where_the_terminal_is_too_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal(monkeypatch, 40)
+    out = describe(capsys, "D")
+    assert line_of(out, "fc6").split() == [
+        "fc6", "7x7", "4096x1x1", "102,764,544", "74.3%", "103", "M", "0.7%", "404", "32"
+    ]  # fmt: skip
+    assert "…" not in out
+
+
+def test_table_in_a_pipe_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
+    out = describe(capsys, "AlexNet")
+    assert "\x1b" not in out
+    assert out.startswith("AlexNet on 227x227 pixels")
+    assert "11x11/4" in line_of(out, "conv1")
+    assert line_of(out, "norm1").split()[1] == "96x55x55"
+    assert "relu1" not in out  # in-place layers add no line
+
+
+def test_table_where_only_ascii_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    with pytest.raises(SystemExit) as end:
+        main(["describe", "D"])
+    sys.stdout.flush()
+    assert not end.value.code
+    fc6 = line_of(shown.getvalue().decode("ascii").replace("|", " "), "fc6")
+    assert fc6.count("#") == 15  # 74.3% of 20
+    assert "102,764,544" in fc6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["vgg17"], "no configuration 'vgg17': there are A, A-LRN, B, C, D, E, AlexNet, vgg11, "
+         "vgg13, vgg16, vgg19 (each also with -BN or _bn); nor is there a weight file of that "
+         "name"),
+        (["D", "--width", "-1"], "spec 'D': width -1.0 must be positive and finite"),
+        (["D", "--width", "inf"], "spec 'D': width inf must be positive and finite"),
+        (["D", "--classes", "0"], "spec 'D': 0 classes: there must be at least 1"),
+        (["D", "--input-size", "big"],
+         "input size 'big': give a side or HEIGHTxWIDTH, as 224 or 256x320"),
+        (["D", "--input-size", "31"],
+         "spec 'D': a picture of 31 x 31 is too small: pool5 takes 2 x 2 and is given 1 x 1"),
+        (["D", "--input-size", "224x256"], "spec 'D': its FC layers take square pictures, not "
+         "224 x 256; give it the average head for these"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], fault: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["describe", *arguments])
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", f"vggnet: {fault}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["D", "E"], ["D", "--head", "big"], ["D", "--width", "wide"], ["D", "--format", "xml"],
+     ["D", "--colour"], [__file__], [str(Path(__file__).parent)]],
+    ids=" ".join,
+)  # fmt: skip
+def test_other_mistakes_too(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["describe", *arguments])
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert err.startswith("vggnet: ")
+    assert err.count("\n") == 1

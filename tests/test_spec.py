@@ -1,0 +1,370 @@
+"""Table 1 as data: names, variations, JSON, and what is said of rows that are no network."""
+
+import json
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from vggnet.spec import Spec, configuration, configuration_names
+
+# Kernel sides of each stage and the width of each stage, read from Table 1 once more.
+TABLE_1 = {
+    "A": ([3], [3], [3, 3], [3, 3], [3, 3]),
+    "A-LRN": ([3], [3], [3, 3], [3, 3], [3, 3]),
+    "B": ([3, 3], [3, 3], [3, 3], [3, 3], [3, 3]),
+    "C": ([3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]),
+    "D": ([3, 3], [3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]),
+    "E": ([3, 3], [3, 3], [3, 3, 3, 3], [3, 3, 3, 3], [3, 3, 3, 3]),
+}
+WIDTHS = (64, 128, 256, 512, 512)
+WEIGHT_LAYERS = {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19}
+EVERY_NAME = (*TABLE_1, "AlexNet", "vgg11", "vgg13", "vgg16", "vgg19")
+D = configuration("D")
+
+
+def average_head(spec: Spec) -> Spec:
+    return spec.scaled(head="average")
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_configurations_are_those_of_table_1(name: str) -> None:
+    layers = configuration(name).layers
+    convolutions = [layer for layer in layers if layer.kind == "conv"]
+    expected = [
+        (f"conv{stage}_{index}", width, kernel, 1, kernel // 2)
+        for stage, (kernels, width) in enumerate(zip(TABLE_1[name], WIDTHS, strict=True), 1)
+        for index, kernel in enumerate(kernels, 1)
+    ]
+    found = [(c.name, c.output[0], c.kernel, c.stride, c.padding) for c in convolutions]
+    assert found == expected
+    pools = [(p.name, p.kernel, p.stride) for p in layers if p.kind == "maxpool"]
+    assert pools == [(f"pool{stage}", 2, 2) for stage in range(1, 6)]
+    assert [(f.name, f.output) for f in layers if f.kind == "fc"] == [
+        ("fc6", (4096, 1, 1)), ("fc7", (4096, 1, 1)), ("fc8", (1000, 1, 1))
+    ]  # fmt: skip
+    assert len(convolutions) + 3 == WEIGHT_LAYERS[name]
+    norms = [layer.name for layer in layers if layer.kind == "lrn"]
+    assert norms == (["norm1_1"] if name == "A-LRN" else [])
+
+
+def test_names_of_d_are_those_of_the_original_release() -> None:
+    assert " ".join(D.layer_names) == (
+        "conv1_1 relu1_1 conv1_2 relu1_2 pool1 conv2_1 relu2_1 conv2_2 relu2_2 pool2 "
+        "conv3_1 relu3_1 conv3_2 relu3_2 conv3_3 relu3_3 pool3 "
+        "conv4_1 relu4_1 conv4_2 relu4_2 conv4_3 relu4_3 pool4 "
+        "conv5_1 relu5_1 conv5_2 relu5_2 conv5_3 relu5_3 pool5 "
+        "fc6 relu6 drop6 fc7 relu7 drop7 fc8 prob"
+    )
+    assert D.logits_layer == "fc8"
+    assert " ".join(configuration("AlexNet").layer_names) == (
+        "conv1 relu1 norm1 pool1 conv2 relu2 norm2 pool2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 "
+        "fc6 relu6 drop6 fc7 relu7 drop7 fc8 prob"
+    )
+
+
+@pytest.mark.parametrize(
+    ("familiar", "paper"), [("vgg11", "A"), ("vgg13", "B"), ("vgg16", "D"), ("vgg19", "E")]
+)
+def test_familiar_names(familiar: str, paper: str) -> None:
+    assert configuration(familiar) == configuration(paper) == configuration(familiar.upper())
+    with_norm = configuration(f"{familiar}_bn")
+    assert with_norm == configuration(f"{paper}-BN") == configuration(f"{familiar}-BN")
+    assert with_norm.batch_norm
+    assert with_norm.name == f"{paper}-BN"
+    assert with_norm.rows == configuration(paper).rows
+    assert with_norm.layer_names[:3] == ("conv1_1", "bn1_1", "relu1_1")
+    norms = [name[2:] for name in with_norm.layer_names if name.startswith("bn")]
+    assert norms == [name[4:] for name in with_norm.layer_names if name.startswith("conv")]
+
+
+def test_every_name_is_listed_and_known() -> None:
+    assert configuration_names() == EVERY_NAME
+    assert configuration("a-lrn").name == "A-LRN"
+    assert configuration("alexnet").name == "AlexNet"
+    assert configuration("alexnet_bn").name == "AlexNet-BN"
+
+
+def test_state_shapes() -> None:
+    shapes = D.state_shapes
+    assert len(shapes) == 32
+    assert next(iter(shapes)) == "conv1_1.weight"
+    assert shapes["conv1_1.weight"] == (64, 3, 3, 3)
+    assert shapes["conv1_1.bias"] == (64,)
+    assert shapes["fc6.weight"] == (4096, 512 * 7 * 7)
+    assert shapes["fc8.bias"] == (1000,)
+    assert configuration("C").state_shapes["conv3_3.weight"] == (256, 256, 1, 1)
+    assert configuration("AlexNet").state_shapes["conv1.weight"] == (96, 3, 11, 11)
+    norm = {k: v for k, v in configuration("A-BN").state_shapes.items() if k.startswith("bn1_1")}
+    parts = ("weight", "bias", "running_mean", "running_var")
+    assert norm == {f"bn1_1.{part}": (64,) for part in parts}
+
+
+def test_tokens_spell_out_kernel_stride_and_padding() -> None:
+    spec = Spec("mine", ("conv11-96/4p0 LRN", "maxpool3/2", "conv5-8", "conv3-8p0"), 227)
+    layers = {layer.name: layer for layer in spec.layers}
+    assert layers["conv1_1"].output == (96, 55, 55)
+    assert layers["pool1"].output == (96, 27, 27)
+    assert (layers["conv2_1"].padding, layers["conv2_1"].output) == (2, (8, 27, 27))
+    assert layers["conv2_2"].output == (8, 25, 25)
+
+
+def test_fully_connected_layers_as_windows_take_larger_pictures() -> None:
+    rows = ("conv3-8", "maxpool", "FC4-16 FC1-10", "soft-max")
+    spec = Spec("dense", rows, 8)
+    assert spec.any_size
+    assert spec.num_classes == 10
+    assert spec.state_shapes["fc2.weight"] == (16, 8, 4, 4)
+    assert spec.layers[-2].output == (10, 1, 1)
+    assert spec.layers_at(12, 16)[-2].output == (10, 3, 5)
+
+
+def test_width_scales_every_layer_but_the_last() -> None:
+    half = D.scaled(width=0.5)
+    channels = [layer.output[0] for layer in half.layers if layer.kind in ("conv", "fc")]
+    assert channels == [32, 32, 64, 64, *[128] * 3, *[256] * 6, 2048, 2048, 1000]
+    smallest = D.scaled(width=1e-9)
+    assert {layer.output[0] for layer in smallest.layers if layer.kind == "conv"} == {1}
+    assert D.scaled() == D
+
+
+def test_scaled_changes_size_classes_and_head() -> None:
+    small = D.scaled(0.5, 64, 200, "average")
+    assert (small.input_size, small.num_classes, small.any_size) == (64, 200, True)
+    assert small.layer_names[-4:] == ("pool5", "avgpool", "fc6", "prob")
+    assert small.state_shapes["fc6.weight"] == (200, 256)
+    assert small.state_shapes["conv5_3.weight"] == (256, 256, 3, 3)
+    back = small.scaled(head="fc")
+    assert back.tokens[-4:] == ("FC-4096", "FC-4096", "FC-200", "soft-max")
+    assert D.scaled(num_classes=10).rows == (*D.rows[:-2], "FC-10", "soft-max")
+    assert D.scaled(input_size=64).state_shapes["fc6.weight"] == (4096, 512 * 2 * 2)
+    assert D.scaled(batch_norm=True).layer_names == configuration("vgg16_bn").layer_names
+    assert configuration("vgg16_bn").scaled(0.5).batch_norm
+
+
+def test_a_net_without_a_head_gets_a_thousand_classes_with_its_first() -> None:
+    body = Spec("body", ("conv3-8", "maxpool"), 32)
+    assert body.num_classes is None
+    assert body.logits_layer == "pool1"
+    assert body.scaled(width=2).tokens == ("conv3-16", "maxpool")
+    assert body.scaled(head="average").num_classes == 1000
+
+
+@pytest.mark.parametrize("name", [*TABLE_1, "AlexNet"])
+def test_minimum_size_is_the_smallest_that_works(name: str) -> None:
+    spec = average_head(configuration(name))
+
+    def works(size: int) -> bool:
+        try:
+            return bool(spec.scaled(input_size=size).layers)
+        except ValueError:
+            return False
+
+    assert next(size for size in range(1, 100) if works(size)) == spec.minimum_size
+    assert spec.minimum_size == (67 if name == "AlexNet" else 32)
+
+
+def test_which_nets_take_any_size() -> None:
+    assert not D.any_size
+    assert average_head(D).any_size
+    assert Spec("body", ("conv3-8", "maxpool")).any_size
+    assert D.layers_at(224, 224) is D.layers
+    shapes = {layer.name: layer.output for layer in average_head(D).layers_at(96, 65)}
+    assert (shapes["pool5"], shapes["avgpool"]) == ((512, 3, 2), (512, 1, 1))
+    # At 32 pixels fc6 sees a 1x1 map, yet its weights fit no other size.
+    smallest = D.scaled(input_size=32)
+    assert not smallest.any_size
+    with pytest.raises(ValueError, match="its FC layers take 32 x 32"):
+        smallest.layers_at(64, 64)
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_json_round_trip(name: str) -> None:
+    for spec in (configuration(name), configuration(name).scaled(0.3, 96, 7, "average", True)):
+        back = Spec.from_json(json.loads(json.dumps(spec.to_json())))
+        assert back == spec
+        assert hash(back) == hash(spec)
+        assert back.layers == spec.layers
+
+
+def test_specs_are_frozen_values() -> None:
+    assert len({configuration("D"), configuration("vgg16"), D.scaled(), configuration("E")}) == 2
+    assert D.scaled(input_size=256) != D
+    assert Spec("x", ["conv3-8"]) == Spec("x", ("conv3-8",))  # a list is fine, and is hashable
+    assert hash(Spec("x", ["conv3-8"])) == hash(Spec("x", ("conv3-8",)))
+    with pytest.raises(FrozenInstanceError):
+        D.input_size = 256  # type: ignore[misc]
+
+
+def test_prints_as_the_column_of_table_1() -> None:
+    assert str(configuration("A-LRN")).splitlines() == [
+        "---------------------",
+        "        A-LRN",
+        "   11 weight layers",
+        "input (224 x 224 RGB)",
+        "---------------------",
+        "       conv3-64",
+        "         LRN",
+        "---------------------",
+        "       maxpool",
+        "---------------------",
+        "      conv3-128",
+        "---------------------",
+        "       maxpool",
+        "---------------------",
+        "      conv3-256",
+        "      conv3-256",
+        "---------------------",
+        "       maxpool",
+        "---------------------",
+        "      conv3-512",
+        "      conv3-512",
+        "---------------------",
+        "       maxpool",
+        "---------------------",
+        "      conv3-512",
+        "      conv3-512",
+        "---------------------",
+        "       maxpool",
+        "---------------------",
+        "       FC-4096",
+        "       FC-4096",
+        "       FC-1000",
+        "       soft-max",
+        "---------------------",
+    ]
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_the_column_counts_weight_layers(name: str) -> None:
+    assert f"{WEIGHT_LAYERS[name]} weight layers" in str(configuration(name))
+
+
+def test_the_column_of_other_nets() -> None:
+    assert "conv3-64 BN" in str(configuration("vgg11_bn"))
+    rule, *lines = [line.strip() for line in str(average_head(D)).splitlines()]
+    assert lines[-7:] == ["maxpool", rule, "avgpool", rule, "FC-1000", "soft-max", rule]
+    rule, *lines = [line.strip() for line in str(Spec("x", ("conv3-8", "maxpool"))).splitlines()]
+    assert lines[-4:] == ["conv3-8", rule, "maxpool", rule]
+
+
+TOKENS = (
+    "the tokens are like conv3-64, conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, "
+    "soft-max"
+)
+ORDER = "first come the convolutions and pools, then avgpool, then FC layers, then soft-max"
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "fault"),
+    [
+        (("conv3-64 conv3", "pool"), {}, f"bad token 'conv3', 'pool': {TOKENS}"),
+        (("conv3--64",), {}, f"bad token 'conv3--64': {TOKENS}"),
+        (("conv0-64",), {}, f"bad token 'conv0-64': {TOKENS}"),
+        (("conv3-8",), {"input_size": 0}, "input size 0 must be a whole number from 1 on"),
+        (("conv3-8",), {"input_size": 2.5}, "input size 2.5 must be a whole number from 1 on"),
+        (("conv3-8",), {"numbering": "x"}, "numbering 'x' must be 'stage' or 'layer'"),
+        (("conv3-8", "FC-5 maxpool"), {}, f"token 'maxpool' stands too late: {ORDER}"),
+        (("conv3-8", "avgpool avgpool"), {}, f"token 'avgpool' stands too late: {ORDER}"),
+        (("conv3-8", "FC-5", "soft-max FC-5"), {}, f"token 'FC-5' stands too late: {ORDER}"),
+        (("maxpool", "FC-5"), {}, "it has no convolution"),
+        ((), {}, "it has no convolution"),
+        (("conv3-8", "soft-max"), {}, "soft-max needs an FC layer before it"),
+        (("conv3-8 LRN LRN",), {}, "two layers would be named norm1_1"),
+        (
+            ("conv3-8", "maxpool", "conv3-8", "maxpool"),
+            {"input_size": 3},
+            "a picture of 3 x 3 is too small: pool2 takes 2 x 2 and is given 1 x 1",
+        ),
+    ],
+)
+def test_rows_that_are_no_network(
+    rows: tuple[str, ...], options: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ValueError, match="spec") as caught:
+        Spec("mine", rows, **options)
+    assert str(caught.value) == f"spec 'mine': {fault}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"width": -0.5}, "width -0.5 must be positive and finite"),
+        ({"width": 0}, "width 0 must be positive and finite"),
+        ({"width": float("nan")}, "width nan must be positive and finite"),
+        ({"width": float("inf")}, "width inf must be positive and finite"),
+        ({"num_classes": 0}, "0 classes: there must be at least 1"),
+        ({"head": "big"}, "head 'big' must be 'fc' or 'average'"),
+        (
+            {"input_size": 31},
+            "a picture of 31 x 31 is too small: pool5 takes 2 x 2 and is given 1 x 1",
+        ),
+    ],
+)
+def test_variations_that_cannot_be(changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match="spec") as caught:
+        D.scaled(**changes)
+    assert str(caught.value) == f"spec 'D': {fault}"
+
+
+def test_sizes_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match="spec") as caught:
+        D.layers_at(224, 256)
+    assert str(caught.value) == (
+        "spec 'D': its FC layers take 224 x 224 pictures, not 224 x 256; "
+        "use dense_logits for larger ones"
+    )
+    with pytest.raises(ValueError, match="spec") as caught:
+        average_head(D).layers_at(31, 500)
+    assert str(caught.value) == "spec 'D': pictures must be at least 32 x 32, not 31 x 500"
+
+
+def test_names_that_no_layer_has() -> None:
+    spec = Spec("mine", ("conv3-8",))
+    assert spec.check_names("conv1_1") == ("conv1_1",)
+    assert spec.check_names(["relu1_1", "conv1_1"]) == ("relu1_1", "conv1_1")
+    with pytest.raises(ValueError, match="spec") as caught:
+        spec.check_names(["conv9_9", "conv1_1", "fc9"])
+    assert str(caught.value) == (
+        "spec 'mine': no layer 'conv9_9', 'fc9': there are conv1_1, relu1_1"
+    )
+    with pytest.raises(ValueError, match="spec") as caught:
+        spec.check_names([])
+    assert str(caught.value) == "spec 'mine': name at least one layer of conv1_1, relu1_1"
+
+
+def test_unknown_configuration() -> None:
+    with pytest.raises(ValueError, match="configuration") as caught:
+        configuration("vgg17")
+    assert str(caught.value) == (
+        "no configuration 'vgg17': there are A, A-LRN, B, C, D, E, AlexNet, vgg11, vgg13, vgg16, "
+        "vgg19 (each also with -BN or _bn)"
+    )
+
+
+KEYS = "a spec has the keys ['batch_norm', 'input_size', 'name', 'numbering', 'rows'], not "
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"extra": 1}, f"{KEYS}['batch_norm', 'extra', 'input_size', 'name', 'numbering', 'rows']"),
+        ({"rows": "conv3-8"}, "the rows of a spec are a list of strings, not 'conv3-8'"),
+        ({"rows": [3]}, "the rows of a spec are a list of strings, not [3]"),
+        ({"name": ["D"]}, "the name of a spec is str, not ['D']"),
+        ({"input_size": True}, "the input_size of a spec is int, not True"),
+        ({"input_size": "224"}, "the input_size of a spec is int, not '224'"),
+        ({"batch_norm": "no"}, "the batch_norm of a spec is bool, not 'no'"),
+        ({"numbering": None}, "spec 'D': numbering None must be 'stage' or 'layer'"),
+    ],
+)
+def test_json_that_is_no_spec(change: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match="spec") as caught:
+        Spec.from_json(D.to_json() | change)
+    assert str(caught.value) == fault
+
+
+def test_json_of_another_kind() -> None:
+    with pytest.raises(ValueError, match="keys") as caught:
+        Spec.from_json([1])  # type: ignore[arg-type]
+    assert str(caught.value) == f"{KEYS}list"
