@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,25 @@ def test_a_bad_picture_is_one_line(
         assert message.startswith(f"{picture_name(path)}: ")
         assert message.isprintable()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("an empty file", "an empty file"),
+        ("a folder named .jpg", "a folder, not a picture"),
+        ("a pipe that nobody writes to", "a pipe, a socket or a device, not a regular file"),
+        ("a missing file", "cannot be read: No such file or directory"),
+        ("a web page named .jpg", "not a JPEG, PNG, WebP, BMP, GIF or TIFF picture, or one whose"),
+        ("a PNG of 100000 x 100000", "over 120,000,000 pixels; make it smaller"),
+        ("a PNG of 11000 x 11000", "11000 x 11000 is over 120,000,000 pixels; make it smaller"),
+        ("a JPEG cut after a third", "cannot be read: image file is truncated"),
+    ],
+)
+def test_the_reason_is_said(kind: str, reason: str, tmp_path: Path, in_seconds: None) -> None:
+    path = BAD_PICTURES[kind](tmp_path)
+    with pytest.raises(PictureError, match=re.escape(f"{path}: {reason}")):
+        open_picture(path)
 
 
 def test_there_are_enough_kinds_and_their_sound_forms_open() -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from vggnet.analysis import Analysis, analyze
 from vggnet.image import PictureError
 from vggnet.labels import Label, labels
+from vggnet.layers import Layer
 from vggnet.model import Model, Prediction, load
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Layer, Spec, configuration
+from vggnet.spec import Spec, configuration
 from vggnet.stacks import KernelStack, compose
 from vggnet.weights.state import Weights
 

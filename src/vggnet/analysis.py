@@ -26,7 +26,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from vggnet.spec import Kind, Layer, Shape, Spec
+from vggnet.layers import Kind, Layer, Shape
+from vggnet.spec import Spec
 
 BYTES_PER_ELEMENT = 4  # float32
 IN_PLACE: frozenset[Kind] = frozenset({"relu", "dropout"})

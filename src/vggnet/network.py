@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vggnet.spec import BATCH_NORM_EPSILON, Layer, Spec
+from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.spec import Spec
 
 Initialization = Literal["he", "glorot", "paper"]
 INITIALIZATIONS: tuple[Initialization, ...] = ("he", "glorot", "paper")

@@ -1,18 +1,8 @@
 """The paper's Table 1 as data, and what its rows stand for.
 
 In: a name ("D", "vgg16_bn"), or rows of Table 1's own tokens. Out: a Spec, whose `layers` are the
-network spelled out: names, shapes, parameters. Standard library only; everything else reads this.
-Source: Section 2.1 and Table 1 of arXiv 1409.1556; the names are those of the original release.
-
-The tokens, any number of them a row:
-    conv3-64        64 kernels of 3x3, stride 1, padded to keep the size; then ReLU
-    conv11-96/4p0   the same with stride 4 and padding 0 spelled out
-    LRN             Krizhevsky's local response normalisation
-    maxpool         2x2, stride 2; `maxpool3/2` is 3x3, stride 2
-    avgpool         the mean of each channel over the whole map
-    FC-4096         fully connected; all but the last are followed by ReLU and dropout
-    FC7-4096        the same applied to each 7x7 window of the map, for larger pictures (3.2)
-    soft-max        the last token, if it is there
+network spelled out. The tokens are explained in layers.py. Standard library only.
+Source: Section 2.1 and Table 1 of arXiv 1409.1556.
 """
 
 from __future__ import annotations
@@ -20,20 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from math import inf
 from typing import Literal
 
-Kind = Literal["conv", "batchnorm", "relu", "lrn", "maxpool", "avgpool", "fc", "dropout", "softmax"]
-Shape = tuple[int, int, int]  # channels, height, width of one picture's activations
-
-BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published file have it
-
-_TOKEN = re.compile(
-    r"conv(?P<kernel>[1-9]\d*)-(?P<channels>[1-9]\d*)(/(?P<stride>[1-9]\d*))?(p(?P<padding>\d+))?"
-    r"|maxpool((?P<pool_kernel>[1-9]\d*)/(?P<pool_stride>[1-9]\d*))?"
-    r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max"
-)
+from vggnet.layers import TOKEN, Layer, spell_out
 
 _HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")
 # fmt: off
@@ -100,44 +80,6 @@ _FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of a network at one input size.
-
-    `kernel`, `stride` and `padding` are in pixels of the layer's input. A fully connected layer is
-    the convolution whose kernel is its whole input map (7 for fc6 of the paper's nets).
-    """
-
-    name: str
-    kind: Kind
-    input: Shape
-    output: Shape
-    kernel: int = 1
-    stride: int = 1
-    padding: int = 0
-
-    @property
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the trained arrays, by the last part of their canonical name."""
-        if self.kind == "conv":
-            weight: tuple[int, ...] = (self.output[0], self.input[0], self.kernel, self.kernel)
-        elif self.kind == "fc":
-            channels, height, width = self.input
-            weight = (self.output[0], channels * height * width)
-        elif self.kind == "batchnorm":
-            weight = (self.output[0],)
-        else:
-            return {}
-        return {"weight": weight, "bias": (self.output[0],)}
-
-    @property
-    def buffer_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the arrays that are measured in training and not trained."""
-        if self.kind != "batchnorm":
-            return {}
-        return {"running_mean": (self.output[0],), "running_var": (self.output[0],)}
-
-
-@dataclass(frozen=True)
 class Spec:
     """A network of the VGG family: rows of Table 1's tokens and the size they are meant for.
 
@@ -161,14 +103,21 @@ class Spec:
         if self.numbering not in ("stage", "layer"):
             raise self._error(f"numbering {self.numbering!r} must be 'stage' or 'layer'")
         self._check_order()
-        object.__setattr__(self, "layers", _expand(self, self.input_size, self.input_size))
+        object.__setattr__(self, "layers", self._spell_out(self.input_size, self.input_size))
 
     def _error(self, fault: str) -> ValueError:
         return ValueError(f"spec {self.name!r}: {fault}")
 
+    def _spell_out(self, height: int, width: int) -> tuple[Layer, ...]:
+        try:
+            by_stage = self.numbering == "stage"
+            return spell_out(self.tokens, height, width, self.batch_norm, by_stage)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+
     def _check_order(self) -> None:
         """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
-        bad = [token for token in self.tokens if not _TOKEN.fullmatch(token)]
+        bad = [token for token in self.tokens if not TOKEN.fullmatch(token)]
         if bad:
             raise self._error(
                 f"bad token {', '.join(map(repr, bad))}: the tokens are like conv3-64, "
@@ -248,7 +197,7 @@ class Spec:
                 f"pictures must be at least {self.minimum_size} x {self.minimum_size}, not "
                 f"{height} x {width}"
             )
-        return _expand(self, height, width)
+        return self._spell_out(height, width)
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -380,68 +329,3 @@ def _multiply(row: str, width: float) -> str:
         lambda match: f"{match[1]}{max(1, round(int(match[2]) * width))}",
         row,
     )
-
-
-@lru_cache(maxsize=256)
-def _expand(spec: Spec, height: int, width: int) -> tuple[Layer, ...]:
-    """The tokens spelled out, with names and shapes, for pictures of height x width pixels."""
-    layers: list[Layer] = []
-    shape: Shape = (3, height, width)
-    by_stage = spec.numbering == "stage"
-    stage, index, number = 1, 0, 0  # of the pool-to-pool stage, the convolution in it, the FC layer
-    suffix = ""  # shared by a convolution and the layers that follow it
-
-    def add(name: str, kind: Kind, channels: int = 0, kernel: int = 1, stride: int = 1,
-            padding: int = 0) -> None:  # fmt: skip
-        nonlocal shape
-        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
-        if min(rows, columns) < 1:
-            raise spec._error(
-                f"a picture of {height} x {width} is too small: {name} takes {kernel} x {kernel} "
-                f"and is given {shape[1]} x {shape[2]}"
-            )
-        output = (channels or shape[0], rows, columns)
-        layers.append(Layer(name, kind, shape, output, kernel, stride, padding))
-        shape = output
-
-    for position, token in enumerate(spec.tokens):
-        match = _TOKEN.fullmatch(token)
-        assert match, token
-        if token.startswith("conv"):
-            index += 1
-            suffix = f"{stage}_{index}" if by_stage else f"{index}"
-            number = stage if by_stage else index
-            kernel = int(match["kernel"])
-            padding = kernel // 2 if match["padding"] is None else int(match["padding"])
-            stride = int(match["stride"] or 1)
-            add(f"conv{suffix}", "conv", int(match["channels"]), kernel, stride, padding)
-            if spec.batch_norm:
-                add(f"bn{suffix}", "batchnorm")
-            add(f"relu{suffix}", "relu")
-        elif token == "LRN":
-            add(f"norm{suffix}", "lrn")
-        elif token.startswith("maxpool"):
-            name = f"pool{stage if by_stage else index}"
-            add(name, "maxpool", 0, int(match["pool_kernel"] or 2), int(match["pool_stride"] or 2))
-            stage, index = stage + 1, 0 if by_stage else index
-        elif token == "avgpool":
-            layers.append(Layer("avgpool", "avgpool", shape, (shape[0], 1, 1), shape[1]))
-            shape = (shape[0], 1, 1)
-        elif token.startswith("FC"):
-            number += 1
-            features = int(match["features"])
-            if match["window"]:
-                add(f"fc{number}", "conv", features, int(match["window"]))
-            else:
-                layers.append(Layer(f"fc{number}", "fc", shape, (features, 1, 1), shape[1]))
-                shape = (features, 1, 1)
-            if any(later.startswith("FC") for later in spec.tokens[position + 1 :]):
-                add(f"relu{number}", "relu")
-                add(f"drop{number}", "dropout")
-        else:
-            add("prob", "softmax")
-    names = [layer.name for layer in layers]
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:
-        raise spec._error(f"two layers would be named {', '.join(sorted(repeated))}")
-    return tuple(layers)

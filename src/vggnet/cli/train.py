@@ -10,15 +10,18 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vggnet.cli.output import note
+from vggnet.cli.output import note, progress_bar
 from vggnet.cli.recipe_options import with_recipe_options
 from vggnet.training.recipe import RECIPES, vary
+
+if TYPE_CHECKING:
+    from vggnet.data import Dataset
 
 Dtype = Literal["fp32", "bf16", "fp16"]
 
@@ -30,7 +33,12 @@ def train(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/vggnet"),
     recipe: Annotated[str, typer.Option(help="Where to start from: modern or paper.")] = "modern",
-    init: Annotated[str | None, typer.Option(help="Weights to start from (fine-tuning).")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to start from, with their size, 10 epochs and rate 0.01 by default."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     dtype: Annotated[Dtype, typer.Option(help="Type of the saved weights.")] = "fp32",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
@@ -47,6 +55,7 @@ def train(
         raise ValueError(f"recipe {recipe!r} must be one of {', '.join(RECIPES)}")
     torch = _torch()
     from vggnet.data import open_dataset
+    from vggnet.model import load_weights
     from vggnet.training.loop import Interrupted, Options, train
     from vggnet.weights import state
 
@@ -54,7 +63,9 @@ def train(
         torch.set_num_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    initial = state.load(init) if init else None
+    initial = load_weights(init) if init else None
+    if initial:
+        changes = _fine_tuning(initial.spec.input_size) | changes
     dataset = open_dataset(data, "train")
     stop = _StopRequest()
     with _Bar() as bar:
@@ -69,11 +80,17 @@ def train(
             raise typer.Exit(130 if stop.requested() else 0) from None
     path = out / "model.safetensors"
     state.save(path, weights, dtype)
-    scores = _validation_score(data, path)
-    if scores:
-        weights.training["metrics"]["validation"] = scores  # type: ignore[index]
-        state.save(path, replace(weights), dtype)
+    validation = _validation_score(data, dataset, path)
+    if validation:
+        metrics = {**weights.training["metrics"], "validation": validation}  # type: ignore[dict-item]
+        training = {**weights.training, "metrics": metrics}
+        state.save(path, replace(weights, training=training), dtype)
     note(f"saved {path}")
+
+
+def _fine_tuning(size: int) -> dict[str, Any]:
+    """What is usual when the weights are good already: their own size, a low rate, few epochs."""
+    return {"input_size": size, "sizes": f"{size}x10", "learning_rate": 0.01}
 
 
 def _torch() -> Any:
@@ -84,20 +101,21 @@ def _torch() -> Any:
     return torch
 
 
-def _validation_score(data: str, path: Path) -> dict[str, Any] | None:
+def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any] | None:
     """The finished file's score on the validation pictures, where the data keeps some apart."""
     from vggnet.data import open_dataset
     from vggnet.evaluation import evaluate
     from vggnet.model import load
 
     try:
-        dataset = open_dataset(data, "validation")
+        validation = open_dataset(data, "validation")
     except ValueError:
         return None
-    if dataset.name == open_dataset(data, "train").name and not Path(data).is_dir():
+    if validation.where(0) == dataset.where(0):  # data without splits is the same for either
         return None
     model = load(path)
-    score = evaluate(model.logits, dataset, model.preprocessing)
+    with progress_bar("validation", len(validation.labels)) as advance:
+        score = evaluate(model.logits, validation, model.preprocessing, progress=advance)
     note(f"validation:{score}")
     return {"top1": score.top1, "top5": score.top5, "images": score.images}
 

@@ -3,8 +3,8 @@
 In: a Spec, its canonical state, images_NCHW. Out: logits_NK or named activations. Everything is
 computed in the type of the state: float32, or float64 as the oracle. Source: Section 2.1 of the
 paper; Krizhevsky et al. 2012, Section 3.3 (LRN); Ioffe and Szegedy 2015 (batch norm).
-Shapes: N pictures, C channels in, O channels out, H and W rows and columns, P their product, Y and X
-of a kernel.
+Shapes: N pictures, C channels in, O channels out, H and W rows and columns, P their product, Y
+and X of a kernel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.engines import State, check_head, check_images
-from vggnet.spec import BATCH_NORM_EPSILON, Layer, Spec
+from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.spec import Spec
 
 Array = NDArray[np.floating]
 

@@ -61,6 +61,8 @@ class TorchEngine:
             with (
                 torch.inference_mode(),
                 torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+                # By default cuDNN rounds the operands of fp32 convolutions to TF32's 10 bits.
+                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
             ):
                 images = images.to(self.device).contiguous(memory_format=torch.channels_last)
                 found = self.network.features(images, wanted)

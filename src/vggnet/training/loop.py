@@ -7,7 +7,6 @@ and ends with the same bits. Source: Section 3.1 of the paper.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,21 +16,26 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.data import Dataset, picture
+from vggnet.data import Dataset
 from vggnet.evaluation import evaluate
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec
 from vggnet.training import checkpoint
 from vggnet.training.history import History, draw_curves, read
 from vggnet.training.pictures import Memory, available_memory, batches, steps_per_epoch
 from vggnet.training.provenance import provenance
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
+from vggnet.training.start import (
+    colour_statistics,
+    differences,
+    fingerprint,
+    split,
+    starting_arrays,
+    starting_spec,
+)
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.state import Weights
-
-_STATISTICS = 10_000  # pictures from which the mean and the deviation of the colours are taken
 
 
 class Interrupted(Exception):
@@ -89,32 +93,32 @@ def train(
     differ. Raises Interrupted when asked to stop, NonFiniteLoss, and ValueError for data and
     recipes that do not fit together.
     """
-    spec = _spec(recipe, dataset, initial)
+    spec = starting_spec(recipe, dataset, initial)
     for size in {*recipe.epoch_sizes, *recipe.test_size_choices}:
         spec.layers_at(size, size)  # raises for a size that the network cannot take
-    options.folder.mkdir(parents=True, exist_ok=True)
+    training, held_back = split(len(dataset.labels), recipe)
+    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     path = options.folder / "checkpoint.pt"
     if path.exists() and not options.resume:
         raise ValueError(f"{path}: a run was begun there; resume it, or choose another folder")
-    training, held_back = _split(len(dataset.labels), recipe)
-    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
+    options.folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.load(path) if path.exists() else None
     identity = {
         "recipe": recipe.to_json(),
         "spec": spec.to_json(),
-        "data": _fingerprint(dataset),
+        "data": fingerprint(dataset),
     }
     if saved and saved["identity"] != identity:
         raise ValueError(
-            f"{path}: the checkpoint is of another run: {_differences(saved['identity'], identity)}"
+            f"{path}: the checkpoint is of another run: {differences(saved['identity'], identity)}"
         )
     if saved:
         preprocess = Preprocess.from_json(saved["preprocess"])
     elif initial:
         preprocess = replace(initial.preprocess, resize=recipe.input_size, crop=recipe.input_size)
     else:
-        preprocess = _statistics(dataset, training, recipe)
-    state = None if initial is None or saved else _matching(initial, spec)
+        preprocess = colour_statistics(dataset, training, recipe)
+    state = None if initial is None or saved else starting_arrays(initial, spec)
     run = Run(recipe, spec, preprocess, num_steps, options.device, state)
     progress = _Progress()
     if saved:
@@ -277,73 +281,3 @@ class _Loop:
                 "progress": dict(vars(self.progress)),
             },
         )
-
-
-def _split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the pictures to train on and of those held back, which the seed picks."""
-    if recipe.holdout >= num_pictures:
-        raise ValueError(
-            f"holdout {recipe.holdout} leaves none of {num_pictures} pictures to train on"
-        )
-    order = np.random.default_rng(recipe.seed).permutation(num_pictures)
-    return np.sort(order[recipe.holdout :]), np.sort(order[: recipe.holdout])
-
-
-def _fingerprint(dataset: Dataset) -> dict[str, Any]:
-    """What tells one data set from another, without reading its pictures."""
-    return {
-        "name": Path(dataset.name).name,
-        "pictures": len(dataset.labels),
-        "classes": len(dataset.classes),
-        "labels_sha256": hashlib.sha256(dataset.labels.tobytes()).hexdigest(),
-    }
-
-
-def _differences(saved: dict[str, Any], asked: dict[str, Any]) -> str:
-    """The entries that differ, both values of each."""
-    return ", ".join(
-        f"{name} {saved[part].get(name)!r} there and {asked[part].get(name)!r} here"
-        for part in asked
-        for name in sorted(saved[part].keys() | asked[part].keys())
-        if saved[part].get(name) != asked[part].get(name)
-    )
-
-
-def _statistics(dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe) -> Preprocess:
-    """Subtract the mean RGB of the training pictures and divide by their deviation."""
-    total, squares, count = np.zeros(3), np.zeros(3), 0
-    for index in indices[:: max(1, len(indices) // _STATISTICS)]:
-        try:
-            pixels = np.asarray(picture(dataset, int(index)), dtype=np.float64).reshape(-1, 3) / 255
-        except PictureError:
-            continue  # counted and named when training meets it
-        total += pixels.sum(axis=0)
-        squares += (pixels**2).sum(axis=0)
-        count += len(pixels)
-    if not count:
-        raise ValueError(f"{dataset.name}: none of its pictures can be read")
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
-    size = recipe.input_size
-    return Preprocess(
-        resize=size,
-        crop=size,
-        scale=1 / 255,
-        mean=tuple(round(float(value), 4) for value in mean),  # type: ignore[arg-type]
-        std=tuple(round(float(value), 4) for value in deviation),  # type: ignore[arg-type]
-    )
-
-
-def _spec(recipe: Recipe, dataset: Dataset, initial: Weights | None) -> Spec:
-    """The recipe's network, or that of the initial weights with a head for these classes."""
-    if initial is None:
-        return recipe.spec(len(dataset.classes))
-    return initial.spec.scaled(num_classes=len(dataset.classes), input_size=recipe.input_size)
-
-
-def _matching(initial: Weights, spec: Spec) -> dict[str, NDArray[np.float32]]:
-    """The initial arrays that the network can take; the others are drawn at random."""
-    shapes = spec.state_shapes
-    return {
-        name: values for name, values in initial.state.items() if shapes.get(name) == values.shape
-    }

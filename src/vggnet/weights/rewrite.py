@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.spec import BATCH_NORM_EPSILON, Spec
+from vggnet.layers import BATCH_NORM_EPSILON
+from vggnet.spec import Spec
 
 State = Mapping[str, NDArray[np.floating]]
 
