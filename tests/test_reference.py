@@ -67,7 +67,7 @@ def loop_average(x: Array) -> Array:
 
 
 def loop_fully_connected(x: Array, weight: Array, bias: Array) -> Array:
-    flat = [[value for value in picture.flat] for picture in x]  # channel, then row, then column
+    flat = [list(picture.flat) for picture in x]  # channel, then row, then column
     y = np.zeros((len(x), len(weight)))
     for n, o in np.ndindex(*y.shape):
         y[n, o] = bias[o] + sum(a * b for a, b in zip(weight[o], flat[n], strict=True))

@@ -17,7 +17,7 @@ What is counted, for one picture:
                  average sees a map that is not square, along the longer side
     jump         pixels between the fields of two neighbouring units
     offset       pixel coordinate (the first pixel's centre is 0) of the first unit's field centre,
-                 the same for rows and columns; negative where padding moves it off the picture
+                 negative where padding moves it off the picture; along the longer side as above
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published
 TOKEN = re.compile(
     r"conv(?P<kernel>[1-9]\d*)-(?P<channels>[1-9]\d*)(/(?P<stride>[1-9]\d*))?(p(?P<padding>\d+))?"
     r"|maxpool((?P<pool_kernel>[1-9]\d*)/(?P<pool_stride>[1-9]\d*))?"
-    r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max"
+    r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max",
+    re.ASCII,
 )
 
 

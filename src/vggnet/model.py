@@ -123,10 +123,11 @@ class Model:
         return self._predict(self.preprocessing.batch(picture), top) if picture else []
 
     def _predict(self, images_NCHW: NDArray[np.float32], top: int) -> list[list[Prediction]]:
-        probabilities_NK = softmax(self.logits(images_NCHW))
+        logits_NK = self.logits(images_NCHW)
+        # By the logits, since different ones may be rounded to one probability.
+        order_NK = np.argsort(-logits_NK, axis=1, kind="stable")[:, :top]
         answers = []
-        for row_K in probabilities_NK:
-            best = np.argsort(-row_K, kind="stable")[:top]
+        for row_K, best in zip(softmax(logits_NK), order_NK, strict=True):
             answers.append([self._prediction(int(index), float(row_K[index])) for index in best])
         return answers
 

@@ -226,6 +226,8 @@ class Spec:
             raise self._error(f"width {width} must be positive and finite")
         if num_classes is not None and num_classes < 1:
             raise self._error(f"{num_classes} classes: there must be at least 1")
+        if num_classes is not None and head is None and self.num_classes is None:
+            raise self._error(f"it has no head to give {num_classes} classes; choose one")
         classes = self.num_classes if num_classes is None else num_classes
         body = [[token for token in row.split() if _rank(token) == 0] for row in self.rows]
         tail = [token for token in self.tokens if _rank(token) > 0]
