@@ -83,5 +83,9 @@ def test_classes_are_matched_by_wnid_then_by_name() -> None:
     own = labels_from_names(["blue", "red"])
     model = (Label(0, "", "red"), Label(1, "", "blue"))
     assert class_indices(model, own).tolist() == [1, 0]
+    dogs = labels_from_names(["dog, big", "dog, small"])
+    assert class_indices(dogs, dogs).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="such as crane"):  # the bird or the machine
+        class_indices(full, labels_from_names(["crane"]))
     with pytest.raises(ValueError, match="lacks 1 of the 2 classes of the data, such as blue"):
         class_indices(model[:1], own)

@@ -32,9 +32,9 @@ def test_folding_is_rounded_once_from_float64(dtype: type) -> None:
     factor = gamma / np.sqrt(variance + 1e-5)
     weight = state["conv1_1.weight"].astype(np.float64) * factor[:, None, None, None]
     bias = (state["conv1_1.bias"].astype(np.float64) - mean) * factor + beta
-    assert np.array_equal(folded["conv1_1.weight"], weight.astype(np.float32))
-    assert np.array_equal(folded["conv1_1.bias"], bias.astype(np.float32))
-    assert folded["conv1_1.weight"].dtype == folded["conv1_1.bias"].dtype == np.float32
+    assert np.array_equal(folded["conv1_1.weight"], weight.astype(dtype))
+    assert np.array_equal(folded["conv1_1.bias"], bias.astype(dtype))
+    assert folded["conv1_1.weight"].dtype == folded["conv1_1.bias"].dtype == dtype
 
 
 def test_folding_leaves_what_it_was_given_alone() -> None:

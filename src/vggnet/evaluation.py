@@ -9,6 +9,7 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,16 +92,24 @@ def rank_of_target(
 
 
 def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.int64]:
-    """The model's index of each class of the data, found by wnid, else by name.
+    """The model's index of each class of the data.
 
-    Raises ValueError, which names them, for classes that the model does not have.
+    Found by wnid, else by all of its words, else by the first of them where that is unambiguous
+    ("crane" is a bird and a machine). Raises ValueError, which names them, for classes that the
+    model does not have.
     """
     by_wnid = {label.wnid: label.index for label in model if label.wnid}
-    by_name = {label.name: label.index for label in model}
-    found = [by_wnid.get(label.wnid, by_name.get(label.name)) for label in data]
-    missing = [
-        label.wnid or label.name for label, index in zip(data, found, strict=True) if index is None
-    ]
+    by_words = {label.words: label.index for label in model}
+    names = Counter(label.name for label in model)
+    by_name = {label.name: label.index for label in model if names[label.name] == 1}
+    found: list[int] = []
+    missing: list[str] = []
+    for label in data:
+        index = by_wnid.get(label.wnid, by_words.get(label.words, by_name.get(label.words)))
+        if index is None:
+            missing.append(label.wnid or label.words)
+        else:
+            found.append(index)
     if missing:
         raise ValueError(
             f"the model lacks {len(missing)} of the {len(data)} classes of the data, such as "

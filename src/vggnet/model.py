@@ -27,6 +27,7 @@ from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 from vggnet.weights.state import Weights
 
 EMBEDDED = ("tiny-imagenet",)
+_BATCH_SIZE = 32  # pictures that predict gives to the engine at a time
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,11 @@ class Model:
             raise ValueError(f"top {top} must be at least 1")
         if not isinstance(picture, list | tuple):
             return self._predict(self.preprocess(picture), top)[0]  # type: ignore[arg-type]
-        return self._predict(self.preprocessing.batch(picture), top) if picture else []
+        answers: list[list[Prediction]] = []
+        for start in range(0, len(picture), _BATCH_SIZE):
+            batch = picture[start : start + _BATCH_SIZE]
+            answers += self._predict(self.preprocessing.batch(batch), top)
+        return answers
 
     def _predict(self, images_NCHW: NDArray[np.float32], top: int) -> list[list[Prediction]]:
         logits_NK = self.logits(images_NCHW)
@@ -140,8 +145,9 @@ class Model:
         return self.preprocessing(picture)[np.newaxis]
 
     def logits(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Class scores before the soft-max: logits_NK."""
-        return self.engine(images_NCHW)
+        """Class scores before the soft-max: logits_NK; of a map of them the mean over space."""
+        scores = self.engine(images_NCHW)
+        return scores.mean(axis=(2, 3)) if scores.ndim == 4 else scores
 
     def features(
         self, images_NCHW: NDArray[np.floating], names: Iterable[str]

@@ -89,6 +89,7 @@ def create(
     if precision != "fp32" or device not in (None, "cpu"):
         raise ValueError(
             f"engine 'numpy' computes in fp32 on the cpu, not in {precision} on {device or 'cpu'}"
+            + (f"; {engines['torch']}" if engines["torch"] else "; take the engine 'torch'")
         )
     return ReferenceEngine(spec, state)
 

@@ -20,6 +20,7 @@ from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
 
 Array = NDArray[np.floating]
+_MAX_COLUMN_NUMBERS = 1 << 22  # written out at a time by a convolution: 16 MiB of float32
 
 
 class ReferenceEngine:
@@ -78,27 +79,25 @@ class ReferenceEngine:
 def convolution(
     x_NCHW: Array, weight_OCYX: Array, bias_O: Array, stride: int, padding: int
 ) -> Array:
-    """Each output is the sum, over the kernel's taps, of the product of a shifted input with them.
+    """Each output is the sum, over channels and the kernel's taps, of input times weight.
 
-    One matrix product a tap: (O x C) times (C x positions).
+    Every window of the zero-padded input is written out as a column of C x Y x X numbers, then one
+    matrix product with the kernels does a band of rows: bands, so that memory stays bounded.
     """
-    num_out, channels, rows, columns = weight_OCYX.shape
-    edges = ((0, 0), (0, 0), (padding, padding), (padding, padding))
-    padded = np.pad(x_NCHW, edges) if padding else x_NCHW
-    height = (padded.shape[2] - rows) // stride + 1
-    width = (padded.shape[3] - columns) // stride + 1
-    y_NOP = np.zeros((len(padded), num_out, height * width), padded.dtype)
-    for top, left in np.ndindex(rows, columns):
-        shifted = padded[
-            :,
-            :,
-            top : top + (height - 1) * stride + 1 : stride,
-            left : left + (width - 1) * stride + 1 : stride,
-        ]
-        shifted_NCP = shifted.reshape(len(padded), channels, height * width)
-        y_NOP += weight_OCYX[:, :, top, left] @ shifted_NCP
-    y_NOP += bias_O[:, None]
-    return y_NOP.reshape(len(padded), num_out, height, width)
+    num_out, _, rows, columns = weight_OCYX.shape
+    padded = np.pad(x_NCHW, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows_NCHWYX = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), (2, 3))
+    windows_NCYXHW = windows_NCHWYX[:, :, ::stride, ::stride].transpose(0, 1, 4, 5, 2, 3)
+    height, width = windows_NCYXHW.shape[4:]
+    kernels = weight_OCYX.reshape(num_out, -1)
+    band = max(1, _MAX_COLUMN_NUMBERS // (kernels.shape[1] * width))
+    y_NOHW = np.empty((len(x_NCHW), num_out, height, width), x_NCHW.dtype)
+    for windows_CYXHW, y_OHW in zip(windows_NCYXHW, y_NOHW, strict=True):
+        for top in range(0, height, band):
+            written_out = windows_CYXHW[..., top : top + band, :].reshape(kernels.shape[1], -1)
+            y_OHW[:, top : top + band] = (kernels @ written_out).reshape(num_out, -1, width)
+    y_NOHW += bias_O[:, None, None]
+    return y_NOHW
 
 
 def batch_norm(x_NCHW: Array, weight: Array, bias: Array, mean: Array, variance: Array) -> Array:

@@ -22,8 +22,9 @@ def fold_batch_norm(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[n
     """The net without batch norm whose convolutions do what convolution and batch norm did.
 
     In inference a batch norm is y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each
-    channel, which the convolution before it can take in. Computed in float64, rounded once to
-    float32. `conv3_3` of the result is thus what `bn3_3` was. A net without is given as it is.
+    channel, which the convolution before it can take in. Computed in float64, rounded once to the
+    type of the state. `conv3_3` of the result is thus what `bn3_3` was. A net without batch norm is
+    given as it is.
     """
     if not spec.batch_norm:
         return spec, dict(state)
@@ -40,8 +41,8 @@ def fold_batch_norm(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[n
             f"conv{layer.name.removeprefix('bn')}.{part}" for part in ("weight", "bias")
         )
         factor = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-        arrays[weight] = (state[weight] * factor[:, None, None, None]).astype(np.float32)
-        arrays[bias] = ((state[bias] - mean) * factor + beta).astype(np.float32)
+        arrays[weight] = (state[weight] * factor[:, None, None, None]).astype(state[weight].dtype)
+        arrays[bias] = ((state[bias] - mean) * factor + beta).astype(state[bias].dtype)
     return folded, arrays
 
 
