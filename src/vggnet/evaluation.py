@@ -94,18 +94,22 @@ def rank_of_target(
 def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.int64]:
     """The model's index of each class of the data.
 
-    Found by wnid, else by all of its words, else by the first of them where that is unambiguous
+    Found by wnid, else by all of its words or the first of them where that names one class alone
     ("crane" is a bird and a machine). Raises ValueError, which names them, for classes that the
     model does not have.
     """
     by_wnid = {label.wnid: label.index for label in model if label.wnid}
-    by_words = {label.words: label.index for label in model}
-    names = Counter(label.name for label in model)
-    by_name = {label.name: label.index for label in model if names[label.name] == 1}
+    counts = Counter(text for label in model for text in {label.words, label.name})
+    by_text = {
+        text: label.index
+        for label in model
+        for text in (label.words, label.name)
+        if counts[text] == 1
+    }
     found: list[int] = []
     missing: list[str] = []
     for label in data:
-        index = by_wnid.get(label.wnid, by_words.get(label.words, by_name.get(label.words)))
+        index = by_wnid.get(label.wnid, by_text.get(label.words))
         if index is None:
             missing.append(label.wnid or label.words)
         else:
