@@ -30,7 +30,8 @@ FormatOption = Annotated[
 
 def print_json(value: object) -> None:
     """`value` on standard output, alone, so that it can be piped."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=not unicode, allow_nan=False)
     sys.stdout.write("\n")
 
 

@@ -67,8 +67,7 @@ def train(
     if initial:
         changes = _fine_tuning(initial.spec.input_size) | changes
     dataset = open_dataset(data, "train")
-    stop = _StopRequest()
-    with _Bar() as bar:
+    with _StopRequest() as stop, _Bar() as bar:
         options = Options(
             out, resume, workers, device, checkpoint_seconds, stop_after, strict=strict,
             reporter=bar, should_stop=stop.requested,
@@ -123,10 +122,15 @@ def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any]
 class _StopRequest:
     """Ctrl-C and SIGTERM, noted; the run stops after the step that is under way."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> _StopRequest:
         self._seen = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._notice)
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._notice) for number in numbers}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _notice(self, number: int, _frame: FrameType | None) -> None:
         self._seen = True
