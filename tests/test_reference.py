@@ -132,6 +132,17 @@ def test_convolution(kernel: int, stride: int, padding: int) -> None:
     assert relative_error(found, expected) < 1e-13
 
 
+@pytest.mark.parametrize("numbers", [1, 3 * 27 * 7, 4 * 27 * 7])
+def test_convolution_in_bands_of_rows(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
+    monkeypatch.setattr(reference, "_MAX_COLUMN_NUMBERS", numbers)  # bands of 1, 3 and 4 of 8 rows
+    random = np.random.default_rng(0)
+    x, bias = random.normal(size=(2, 3, 16, 14)), random.normal(size=4)
+    weight = random.normal(size=(4, 3, 3, 3))
+    found = reference.convolution(x, weight, bias, stride=2, padding=1)
+    assert found.shape == (2, 4, 8, 7)
+    assert relative_error(found, loop_convolution(x, weight, bias, 2, 1)) < 1e-13
+
+
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (3, 1), (1, 2), (2, 3)])
 def test_max_pool_leaves_out_windows_that_leave_the_map(kernel: int, stride: int) -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 8, 11)) - 5  # all negative: no zero slips in

@@ -33,11 +33,13 @@ def test_a_reversed_view_as_weights() -> None:
 def test_runs_in_inference_mode_channels_last_and_evaluates() -> None:
     engine = engine_for(EVERYTHING, random_state(EVERYTHING))
     seen = []
-    engine.network.conv1_2.register_forward_hook(lambda module, given, made: seen.append(made))
+    first = engine.network.conv1_1
+    first.register_forward_hook(lambda module, given, made: seen.append((given[0], made)))
     images = random_images(2, 24, 24)
     assert np.array_equal(engine(images), engine(images))  # dropout draws nothing
-    assert seen[0].is_inference()
-    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert seen[0][1].is_inference()
+    for tensor in (*seen[0], first.weight):
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
     assert not engine.network.training
     assert not any(each.requires_grad for each in engine.network.parameters())
 
