@@ -6,6 +6,7 @@ In: values and Rich tables. Out: JSON alone, or a table; notes for people beside
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -36,11 +37,11 @@ def print_json(value: object) -> None:
 
 
 def standard_output() -> Console:
-    """Where tables go; plain text, unbroken, when it is not a terminal."""
+    """Where tables go: as wide as the terminal or as COLUMNS says, else 120 characters."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
-    return console
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(highlight=False, width=120)
 
 
 def note(text: str) -> None:
