@@ -14,15 +14,13 @@ import io
 import os
 import stat
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-
-# Pillow registers a format when its plugin is imported. Importing these two by name keeps it from
-# importing all forty, among them the one that runs Ghostscript; the other four come with `open`.
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vggnet.quiet_pillow import quiet_pillow
 
@@ -82,6 +80,7 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
                 return _upright_rgb(source)
             if isinstance(source, np.ndarray):
                 return _picture_from_array(source)
+            _register_formats()
             with _open_binary(source) as file, Image.open(file, formats=FORMATS) as picture:
                 return _upright_rgb(picture)
     except PictureError as error:
@@ -96,6 +95,16 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = f"cannot be read: {' '.join(text.split()) or type(error).__name__}"
     raise PictureError(f"{name}: {reason}") from None
+
+
+@cache
+def _register_formats() -> None:
+    """Make Pillow know FORMATS and no others, at the first picture and not at the import.
+
+    It registers a format when the plugin is imported. Importing these two by name keeps it from
+    importing all forty, among them the one that runs Ghostscript; the other four come with `open`.
+    """
+    from PIL import TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 
 def picture_name(source: PictureSource, name: str | None = None) -> str:
