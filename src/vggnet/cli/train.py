@@ -36,7 +36,7 @@ def train(
     init: Annotated[
         str | None,
         typer.Option(
-            help="Weights to start from, with their size, 10 epochs and rate 0.01 by default."
+            help="Weights to start from, at their size, batch 32, rate 0.01, 10 epochs by default."
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
@@ -88,8 +88,8 @@ def train(
 
 
 def _fine_tuning(size: int) -> dict[str, Any]:
-    """What is usual when the weights are good already: their own size, a low rate, few epochs."""
-    return {"input_size": size, "sizes": f"{size}x10", "learning_rate": 0.01}
+    """What is usual from good weights and with few pictures: their size, a low rate, few epochs."""
+    return {"input_size": size, "sizes": f"{size}x10", "batch_size": 32, "learning_rate": 0.01}
 
 
 def _torch() -> Any:

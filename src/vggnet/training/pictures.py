@@ -112,7 +112,8 @@ def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:
     """Whole batches an epoch. Raises ValueError where there is not one."""
     if num_pictures < recipe.batch_size:
         raise ValueError(
-            f"batch size {recipe.batch_size} is larger than the {num_pictures} training pictures"
+            f"batch size {recipe.batch_size} is larger than the {num_pictures} training pictures; "
+            "choose a smaller one"
         )
     return num_pictures // recipe.batch_size
 
