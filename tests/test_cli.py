@@ -211,6 +211,13 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert command in out
 
 
+def test_no_arguments_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = _run(capsys)
+    assert status == 0
+    assert err == ""
+    assert len(out.splitlines()) > 10
+
+
 def test_json_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["describe", "D"], ["stack", "3", "3", "3"]):
         status, out, err = _run(capsys, *arguments, "--format", "json")

@@ -20,7 +20,7 @@ from vggnet.cli.predict import predict
 from vggnet.cli.stack import stack
 from vggnet.cli.train import train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 for command in (predict, describe, stack, evaluate, features, train):
     app.command()(command)
 
@@ -52,7 +52,8 @@ def vggnet(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its status."""
     try:
-        status = app(args=arguments, prog_name="vggnet", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        status = app(args=given or ["--help"], prog_name="vggnet", standalone_mode=False)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
