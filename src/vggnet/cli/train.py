@@ -103,7 +103,7 @@ def _torch() -> Any:
 def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any] | None:
     """The finished file's score on the validation pictures, where the data keeps some apart."""
     from vggnet.data import open_dataset
-    from vggnet.evaluation import evaluate
+    from vggnet.evaluation import class_indices, evaluate
     from vggnet.model import load
 
     try:
@@ -114,7 +114,13 @@ def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any]
         return None
     model = load(path)
     with progress_bar("validation", len(validation.labels)) as advance:
-        score = evaluate(model.logits, validation, model.preprocessing, progress=advance)
+        score = evaluate(
+            model.logits,
+            validation,
+            model.preprocessing,
+            class_index=class_indices(model.labels, validation.classes),
+            progress=advance,
+        )
     note(f"validation:{score}")
     return {"top1": score.top1, "top5": score.top5, "images": score.images}
 
