@@ -70,7 +70,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is carried out; nothing here changes what it computes."""
+    """How a run is carried out. Of these only the device changes what it computes."""
 
     folder: Path
     resume: bool = False

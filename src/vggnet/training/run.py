@@ -80,7 +80,7 @@ class Run:
     def take(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
         """Learn from one batch: its mean loss, and how many pictures were classed rightly.
 
-        Raises NonFiniteLoss, with the weights as they were before the batch.
+        Raises NonFiniteLoss, with the parameters as they were before the batch.
         """
         self.network.train()
         for group in self.optimizer.param_groups:
