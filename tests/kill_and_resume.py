@@ -1,4 +1,4 @@
-"""A training run that is killed again and again: run by test_resume in a process of its own.
+"""A training run that is killed again and again: run by test_loop in a process of its own.
 
 In: the folder of pictures, a folder for the runs, the number of kills. Out: the number of kills
 that struck while a checkpoint was being written, on standard output. Each attempt is a forked
@@ -17,9 +17,12 @@ import torch
 from small_data import SMALL
 
 from vggnet.data import open_dataset
-from vggnet.training.loop import Options, train
+from vggnet.training import loop
+from vggnet.training.loop import TrainingOptions
+from vggnet.training.train import resume, train
 from vggnet.weights import state
 
+loop.can_draw = lambda: False  # drawing curves would take most of the time
 RECIPE = replace(SMALL, head="fc", sizes="32x12")  # dropout, so the random state counts
 
 
@@ -29,8 +32,12 @@ def attempt(pictures: Path, folder: Path) -> int:
     if child:
         return child
     try:
-        options = Options(folder, resume=True, workers=0, checkpoint_seconds=0)
-        weights = train(open_dataset(pictures, "train"), RECIPE, options)
+        options = TrainingOptions(folder, workers=0, checkpoint_seconds=0)
+        dataset = open_dataset(pictures, "train")
+        if (folder / "checkpoint.pt").exists():
+            weights = resume(dataset, options)
+        else:
+            weights = train(dataset, RECIPE, options)
         state.save(folder / "model.safetensors", weights)
         os._exit(0)
     finally:
@@ -46,14 +53,14 @@ def main() -> None:
     partial = killed / "checkpoint.pt.tmp"
     while_writing = 0
     for number in range(num_kills):
+        partial.unlink(missing_ok=True)  # else one that an earlier kill left would count again
         child = attempt(pictures, killed)
         if number % 2:
             time.sleep(random.uniform(0.02, 0.5))
         else:
-            partial.unlink(missing_ok=True)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not partial.exists() and time.monotonic() < deadline:
-                pass
+                time.sleep(0.0005)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the run ended before it was killed: make it longer"

@@ -1,12 +1,19 @@
 """Small labelled pictures and small recipes, for tests of training and evaluation."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+from bad_pictures import encoded
 from PIL import Image
 
 from vggnet.training.recipe import Recipe
 
+PICTURE = encoded("PNG")
+IMAGE = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 40, 50)}
 
 SMALL = Recipe(
@@ -18,7 +25,7 @@ SMALL = Recipe(
     sizes="32x2",
     batch_size=8,
     learning_rate=0.05,
-    average=0.9,
+    weight_average=0.9,
     holdout=10,
     precision="fp32",
 )
@@ -34,3 +41,24 @@ def write_pictures(folder: Path, num_each: int = 20, side: int = 36) -> Path:
             pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:03}.png")
     return folder
+
+
+def write_parquet(
+    path: Path,
+    labels: list[Any],
+    pictures: list[Any] | None = None,
+    names: list[str] | None = None,
+    rows: int = 2,
+) -> Path:
+    """A file in the Hugging Face layout, `rows` to a row group."""
+    images = [{"bytes": PICTURE, "path": None} for _ in labels] if pictures is None else pictures
+    table = arrow.table(
+        {"image": arrow.array(images, IMAGE), "label": arrow.array(labels, "int64")}
+    )
+    if names is not None:
+        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+        info = {"info": {"features": features}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(table, path, row_group_size=rows)
+    return path

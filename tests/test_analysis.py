@@ -5,28 +5,11 @@ from math import prod
 from typing import Any
 
 import pytest
+from table_1 import FIELDS_OF_D, PARAMETERS, STAGES, WIDTHS
 
 from vggnet.analysis import Analysis, LayerCost, analyze
 from vggnet.spec import Layer, Spec, configuration
 
-# Kernel sides of each stage, from Table 1.
-STAGES = {
-    "A": ([3], [3], [3, 3], [3, 3], [3, 3]),
-    "A-LRN": ([3], [3], [3, 3], [3, 3], [3, 3]),
-    "B": ([3, 3], [3, 3], [3, 3], [3, 3], [3, 3]),
-    "C": ([3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]),
-    "D": ([3, 3], [3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]),
-    "E": ([3, 3], [3, 3], [3, 3, 3, 3], [3, 3, 3, 3], [3, 3, 3, 3]),
-}
-PARAMETERS = {
-    "A": 132_863_336,
-    "A-LRN": 132_863_336,
-    "B": 133_047_848,
-    "C": 133_638_952,
-    "D": 138_357_544,
-    "E": 143_667_240,
-    "AlexNet": 62_378_344,
-}
 GIGA_CONV_MACS = {
     "A": 7.485, "A-LRN": 7.485, "B": 11.185, "C": 11.647, "D": 15.347, "E": 19.508
 }  # fmt: skip
@@ -42,7 +25,7 @@ def counted_by_hand(stages: tuple[list[int], ...]) -> tuple[int, int, int]:
     """Weights, biases and MACs of the convolutions at 224 x 224."""
     weights = biases = macs = 0
     channels, side = 3, 224
-    for kernels, width in zip(stages, (64, 128, 256, 512, 512), strict=True):
+    for kernels, width in zip(stages, WIDTHS, strict=True):
         for kernel in kernels:
             weights += kernel**2 * channels * width
             macs += kernel**2 * channels * width * side**2
@@ -111,16 +94,6 @@ def test_batch_norm_trains_two_values_a_channel() -> None:
     assert with_norm.parameters == D.parameters + 2 * channels
     assert with_norm.of_type("batchnorm").parameters == 2 * channels == 2 * 4224
     assert with_norm.macs == D.macs
-
-
-FIELDS_OF_D = {
-    "conv1_1": (3, 1), "conv1_2": (5, 1), "pool1": (6, 2),
-    "conv2_1": (10, 2), "conv2_2": (14, 2), "pool2": (16, 4),
-    "conv3_1": (24, 4), "conv3_2": (32, 4), "conv3_3": (40, 4), "pool3": (44, 8),
-    "conv4_1": (60, 8), "conv4_2": (76, 8), "conv4_3": (92, 8), "pool4": (100, 16),
-    "conv5_1": (132, 16), "conv5_2": (164, 16), "conv5_3": (196, 16), "pool5": (212, 32),
-    "fc6": (404, 32), "fc7": (404, 32), "fc8": (404, 32),
-}  # fmt: skip
 
 
 def test_receptive_fields_and_jumps_of_d() -> None:
@@ -273,7 +246,7 @@ def test_average_head_takes_pictures_that_are_not_square() -> None:
             31,
             "spec 'D': a picture of 31 x 31 is too small: pool5 takes 2 x 2 and is given 1 x 1",
         ),
-        ("fc", 0, "spec 'D': input size 0 must be a whole number from 1 on"),
+        ("fc", 0, "spec 'D': input size 0 must be a whole number from 1 to 1,000,000"),
         ("average", (31, 64), "spec 'D': pictures must be at least 32 x 32, not 31 x 64"),
     ],
 )

@@ -2,29 +2,34 @@
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from vggnet.training import checkpoint
+from vggnet.training.checkpoint import Checkpoint
+
+SMALL = Checkpoint({"seed": 3}, {}, {}, {}, {}, {"weights": torch.arange(1000.0)}, {}, [], ["a"])
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"step": 3, "tensors": {"a": torch.arange(4.0)}})
-    values = checkpoint.load(path)
-    assert values["step"] == 3
-    assert torch.equal(values["tensors"]["a"], torch.arange(4.0))
+    checkpoint.save(path, SMALL)
+    loaded = checkpoint.load(path)
+    assert loaded.recipe == {"seed": 3}
+    assert loaded.broken == ["a"]
+    assert torch.equal(loaded.run["weights"], SMALL.run["weights"])
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"step": 1})
+    checkpoint.save(path, SMALL)
     with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
-        checkpoint.save(path, {"step": 2, "bad": lambda: None})
-    assert checkpoint.load(path)["step"] == 1
+        checkpoint.save(path, replace(SMALL, recipe={"seed": lambda: None}))
+    assert checkpoint.load(path).recipe == {"seed": 3}
 
 
 class _Malicious:
@@ -32,13 +37,25 @@ class _Malicious:
         return os.mkdir, ("executed",)
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated", "malicious", "foreign"])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("missing", "there is no checkpoint"),
+        ("empty", "damaged or not a checkpoint"),
+        ("text", "damaged or not a checkpoint"),
+        ("truncated", "damaged or not a checkpoint"),
+        ("malicious", "damaged or not a checkpoint"),
+        ("foreign", "not a checkpoint of vggnet"),
+        ("older", "a checkpoint of version 1; this vggnet has 2"),
+        ("without fields", "damaged: broken, data, hardware, preprocess, .* missing or unknown"),
+    ],
+)
 def test_damage_is_one_line_that_names_the_file(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"step": 1, "weights": torch.zeros(1000)})
+    checkpoint.save(path, SMALL)
     if kind == "missing":
         path.unlink()
     elif kind == "empty":
@@ -48,10 +65,12 @@ def test_damage_is_one_line_that_names_the_file(
     elif kind == "truncated":
         path.write_bytes(path.read_bytes()[:-700])
     elif kind == "malicious":
-        torch.save({"version": 1, "step": _Malicious()}, path)
-    else:
+        torch.save({"version": 2, "recipe": _Malicious()}, path)
+    elif kind == "foreign":
         torch.save([1, 2], path)
-    with pytest.raises(ValueError, match=r"checkpoint\.pt: ") as caught:
+    else:
+        torch.save({"version": 1 if kind == "older" else 2}, path)
+    with pytest.raises(ValueError, match=rf"checkpoint\.pt: {text}") as caught:
         checkpoint.load(path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "executed").exists()

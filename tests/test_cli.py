@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,14 @@ def test_a_bad_picture_is_one_line_and_the_good_ones_are_answered(
     assert "Traceback" not in err
 
 
+def test_an_address_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    good = str(EXAMPLES / "cat.jpg")
+    status, out, err = _run(capsys, "predict", "https://example.com/a.jpg", good, "--top", "1")
+    assert status == 2
+    assert out.startswith(good)
+    assert err == "vggnet: https://example.com/a.jpg: an address, not a file; download it first\n"
+
+
 def test_there_are_at_least_25_kinds_of_bad_picture() -> None:
     assert len(BAD_PICTURES) >= 25
 
@@ -84,6 +93,24 @@ BAD_COMMAND_LINES = {
     "no such configuration": ["describe", "F"],
     "too small for the pools": ["describe", "D", "--input-size", "16"],
     "negative width": ["describe", "D", "--width", "-1"],
+    "width beyond all floats": ["describe", "D", "--width", "1e308"],
+    "classes beyond all floats": ["describe", "D", "--classes", "1" + "0" * 200],
+    "size beyond all floats": ["describe", "D", "--input-size", "1" + "0" * 200],
+    "channels beyond all floats": ["stack", "3", "--channels", "1" + "0" * 200],
+    "more threads than any machine": [
+        "predict", str(EXAMPLES / "cat.jpg"), "--threads", "1" + "0" * 200,
+    ],
+    "threads for the NumPy engine": [
+        "predict", str(EXAMPLES / "cat.jpg"), "--engine", "numpy", "--threads", "2",
+    ],
+    "weights are an address": [
+        "predict", str(EXAMPLES / "cat.jpg"), "--weights", "https://example.com/net.safetensors",
+    ],
+    "weights are not fetched yet": ["predict", str(EXAMPLES / "cat.jpg"), "--weights", "vgg16"],
+    "weights are a folder": ["predict", str(EXAMPLES / "cat.jpg"), "--weights", str(EXAMPLES)],
+    "no such precision": ["predict", str(EXAMPLES / "cat.jpg"), "--precision", "fp7"],
+    "kernel as a product": ["stack", "3x3"],
+    "control characters": ["predict", str(EXAMPLES / "cat.jpg"), "--weights", "\x1b[31m\n"],
     "kernel of zero": ["stack", "3", "0"],
     "kernel is a word": ["stack", "three"],
     "no such data": ["evaluate", "/nowhere/at/all"],
@@ -110,6 +137,7 @@ def test_a_bad_command_line_is_one_line(
     assert len(err.splitlines()) == 1
     assert err.startswith("vggnet: ")
     assert len(err) > 20
+    assert err.strip().isprintable()
 
 
 def test_evaluate_gives_the_keys_that_others_rely_on(
@@ -121,12 +149,25 @@ def test_evaluate_gives_the_keys_that_others_rely_on(
     )
     score = json.loads(out)
     assert status == 0
-    assert err == ""
+    assert err == (
+        f"60 pictures of {pictures}, which has no validation split of its own: all of it is taken\n"
+    )
     assert set(score) >= {"top1", "top5", "images", "protocol", "images_per_second"}
     assert score["images"] == 60
     assert 1 / 3 <= score["top1"] <= score["top5"] == 1
-    _, out, _ = _run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
-    assert out.startswith(" * Acc@1 ")
+    _, out, err = _run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
+    assert re.fullmatch(r" \* Acc@1 \d+\.\d{3} Acc@5 100\.000\n", out)
+    assert err.startswith("the first 10 of 60 pictures of ")
+
+
+def test_evaluate_says_which_split_it_takes(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    for name in ("train", "val"):
+        (tmp_path / name).symlink_to(pictures)
+    _, _, err = _run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
+    assert err == f"the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
 
 
 def test_features_writes_named_activations(
@@ -142,17 +183,42 @@ def test_features_writes_named_activations(
         np.testing.assert_array_equal(arrays["relu1_1"], np.maximum(arrays["conv1_1"], 0))
 
 
+def test_features_of_good_pictures_are_written_where_there_are_bad_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found.npz"
+    good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
+    arguments = ["--layer", "fc6", "--out", str(out), "--format", "json"]
+    status, text, err = _run(capsys, "features", good[0], __file__, good[1], *arguments)
+    assert status == 2
+    assert json.loads(text) == {"file": str(out), "images": 2, "layers": {"fc6": [2, 200]}}
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"vggnet: {__file__}: not a JPEG")
+    with np.load(out) as arrays:
+        assert arrays["images"].tolist() == good
+        both = arrays["fc6"]
+    assert _run(capsys, "features", good[1], *arguments)[0] == 0
+    with np.load(out) as arrays:
+        np.testing.assert_allclose(arrays["fc6"][0], both[1], rtol=1e-4, atol=1e-5)
+    out.unlink()
+    assert _run(capsys, "features", __file__, *arguments)[0] == 2
+    assert not out.exists()
+
+
 def _options(out: Path) -> list[str]:
     return [
-        "--out", str(out), "--workers", "0", "--threads", "1", "--config", SMALL.config,
-        "--width", str(SMALL.width), "--input-size", "32", "--batch-size", "8",
-        "--holdout", "10", "--precision", "fp32",
+        "--out", str(out), "--workers", "0", "--threads", "1", "--input-size", "32",
+        "--batch-size", "8", "--holdout", "10", "--precision", "fp32",
     ]  # fmt: skip
+
+
+_NETWORK = ["--config", SMALL.config, "--width", str(SMALL.width)]
 
 
 def _trained(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     out = tmp_path / "run"
-    status, _, err = _run(capsys, "train", str(pictures), *_options(out), "--sizes", "32x2")
+    options = [*_options(out), *_NETWORK, "--sizes", "32x2"]
+    status, _, err = _run(capsys, "train", str(pictures), *options)
     assert status == 0, err
     assert "epoch 2 at 32: loss" in err
     return str(out / "model.safetensors")
@@ -178,7 +244,7 @@ def test_train_writes_a_model_that_predict_takes_and_init_starts_from(
 def test_ctrl_c_leaves_a_checkpoint_and_status_130(tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "data")
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "vggnet", "train", str(pictures), *_options(out)]
+    command = [sys.executable, "-m", "vggnet", "train", str(pictures), *_options(out), *_NETWORK]
     command += ["--workers", "1", "--checkpoint-seconds", "1000"]
     process = subprocess.Popen(
         [*command, "--sizes", "32x100000"], stderr=subprocess.PIPE, text=True,

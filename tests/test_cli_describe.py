@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from table_1 import FIELDS_OF_D, PARAMETERS
 
 from vggnet.analysis import analyze
 from vggnet.cli import main
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
 from vggnet.weights import state
-
-FIELDS_OF_D = [3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212, 404]
 
 
 @pytest.fixture(autouse=True)
@@ -60,18 +59,13 @@ def test_json_of_d(capsys: pytest.CaptureFixture[str]) -> None:
     keys = {"name", "type", "kernel", "stride", "output", "parameters", "macs"}
     assert all(keys | {"receptive_field", "jump"} <= set(layer) for layer in values["layers"])
     fields = [layer["receptive_field"] for layer in values["layers"]]
-    assert list(dict.fromkeys(fields)) == FIELDS_OF_D
+    assert list(dict.fromkeys(fields)) == list(dict.fromkeys(f for f, _ in FIELDS_OF_D.values()))
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("A", 132_863_336),
-        ("A-LRN", 132_863_336),
-        ("B", 133_047_848),
-        ("C", 133_638_952),
-        ("E", 143_667_240),
-        ("AlexNet", 62_378_344),
+        *PARAMETERS.items(),
         ("vgg16", 138_357_544),
         ("vgg16_bn", 138_357_544 + 8448),
     ],
@@ -102,6 +96,48 @@ def test_weight_file_is_described_by_the_spec_inside(
     values = as_json(capsys, str(path))
     assert values["name"] == "mine"
     assert values["parameters"] == 3 * 9 * 4 + 4 + 4 * 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        ("D", "D on 224x224 pixels"),
+        ("vgg16_bn", "D-BN on 224x224 pixels"),
+        ("D --batch-norm", "D (batch norm) on 224x224 pixels"),
+        ("E --input-size 64", "E on 64x64 pixels"),
+        ("D --width 0.333 --classes 10", "D (width 0.333, 10 classes) on 224x224 pixels"),
+        ("D --width 0.5 --head average --input-size 64x96 --batch-norm",
+         "D (batch norm, width 0.5, global average) on 64x96 pixels"),
+        ("AlexNet --width 2", "AlexNet (width 2) on 227x227 pixels"),
+        ("D --width 1e-9", "D (width 0.0002) on 224x224 pixels"),  # as good: each layer has 1
+    ],
+)  # fmt: skip
+def test_the_title_tells_variants_apart(
+    capsys: pytest.CaptureFixture[str], arguments: str, title: str
+) -> None:
+    out = describe(capsys, *arguments.split())
+    assert out.splitlines()[0].rstrip() == title
+    name = "D-BN" if arguments == "vgg16_bn" else arguments.split()[0]
+    assert as_json(capsys, *arguments.split())["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("rows", "title"),
+    [
+        (("conv3-4", "maxpool", "avgpool", "FC-3", "soft-max"),
+         "D (other layers, global average, 3 classes) on 16x16 pixels"),
+        (("conv3-4", "maxpool"), "D (other layers, no head) on 16x16 pixels"),
+    ],
+)  # fmt: skip
+def test_the_title_of_a_net_that_only_has_the_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rows: tuple[str, ...], title: str
+) -> None:
+    spec = Spec("D", rows, 16)
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in spec.state_shapes.items()}
+    path = tmp_path / "model.safetensors"
+    state.save(path, state.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
+    for name in (str(path), str(tmp_path)):  # the folder of a run stands for its weights
+        assert describe(capsys, name).splitlines()[0].rstrip() == title
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -164,11 +200,24 @@ def test_table_where_only_ascii_can_be_shown(monkeypatch: pytest.MonkeyPatch) ->
         (["vgg17"], "no configuration 'vgg17': there are A, A-LRN, B, C, D, E, AlexNet, vgg11, "
          "vgg13, vgg16, vgg19 (each also with -BN or _bn); nor is there a weight file of that "
          "name"),
-        (["D", "--width", "-1"], "spec 'D': width -1.0 must be positive and finite"),
-        (["D", "--width", "inf"], "spec 'D': width inf must be positive and finite"),
-        (["D", "--classes", "0"], "spec 'D': 0 classes: there must be at least 1"),
+        (["D", "--width", "-1"], "spec 'D': width -1.0 must be above 0 and at most 1,000,000"),
+        (["D", "--width", "inf"], "spec 'D': width inf must be above 0 and at most 1,000,000"),
+        (["D", "--classes", "0"], "spec 'D': 0 classes: there must be 1 to 1,000,000"),
         (["D", "--input-size", "big"],
-         "input size 'big': give a side or HEIGHTxWIDTH, as 224 or 256x320"),
+         "input size 'big': give a side or HEIGHTxWIDTH, as 224 or 256x320, of at most 1,000,000"),
+        (["D", "--input-size", f"{10**200}"], "input size '100000000000...0000000000000': give a "
+         "side or HEIGHTxWIDTH, as 224 or 256x320, of at most 1,000,000"),
+        (["D", "--head", "average", "--input-size", "224x1000001"],
+         "spec 'D': a picture's side may be 1,000,000 pixels, not more"),
+        (["D", "--classes", f"{10**200}"], "spec 'D': 100000000000000000...0000000000000000000 "
+         "classes: there must be 1 to 1,000,000"),
+        (["D", "--width", "1e308"],
+         "spec 'D': width 1e+308 must be above 0 and at most 1,000,000"),
+        (["D", "--width", "wide"], "Invalid value for '--width': 'wide' is not a number"),
+        (["D", "--head", "big"],
+         "Invalid value for '--head': 'big' is not one of 'fc', 'average'"),
+        (["https://example.com/net.safetensors"], "weights 'https://example.com/net.safetensors': "
+         "an address, not a file; download it first"),
         (["D", "--input-size", "31"],
          "spec 'D': a picture of 31 x 31 is too small: pool5 takes 2 x 2 and is given 1 x 1"),
         (["D", "--input-size", "224x256"], "spec 'D': its FC layers take square pictures, not "
@@ -186,8 +235,8 @@ def test_mistakes_are_one_line_and_status_2(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["D", "E"], ["D", "--head", "big"], ["D", "--width", "wide"], ["D", "--format", "xml"],
-     ["D", "--colour"], [__file__], [str(Path(__file__).parent)]],
+    [[], ["D", "E"], ["D", "--format", "xml"], ["D", "--colour"], [__file__],
+     [str(Path(__file__).parent)]],
     ids=" ".join,
 )  # fmt: skip
 def test_other_mistakes_too(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:

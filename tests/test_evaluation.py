@@ -1,9 +1,15 @@
 """vggnet.evaluation: accuracies of functions whose answers are known."""
 
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_data import COLOURS, write_pictures
 
 from vggnet.data import open_dataset
@@ -72,8 +78,100 @@ def test_no_picture_at_all(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "data", num_each=1)
     for file in folder.rglob("*.png"):
         file.write_bytes(b"")
-    with pytest.raises(ValueError, match="no picture could be read"):
-        evaluate(_by_colour, open_dataset(folder, "validation"), PREPROCESS)
+    dataset = open_dataset(folder, "validation")
+    with pytest.raises(
+        ValueError, match=r"no picture could be read; the first fault: /.*: no bytes"
+    ):
+        evaluate(_by_colour, dataset, PREPROCESS)
+    with pytest.raises(ValueError, match="there are no pictures to test"):
+        evaluate(_by_colour, dataset, PREPROCESS, indices=[])
+
+
+def test_threads_change_nothing(pictures: Path) -> None:
+    dataset = open_dataset(pictures, "validation")
+    seen: list[list[bytes]] = []
+    for num_threads in (1, 3, None):
+        batches: list[bytes] = []
+
+        def record(images_NCHW):  # type: ignore[no-untyped-def]
+            batches.append(images_NCHW.tobytes())  # noqa: B023 (called in this round only)
+            return _by_colour(images_NCHW)
+
+        evaluate(record, dataset, PREPROCESS, batch_size=7, num_threads=num_threads)
+        seen.append(batches)
+    assert len(seen[0]) == 9
+    assert seen[0] == seen[1] == seen[2]
+
+
+class CountedDecodes:
+    """A preprocessing that counts its calls, each of which takes a hundredth of a second."""
+
+    def __init__(self) -> None:
+        self.num = 0
+
+    def __call__(self, picture, name):  # type: ignore[no-untyped-def]
+        self.num += 1
+        time.sleep(0.01)
+        return PREPROCESS(picture, name)
+
+
+def test_one_batch_is_decoded_ahead_and_no_more(pictures: Path) -> None:
+    decodes = CountedDecodes()
+    counts = []
+
+    def slow(images_NCHW):  # type: ignore[no-untyped-def]
+        expected = min(60, 10 * len(counts) + 20)
+        deadline = time.monotonic() + 10
+        while decodes.num < expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.03)  # in which one more could begin
+        counts.append(decodes.num)
+        return _by_colour(images_NCHW)
+
+    evaluate(slow, open_dataset(pictures, "validation"), decodes, batch_size=10, num_threads=2)
+    assert counts == [20, 30, 40, 50, 60, 60]
+
+
+def test_an_interrupt_ends_it_without_the_pictures_ahead(pictures: Path) -> None:
+    decodes = CountedDecodes()
+
+    def interrupted(images_NCHW):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    dataset = open_dataset(pictures, "validation")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(interrupted, dataset, decodes, batch_size=30, num_threads=1)
+    assert 30 <= decodes.num < 60  # which had all been asked for
+    assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
+
+
+def test_ctrl_c_is_heard_while_it_decodes(pictures: Path) -> None:
+    decodes = CountedDecodes()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(_by_colour, open_dataset(pictures, "validation"), decodes, num_threads=1)
+    assert decodes.num < 60
+
+
+def test_a_picture_too_long_to_be_rescaled_is_named(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "data", num_each=2)
+    long = folder / "red" / "long.png"
+    Image.new("RGB", (100_000, 1)).save(long)
+    score = evaluate(_by_colour, open_dataset(folder, "validation"), replace(PREPROCESS, resize=64))
+    assert (score.images, len(score.broken)) == (6, 1)
+    assert score.broken[0].startswith(f"{long}: 100000 x 1 with a short side of 64")
+
+
+def test_logits_and_sizes_that_do_not_fit(pictures: Path) -> None:
+    dataset = open_dataset(pictures, "validation")
+    with pytest.raises(
+        ValueError, match=r"shape \(60, 2\); 60 pictures of 3 classes need \(60, 3\)"
+    ):
+        evaluate(lambda images: np.zeros((60, 2), np.float32), dataset, PREPROCESS)
+    whole = replace(PREPROCESS, resize=None, crop=None)
+    with pytest.raises(ValueError, match="pictures of 36 x 36 and 37 x 36 do not go into one"):
+        evaluate(_by_colour, dataset, whole)
 
 
 def test_classes_are_matched_by_wnid_then_by_name() -> None:

@@ -21,6 +21,15 @@ def test_lines_beyond_the_checkpoint_are_forgotten(tmp_path: Path) -> None:
     assert read(path) == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0}]
 
 
+def test_the_length_is_that_of_what_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n')
+    history = History(path, 12)
+    assert history.flush() == 12
+    history.close()
+    assert path.stat().st_size == 12
+
+
 def test_a_file_shorter_than_the_checkpoint_says_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("{}\n")

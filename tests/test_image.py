@@ -461,13 +461,19 @@ def test_a_crop_larger_than_the_picture(crop: object) -> None:
 
 
 def test_find_pictures(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "deep/er/c.webp", "given.dat"):
+    names = ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "deep/er/c.webp", "given.dat")
+    for name in (*names, ".git/d.png", "deep/.ipynb_checkpoints/e.png"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     inside = [tmp_path / name for name in ("a.png", "b.JPG", "deep/er/c.webp")]
     given = tmp_path / "given.dat"
+    BAD_PICTURES["a pipe that nobody writes to"](tmp_path)
     assert find_pictures([given, str(tmp_path)]) == [given, *inside]
+    hidden = tmp_path / ".git"
+    assert find_pictures([hidden]) == [hidden / "d.png"]  # whoever names it wants it
+    lost = BAD_PICTURES["a link to nothing"](tmp_path)
+    assert lost in find_pictures([tmp_path])
 
 
 def test_find_pictures_names_what_is_missing(tmp_path: Path) -> None:

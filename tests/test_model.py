@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
+from vggnet import engines
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.image import PictureError
 from vggnet.labels import Label
@@ -97,6 +98,13 @@ def test_a_list_gives_what_each_picture_gives(model: Model) -> None:
         assert [each.probability for each in found] == pytest.approx(
             [each.probability for each in expected], rel=1e-4
         )
+
+
+def test_prepared_pictures_get_what_pictures_get(model: Model) -> None:
+    images = np.concatenate([model.preprocess(pixels(seed=seed)) for seed in (1, 2)])
+    assert model.classify(images, top=2) == model.predict([pixels(seed=1), pixels(seed=2)], top=2)
+    with pytest.raises(ValueError, match="top 0 must be at least 1"):
+        model.classify(images, top=0)
 
 
 def test_large_logits_do_not_overflow_and_ties_go_to_the_lower_index() -> None:
@@ -202,7 +210,8 @@ def test_a_weight_file_is_all_that_loading_needs(tmp_path: Path, engine: str) ->
     state.save(tmp_path / "net.safetensors", saved)
     expected = Model(saved, engine="numpy").predict(pixels())
     model = load(tmp_path / "net.safetensors", engine=engine)
-    assert model.engine.name == ("torch" if engine == "auto" else engine)
+    first = next(name for name, absence in engines.available().items() if absence is None)
+    assert model.engine.name == (first if engine == "auto" else engine)
     assert (model.labels, model.preprocessing) == (saved.labels, saved.preprocess)
     assert [each.index for each in model.predict(pixels())] == [each.index for each in expected]
     assert load(str(tmp_path / "net.safetensors")).labels == saved.labels
@@ -216,12 +225,38 @@ def test_the_model_inside_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["vgg99", "", "nowhere/net.safetensors", str(Path(__file__).parent)]
+    ("name", "fault"),
+    [
+        ("vgg99", r"'vgg99': no such file; give .* \(tiny-imagenet\)"),
+        ("", r"'': no such file; give .* \(tiny-imagenet\)"),
+        ("nowhere/net.safetensors", r"no such file; give .* \(tiny-imagenet\)"),
+        (str(Path(__file__).parent), r"a folder without model\.safetensors; give a weight file"),
+        ("https://example.com/a.safetensors", r"an address, not a file; download it first"),
+        ("vgg16", r"'vgg16': published weights are not fetched yet .* \(tiny-imagenet\)"),
+        ("D", r"'D': published weights are not fetched yet in this version"),
+    ],
 )
-def test_weights_that_are_not_there(name: str) -> None:
-    with pytest.raises(ValueError, match=r"no such file.*\(tiny-imagenet\)") as fault:
+def test_weights_that_are_not_there(name: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault) as caught:
         load(name)
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_folder_of_a_run_stands_for_its_weights(tmp_path: Path) -> None:
+    state.save(tmp_path / "model.safetensors", weights(AVERAGE))
+    assert load(tmp_path, engine="numpy").spec == AVERAGE
+
+
+def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    state.save(path, weights(AVERAGE))
+    parameters = 6 * 27 + 6 + 8 * 54 + 8 + 7 * 8 + 7
+    assert repr(load(path, engine="torch", precision="bf16")) == (
+        f"Model({path}: spec average, {parameters} parameters, engine torch, bf16)"
+    )
+    assert repr(Model(weights(AVERAGE), engine="numpy")) == (
+        f"Model(weights in memory: spec average, {parameters} parameters, engine numpy, fp32)"
+    )
 
 
 def test_options_reach_the_engine() -> None:

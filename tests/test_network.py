@@ -139,8 +139,27 @@ def test_the_seed_decides_the_initial_weights() -> None:
     first, second, other = (Network(WIDE, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["fc2.weight"], other["fc2.weight"])
-    unseeded = (Network(WIDE).state_dict()["fc2.weight"] for _ in range(2))
-    assert not torch.equal(*unseeded)
+
+
+def test_without_a_seed_torch_s_own_generator_decides() -> None:
+    def drawn() -> torch.Tensor:
+        return Network(WIDE).state_dict()["fc2.weight"]
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        first, second = drawn(), drawn()
+        torch.manual_seed(5)
+        assert torch.equal(drawn(), first)
+        assert not torch.equal(second, first)
+        before = torch.random.get_rng_state()
+        Network(WIDE, seed=5)  # and with one it is left alone
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_seed_draws_what_it_always_drew() -> None:
+    generator = torch.Generator().manual_seed(7)
+    expected = torch.empty(64, 3, 3, 3).normal_(0, math.sqrt(2 / (64 * 9)), generator=generator)
+    assert torch.equal(Network(WIDE, seed=7).state_dict()["conv1_1.weight"], expected)
 
 
 def test_an_initialization_that_does_not_exist() -> None:

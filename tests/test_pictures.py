@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_data import SMALL, write_pictures
+from PIL import Image
+from small_data import SMALL, write_parquet, write_pictures
 
 from vggnet.data import open_dataset
-from vggnet.training.pictures import Memory, batches, keys, steps_per_epoch
+from vggnet.training.pictures import DecodedPictures, batches, keys, steps_per_epoch
 
 INDICES = np.arange(60)
 
 
-def _all(memory: Memory, first_step: int = 0, workers: int = 0):  # type: ignore[no-untyped-def]
-    return list(batches(memory, SMALL, INDICES, first_step, workers))
+def _all(decoded: DecodedPictures, first_step: int = 0, workers: int = 0):  # type: ignore[no-untyped-def]
+    return list(batches(decoded, SMALL, INDICES, first_step, workers))
 
 
 def test_an_epoch_has_every_picture_once_but_for_the_last_few() -> None:
@@ -35,10 +36,14 @@ def test_starting_later_gives_the_same_batches() -> None:
 
 def test_workers_and_memory_change_nothing(pictures: Path) -> None:
     dataset = open_dataset(pictures, "train")
-    plain = _all(Memory(dataset))
-    memory = Memory(dataset)
-    assert memory.fill(INDICES, limit=10**9)
-    for others in (_all(memory), _all(memory, workers=2), _all(Memory(dataset), workers=1)):
+    plain = _all(DecodedPictures(dataset))
+    decoded = DecodedPictures(dataset)
+    assert decoded.fill(INDICES, limit=10**9)
+    for others in (
+        _all(decoded),
+        _all(decoded, workers=2),
+        _all(DecodedPictures(dataset), workers=1),
+    ):
         assert len(others) == len(plain)
         for (pixels, labels), (other_pixels, other_labels) in zip(plain, others, strict=True):
             assert torch.equal(pixels, other_pixels)
@@ -46,19 +51,74 @@ def test_workers_and_memory_change_nothing(pictures: Path) -> None:
 
 
 def test_pictures_that_do_not_fit_are_not_decoded(pictures: Path) -> None:
-    memory = Memory(open_dataset(pictures, "train"))
-    assert not memory.fill(INDICES, limit=10_000)
-    assert not memory.decoded
+    decoded = DecodedPictures(open_dataset(pictures, "train"))
+    assert not decoded.fill(INDICES, limit=10_000)
+    assert not decoded.decoded
+
+
+def test_a_sample_of_small_pictures_does_not_break_the_limit(tmp_path: Path) -> None:
+    folder = write_pictures(
+        tmp_path / "data", num_each=200, side=4
+    )  # every second one is looked at
+    dataset = open_dataset(folder, "train")
+    Image.new("RGB", (100, 100)).save(dataset.where(301))
+    decoded = DecodedPictures(dataset)
+    assert not decoded.fill(np.arange(600), limit=45_000)
+    assert not decoded.decoded
+    assert decoded.fill(np.arange(600), limit=75_000)
+
+
+def test_parquet_that_does_not_fit_gives_the_same_batches(pictures: Path, tmp_path: Path) -> None:
+    files = open_dataset(pictures, "train")
+    rows = [{"bytes": files.read(index), "path": None} for index in range(60)]
+    dataset = open_dataset(write_parquet(tmp_path / "a.parquet", files.labels, rows), "train")
+    plain = _all(DecodedPictures(files))
+    for limit in (80_000, 0):  # more than they take encoded, less than decoded; neither
+        decoded = DecodedPictures(dataset)
+        assert not decoded.fill(INDICES, limit, tmp_path)
+        for pixels, others in zip(plain, _all(decoded, workers=2), strict=True):
+            assert torch.equal(pixels[0], others[0])
+            assert torch.equal(pixels[1], others[1])
+
+
+class StopAsked(Exception):
+    pass
+
+
+def test_filling_can_be_stopped(pictures: Path, tmp_path: Path) -> None:
+    files = open_dataset(pictures, "train")
+    rows = [{"bytes": files.read(index), "path": None} for index in range(60)]
+    dataset = open_dataset(write_parquet(tmp_path / "a.parquet", files.labels, rows), "train")
+
+    def stop(done: int) -> None:
+        if done == 30:
+            raise StopAsked
+
+    for limit in (10**9, 80_000, 0):  # while it decodes, reads and copies
+        with pytest.raises(StopAsked):
+            DecodedPictures(dataset).fill(INDICES, limit, tmp_path, stop)
+
+
+def test_a_picture_that_cannot_be_rescaled_is_a_broken_one(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "data")
+    long = folder / "green" / "003.png"
+    Image.new("RGB", (100_000, 1)).save(long)
+    recipe = replace(SMALL, crop="short-side", short_side="64-96", input_size=64, sizes="64x1")
+    for workers in (0, 1):
+        decoded = DecodedPictures(open_dataset(folder, "train"))
+        list(batches(decoded, recipe, INDICES[20:28], 0, workers))
+        (fault,) = decoded.broken
+        assert fault.startswith(f"{long}: 100000 x 1 with a short side of ")
 
 
 def test_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "data")
     broken = folder / "green" / "003.png"
     broken.write_bytes(b"nonsense")
-    memory = Memory(open_dataset(folder, "train"))
-    images = sum(len(labels) for _, labels in _all(memory, workers=1))
+    decoded = DecodedPictures(open_dataset(folder, "train"))
+    images = sum(len(labels) for _, labels in _all(decoded, workers=1))
     assert images in (14 * 8 - 1, 14 * 8 - 2)  # it may sit out an epoch
-    assert [str(broken) in fault for fault in memory.broken] == [True]
+    assert [str(broken) in fault for fault in decoded.broken] == [True]
 
 
 def test_a_batch_with_no_good_picture_is_an_error(tmp_path: Path) -> None:
@@ -66,7 +126,7 @@ def test_a_batch_with_no_good_picture_is_an_error(tmp_path: Path) -> None:
     for file in folder.rglob("*.png"):
         file.write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"not one picture of a batch can be read: .*png"):
-        _all(Memory(open_dataset(folder, "train")))
+        _all(DecodedPictures(open_dataset(folder, "train")))
 
 
 def test_too_few_pictures_for_a_batch() -> None:

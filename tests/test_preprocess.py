@@ -147,6 +147,7 @@ def test_errors_name_the_picture(tmp_path: Path) -> None:
         ({"crop": True}, "crop is True; give pixels"),
         ({"crop": 300}, "crop 300 is larger than resize 256, .*; make resize 300 or more"),
         ({"scale": 0}, "scale is 0; give a number above 0"),
+        ({"scale": 10**400}, "scale is 10{400}; give a number above 0"),
         ({"scale": None}, "scale is None; give a number"),
         ({"scale": float("nan")}, "scale is nan"),
         ({"mean": (1, 2)}, r"mean is \(1, 2\); give three finite numbers for R, G and B"),

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from vggnet.training.recipe import MODERN, PAPER, Recipe, vary
+from vggnet.training.recipe import MODERN, PAPER, Recipe, fine_tuning, vary
 
 
-def test_the_papers_recipe_holds_the_figures_of_section_3_1() -> None:
+def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:
+    assert PAPER.normalization == "mean"
     assert (PAPER.batch_size, PAPER.momentum, PAPER.weight_decay) == (256, 0.9, 5e-4)
     assert (PAPER.learning_rate, PAPER.dropout, PAPER.schedule) == (0.01, 0.5, "plateau")
     assert len(PAPER.epoch_sizes) == 74
@@ -33,8 +34,57 @@ def test_round_trip_and_unknown_fields() -> None:
         Recipe.from_json(MODERN.to_json() | {"colour": 1})
 
 
+def test_the_test_scale_is_that_of_training() -> None:
+    assert (PAPER.test_size, PAPER.test_crop(256)) == (256, 224)
+    jittered = replace(PAPER, short_side="256-512", test_sizes="256,384,512")
+    assert (jittered.test_size, jittered.test_crop(512)) == (384, 224)
+    assert jittered.test_size_choices == (256, 384, 512)
+    assert (MODERN.test_size, MODERN.test_crop(80)) == (64, 80)
+
+
 def test_vary_keeps_what_is_not_given() -> None:
-    assert vary(MODERN, {"width": 0.25, "seed": None}) == replace(MODERN, width=0.25)
+    assert vary(MODERN, {"width": 0.25}) == replace(MODERN, width=0.25)
+
+
+def test_the_input_size_moves_the_schedule_with_it() -> None:
+    moved = vary(MODERN, {"input_size": 128})
+    assert (moved.sizes, moved.short_side) == ("64x8,96x6,128x4", "146")
+    small = vary(PAPER, {"input_size": 64})
+    assert (small.sizes, small.short_side, small.test_size) == ("64x74", "73", 73)
+
+
+def test_the_schedule_moves_the_input_size_with_it() -> None:
+    assert vary(MODERN, {"sizes": "64x4,96x2"}).input_size == 96
+
+
+def test_sizes_and_input_size_given_together_are_taken_as_they_are() -> None:
+    recipe = vary(MODERN, {"sizes": "32x4,56x2", "input_size": 64, "short_side": "70"})
+    assert (recipe.sizes, recipe.input_size, recipe.short_side) == ("32x4,56x2", 64, "70")
+
+
+def test_fine_tuning_takes_the_network_of_the_weights() -> None:
+    recipe = fine_tuning(MODERN, {"init": "some.safetensors", "batch_size": 16}, 96)
+    assert (recipe.input_size, recipe.sizes, recipe.batch_size) == (96, "96x10", 16)
+    assert "width" not in recipe.to_json()
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": "D"},
+        {"width": 1.0},
+        {"head": "fc"},
+        {"batch_norm": False},
+        {"initialization": "glorot"},
+        {"normalization": "mean"},
+    ],
+)
+def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -> None:
+    ((name, value),) = change.items()
+    text = rf"{name.replace('_', '-')} {value} has no effect .* init 'a\.safetensors' brings"
+    with pytest.raises(ValueError, match=text):
+        fine_tuning(MODERN, {"init": "a.safetensors", **change}, 64)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +99,9 @@ def test_vary_keeps_what_is_not_given() -> None:
         ({"batch_size": 10, "accumulate": 3}, "batch size 10 cannot be computed in 3 equal parts"),
         ({"schedule": "plateau"}, "schedule 'plateau' watches held-back pictures"),
         ({"test_sizes": "64"}, "test sizes are chosen on held-back pictures"),
+        ({"crop": "short-side", "short_side": "60-70"}, "short side of 60 is less than the input"),
+        ({"init": "a.safetensors"}, "width 0.5 has no effect on the network that init"),
+        ({"dtype": "fp8"}, "dtype 'fp8' must be one of fp32, bf16, fp16"),
         ({"momentum": float("nan")}, "momentum nan must be from"),
     ],
 )

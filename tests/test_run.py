@@ -1,5 +1,7 @@
 """vggnet.training.run: what one batch does to the network."""
 
+import copy
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +11,14 @@ from small_data import SMALL
 from torch.nn import functional
 
 from vggnet.preprocess import Preprocess
-from vggnet.training.run import NonFiniteLoss, Run
+from vggnet.training.run import Diverged, Run
 
 PREPROCESS = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 PIXELS = torch.randint(
     0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
 LABELS = torch.arange(8) % 3
-PLAIN = replace(SMALL, batch_norm=False, average=0.0, head="average")
+PLAIN = replace(SMALL, batch_norm=False, weight_average=0.0, head="average")
 
 
 def _run(recipe=SMALL, **changes):  # type: ignore[no-untyped-def]
@@ -35,7 +37,7 @@ def test_a_step_is_sgd_with_nesterov_momentum_and_decay_on_weights_only() -> Non
     loss = functional.cross_entropy(run.network(images), LABELS, label_smoothing=0.1)
     gradients = torch.autograd.grad(loss, list(run.network.parameters()))
     rate = run.learning_rate()
-    measured, _ = run.take(PIXELS, LABELS)
+    measured, _ = run.train_step(PIXELS, LABELS)
     assert measured == pytest.approx(loss.item(), rel=1e-5)
     for (name, after), gradient in zip(_weights(run).items(), gradients, strict=True):
         decay = 0.01 if name.endswith("weight") else 0.0
@@ -52,42 +54,40 @@ def test_decay_all_reaches_the_biases() -> None:
 
 def test_accumulating_gives_the_same_step_where_no_batch_norm_stands() -> None:
     whole, parts = _run(PLAIN), _run(PLAIN, accumulate=4)
-    losses = [run.take(PIXELS, LABELS)[0] for run in (whole, parts)]
+    losses = [run.train_step(PIXELS, LABELS)[0] for run in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for name, values in _weights(whole).items():
         torch.testing.assert_close(values, _weights(parts)[name], rtol=1e-4, atol=1e-6)
 
 
 def test_the_average_follows_the_network() -> None:
-    run = _run(average=0.5)
+    run = _run(weight_average=0.5)
     assert run.averaged is not None
     average = {name: values.clone() for name, values in run.averaged.state_dict().items()}
     for step in range(1, 4):
-        run.take(PIXELS, LABELS)
+        run.train_step(PIXELS, LABELS)
         decay = min(0.5, step / (step + 10))
         for name, values in _weights(run).items():
             average[name] = decay * average[name] + (1 - decay) * values
     for name, values in run.averaged.state_dict().items():
         torch.testing.assert_close(values, average[name], rtol=1e-5, atol=1e-6)
-    assert run.best is run.averaged
+    assert run.network_to_keep is run.averaged
 
 
 def test_saved_values_go_on_to_the_bit() -> None:
     alone = _run(dropout=0.5)
     for _ in range(3):
-        alone.take(PIXELS, LABELS)
+        alone.train_step(PIXELS, LABELS)
     values = alone.to_values()
     values = torch.load(_buffer(values), weights_only=True)
-    losses = [alone.take(PIXELS, LABELS)[0] for _ in range(3)]
+    losses = [alone.train_step(PIXELS, LABELS)[0] for _ in range(3)]
     resumed = _run(dropout=0.5)
     resumed.from_values(values)
-    assert [resumed.take(PIXELS, LABELS)[0] for _ in range(3)] == losses
+    assert [resumed.train_step(PIXELS, LABELS)[0] for _ in range(3)] == losses
     assert all(torch.equal(a, b) for a, b in _pairs(alone, resumed))
 
 
 def _buffer(values):  # type: ignore[no-untyped-def]
-    import io
-
     buffer = io.BytesIO()
     torch.save(values, buffer)
     buffer.seek(0)
@@ -98,16 +98,32 @@ def _pairs(one: Run, other: Run) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return list(zip(_weights(one).values(), _weights(other).values(), strict=True))
 
 
-def test_a_loss_that_is_no_number_stops_before_it_harms_the_weights() -> None:
+def _assert_diverges_without_harm(run: Run, text: str) -> None:
+    before, momentum = _weights(run), copy.deepcopy(run.optimizer.state_dict())
+    with pytest.raises(Diverged, match=text):
+        run.train_step(PIXELS, LABELS)
+    assert {name for name in before if "running" in name}
+    for name, values in _weights(run).items():
+        torch.testing.assert_close(values, before[name], rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(
+        run.optimizer.state_dict()["state"], momentum["state"], rtol=0, atol=0
+    )
+    assert run.step == 1
+
+
+def test_a_loss_that_is_no_number_stops_before_it_changes_anything() -> None:
     run = _run()
-    run.take(PIXELS, LABELS)
+    run.train_step(PIXELS, LABELS)
     with torch.no_grad():
         run.network.get_parameter("conv1_1.weight")[0, 0, 0, 0] = float("nan")
-    before = _weights(run)
-    with pytest.raises(NonFiniteLoss, match=r"the loss is nan at step 2 .*lower learning rate"):
-        run.take(PIXELS, LABELS)
-    torch.testing.assert_close(before["fc6.weight"], run.network.get_parameter("fc6.weight").data)
-    assert run.step == 1
+    _assert_diverges_without_harm(run, r"the loss is nan at step 2 .*lower learning rate")
+
+
+def test_so_does_a_gradient_that_is_not_finite_beside_a_finite_loss() -> None:
+    run = _run()
+    run.train_step(PIXELS, LABELS)
+    run.network.get_parameter("conv2_1.bias").register_hook(lambda gradient: gradient / 0)
+    _assert_diverges_without_harm(run, r"the gradient is not finite at step 2 ")
 
 
 def test_initial_weights_replace_the_random_ones() -> None:
@@ -123,8 +139,32 @@ def test_initial_weights_replace_the_random_ones() -> None:
 
 def test_the_function_is_the_tested_network() -> None:
     run = _run()
-    run.take(PIXELS, LABELS)
+    run.train_step(PIXELS, LABELS)
     images = PREPROCESS.pixels_to_input(PIXELS.numpy())
     with torch.inference_mode():
-        expected = run.best.eval()(torch.from_numpy(images)).numpy()
+        expected = run.network_to_keep.eval()(torch.from_numpy(images)).numpy()
     np.testing.assert_allclose(run.function()(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_initial_statistics_of_batch_norms_are_taken_over() -> None:
+    names = [name for name in _run().network.state_dict() if name.endswith("running_mean")]
+    given = {names[0]: np.full_like(_weights(_run())[names[0]].numpy(), 0.5)}
+    run = Run(SMALL, SMALL.spec(3), PREPROCESS, 20, initial=given)
+    assert (run.network.get_buffer(names[0]) == 0.5).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_saved_values_go_on_to_the_bit_on_cuda() -> None:
+    recipe = replace(SMALL, head="fc", dropout=0.5)
+
+    def begin() -> Run:
+        return Run(recipe, recipe.spec(3), PREPROCESS, num_steps=20, device="cuda")
+
+    alone = begin()
+    alone.train_step(PIXELS, LABELS)
+    values = torch.load(_buffer(alone.to_values()), map_location="cpu", weights_only=True)
+    losses = [alone.train_step(PIXELS, LABELS)[0] for _ in range(3)]
+    resumed = begin()
+    resumed.from_values(values)
+    assert [resumed.train_step(PIXELS, LABELS)[0] for _ in range(3)] == losses

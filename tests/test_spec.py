@@ -5,21 +5,11 @@ from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
+from table_1 import STAGES, WEIGHT_LAYERS, WIDTHS
 
 from vggnet.spec import Spec, configuration, configuration_names
 
-# Kernel sides of each stage and the width of each stage, read from Table 1 once more.
-TABLE_1 = {
-    "A": ([3], [3], [3, 3], [3, 3], [3, 3]),
-    "A-LRN": ([3], [3], [3, 3], [3, 3], [3, 3]),
-    "B": ([3, 3], [3, 3], [3, 3], [3, 3], [3, 3]),
-    "C": ([3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]),
-    "D": ([3, 3], [3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]),
-    "E": ([3, 3], [3, 3], [3, 3, 3, 3], [3, 3, 3, 3], [3, 3, 3, 3]),
-}
-WIDTHS = (64, 128, 256, 512, 512)
-WEIGHT_LAYERS = {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19}
-EVERY_NAME = (*TABLE_1, "AlexNet", "vgg11", "vgg13", "vgg16", "vgg19")
+EVERY_NAME = (*STAGES, "AlexNet", "vgg11", "vgg13", "vgg16", "vgg19")
 D = configuration("D")
 
 
@@ -27,13 +17,13 @@ def average_head(spec: Spec) -> Spec:
     return spec.scaled(head="average")
 
 
-@pytest.mark.parametrize("name", TABLE_1)
+@pytest.mark.parametrize("name", STAGES)
 def test_configurations_are_those_of_table_1(name: str) -> None:
     layers = configuration(name).layers
     convolutions = [layer for layer in layers if layer.kind == "conv"]
     expected = [
         (f"conv{stage}_{index}", width, kernel, 1, kernel // 2)
-        for stage, (kernels, width) in enumerate(zip(TABLE_1[name], WIDTHS, strict=True), 1)
+        for stage, (kernels, width) in enumerate(zip(STAGES[name], WIDTHS, strict=True), 1)
         for index, kernel in enumerate(kernels, 1)
     ]
     found = [(c.name, c.output[0], c.kernel, c.stride, c.padding) for c in convolutions]
@@ -150,7 +140,7 @@ def test_a_net_without_a_head_gets_a_thousand_classes_with_its_first() -> None:
     assert body.scaled(head="average").num_classes == 1000
 
 
-@pytest.mark.parametrize("name", [*TABLE_1, "AlexNet"])
+@pytest.mark.parametrize("name", [*STAGES, "AlexNet"])
 def test_minimum_size_is_the_smallest_that_works(name: str) -> None:
     spec = average_head(configuration(name))
 
@@ -235,7 +225,7 @@ def test_prints_as_the_column_of_table_1() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", TABLE_1)
+@pytest.mark.parametrize("name", STAGES)
 def test_the_column_counts_weight_layers(name: str) -> None:
     assert f"{WEIGHT_LAYERS[name]} weight layers" in str(configuration(name))
 
@@ -261,8 +251,16 @@ ORDER = "first come the convolutions and pools, then avgpool, then FC layers, th
         (("conv3-64 conv3", "pool"), {}, f"bad token 'conv3', 'pool': {TOKENS}"),
         (("conv3--64",), {}, f"bad token 'conv3--64': {TOKENS}"),
         (("conv0-64",), {}, f"bad token 'conv0-64': {TOKENS}"),
-        (("conv3-8",), {"input_size": 0}, "input size 0 must be a whole number from 1 on"),
-        (("conv3-8",), {"input_size": 2.5}, "input size 2.5 must be a whole number from 1 on"),
+        (
+            ("conv3-8",),
+            {"input_size": 0},
+            "input size 0 must be a whole number from 1 to 1,000,000",
+        ),
+        (
+            ("conv3-8",),
+            {"input_size": 2.5},
+            "input size 2.5 must be a whole number from 1 to 1,000,000",
+        ),
         (("conv3-8",), {"numbering": "x"}, "numbering 'x' must be 'stage' or 'layer'"),
         (("conv3-8", "FC-5 maxpool"), {}, f"token 'maxpool' stands too late: {ORDER}"),
         (("conv3-8", "avgpool avgpool"), {}, f"token 'avgpool' stands too late: {ORDER}"),
@@ -270,6 +268,18 @@ ORDER = "first come the convolutions and pools, then avgpool, then FC layers, th
         (("maxpool", "FC-5"), {}, "it has no convolution"),
         ((), {}, "it has no convolution"),
         (("conv3-8", "soft-max"), {}, "soft-max needs an FC layer before it"),
+        (("conv3-1000001",), {}, "token 'conv3-1000001': numbers go up to 1,000,000"),
+        (
+            ("conv3-8", "FC-1" + "0" * 5000),
+            {},
+            "token 'FC-100000000...0000000000000': numbers go up to 1,000,000",
+        ),
+        (("conv3-8 " * 1001,), {}, "1001 tokens are more than 1000"),
+        (
+            ("conv3-8/1000", "maxpool1/1001"),
+            {},
+            "its strides multiply to more than 1,000,000",
+        ),
         (("conv3-8 LRN LRN",), {}, "two layers would be named norm1_1"),
         (
             ("conv3-8", "maxpool", "conv3-8", "maxpool"),
@@ -289,11 +299,22 @@ def test_rows_that_are_no_network(
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"width": -0.5}, "width -0.5 must be positive and finite"),
-        ({"width": 0}, "width 0 must be positive and finite"),
-        ({"width": float("nan")}, "width nan must be positive and finite"),
-        ({"width": float("inf")}, "width inf must be positive and finite"),
-        ({"num_classes": 0}, "0 classes: there must be at least 1"),
+        ({"width": -0.5}, "width -0.5 must be above 0 and at most 1,000,000"),
+        ({"width": 0}, "width 0 must be above 0 and at most 1,000,000"),
+        ({"width": float("nan")}, "width nan must be above 0 and at most 1,000,000"),
+        ({"width": float("inf")}, "width inf must be above 0 and at most 1,000,000"),
+        ({"width": 1e308}, "width 1e+308 must be above 0 and at most 1,000,000"),
+        ({"width": 1e5}, "token 'conv3-6400000': numbers go up to 1,000,000"),
+        ({"num_classes": 0}, "0 classes: there must be 1 to 1,000,000"),
+        (
+            {"num_classes": 10**200},
+            "100000000000000000...0000000000000000000 classes: there must be 1 to 1,000,000",
+        ),
+        (
+            {"input_size": 10**200},
+            "input size 100000000000000000...0000000000000000000 must be a whole number from 1 to "
+            "1,000,000",
+        ),
         ({"head": "big"}, "head 'big' must be 'fc' or 'average'"),
         (
             {"input_size": 31},
@@ -317,6 +338,14 @@ def test_sizes_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="spec") as caught:
         average_head(D).layers_at(31, 500)
     assert str(caught.value) == "spec 'D': pictures must be at least 32 x 32, not 31 x 500"
+    with pytest.raises(ValueError, match=r"side may be 1,000,000 pixels, not more"):
+        average_head(D).layers_at(224, 10**200)
+
+
+def test_the_largest_numbers_are_no_trouble() -> None:
+    spec = Spec("large", ("conv3-1000000",) * 2 + ("FC-1000000",), 1_000_000)
+    assert spec.state_shapes["fc2.weight"] == (10**6, 10**18)
+    assert len(Spec("deep", ("conv3-8",) * 1000).layers) == 2000
 
 
 def test_names_that_no_layer_has() -> None:

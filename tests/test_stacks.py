@@ -165,11 +165,11 @@ def test_json_keys() -> None:
     ("arguments", "fault"),
     [
         (((), 8), "a stack needs at least one kernel, such as 3"),
-        (((3, 0), 8), "kernel 0: the side must be 1 or more"),
-        (((3, 3), 0), "0 channels in: there must be at least 1"),
-        (((3, 3), 8, -1), "-1 channels out: there must be at least 1"),
-        (((3, 3), 8, 8, 0), "0 channels between the kernels: there must be at least 1"),
-        (((3, 3), 8, 8, 8, (14, 0)), "map of 14 x 0: both sides must be 1 or more"),
+        (((3, 0), 8), "kernel 0: the side must be 1 to 1,000,000"),
+        (((3, 3), 0), "0 channels in: there must be 1 to 1,000,000"),
+        (((3, 3), 8, -1), "-1 channels out: there must be 1 to 1,000,000"),
+        (((3, 3), 8, 8, 0), "0 channels between the kernels: there must be 1 to 1,000,000"),
+        (((3, 3), 8, 8, 8, (14, 0)), "map of 14 x 0: both sides must be 1 to 1,000,000"),
     ],
 )
 def test_stacks_that_cannot_be(arguments: tuple[Any, ...], fault: str) -> None:

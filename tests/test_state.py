@@ -97,6 +97,16 @@ def test_all_that_does_not_fit_is_in_one_line() -> None:
     assert "\n" not in text
 
 
+def test_an_array_without_elements_is_misshapen() -> None:
+    state = random_state(AVERAGE) | {"fc3.bias": np.zeros(0, np.float32)}
+    with pytest.raises(ValueError, match=r"misshapen: fc3\.bias \(0,\) instead of \(7,\)$"):
+        check_state(AVERAGE, state, "net")
+
+
+def test_weights_print_without_their_arrays() -> None:
+    assert len(repr(weights())) < 1000
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_arrays_that_are_not_finite_are_named(tmp_path: Path, value: float) -> None:
     state = random_state(AVERAGE)

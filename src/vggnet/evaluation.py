@@ -8,10 +8,11 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
+import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,29 +49,52 @@ def evaluate(
     indices: Sequence[int] | NDArray[np.int64] | None = None,
     class_index: NDArray[np.int64] | None = None,
     batch_size: int = 64,
-    num_threads: int = 1,
+    num_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
     """Accuracy on the centre crops that `preprocess` makes.
 
     `indices` are the pictures to test, by default all; `class_index[label]` is the model's index of
-    a class of the data set where the two differ (see `class_indices`); `progress` is called with
-    the number of pictures done. Broken pictures are left out and named in the score.
+    a class of the data set where the two differ (see `class_indices`); `num_threads` decode, by
+    default one a core and four at most; `progress` is called with the number of pictures done.
+    Broken pictures are left out and named in the score. Raises ValueError for no pictures, for
+    sizes that differ within a batch, and for logits of another shape.
     """
     chosen = np.arange(len(dataset.labels)) if indices is None else np.asarray(indices)
+    if not len(chosen):
+        raise ValueError(f"{dataset.name}: there are no pictures to test among these indices")
     targets = dataset.labels if class_index is None else class_index[dataset.labels]
+    num_classes = int(targets.max()) + 1
     broken: list[str] = []
     hits1 = hits5 = images = 0
     start = time.perf_counter()
-    for batch, rows_NCHW in _batches(dataset, preprocess, chosen, batch_size, num_threads, broken):
-        ranks = rank_of_target(function(rows_NCHW), targets[batch])
-        hits1 += int((ranks < 1).sum())
-        hits5 += int((ranks < 5).sum())
-        images += len(batch)
-        if progress:
-            progress(images)
+
+    def prepare(index: int) -> NDArray[np.float32] | PictureError:
+        try:
+            return preprocess(picture(dataset, index), dataset.where(index))
+        except PictureError as error:
+            return error
+
+    batches = (chosen[first : first + batch_size] for first in range(0, len(chosen), batch_size))
+    pool = ThreadPoolExecutor(num_threads or min(4, os.cpu_count() or 1))
+    try:
+        for batch, prepared in _a_batch_ahead(pool, prepare, batches):
+            broken += [str(each) for each in prepared if isinstance(each, PictureError)]
+            rows_CHW = [each for each in prepared if not isinstance(each, PictureError)]
+            if rows_CHW:
+                good = [not isinstance(each, PictureError) for each in prepared]
+                logits_NK = function(_stack(rows_CHW))
+                _check_logits(logits_NK, len(rows_CHW), num_classes)
+                ranks = rank_of_target(logits_NK, targets[batch[good]])
+                hits1 += int((ranks < 1).sum())
+                hits5 += int((ranks < 5).sum())
+                images += len(rows_CHW)
+            if progress:
+                progress(images + len(broken))
+    finally:  # an interrupt does not wait for pictures that nobody needs any more
+        pool.shutdown(cancel_futures=True)
     if not images:
-        raise ValueError(f"{dataset.name}: no picture could be read; the first fault: {broken[:1]}")
+        raise ValueError(f"{dataset.name}: no picture could be read; the first fault: {broken[0]}")
     seconds = time.perf_counter() - start
     return Score(
         hits1 / images, hits5 / images, images, "centre crop", images / seconds, tuple(broken)
@@ -122,35 +146,34 @@ def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.i
     return np.array(found, dtype=np.int64)
 
 
-def _batches(
-    dataset: Dataset,
-    preprocess: Preprocess,
-    indices: NDArray[np.int64],
-    batch_size: int,
-    num_threads: int,
-    broken: list[str],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Batches of preprocessed pictures, prepared by threads one batch ahead."""
+def _a_batch_ahead(
+    pool: ThreadPoolExecutor,
+    prepare: Callable[[int], NDArray[np.float32] | PictureError],
+    batches: Iterable[NDArray[np.int64]],
+) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32] | PictureError]]]:
+    """Each batch with its pictures, in order; the next one is prepared while one is in use."""
+    waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[np.float32] | PictureError]]]]
+    waiting = deque()
+    for batch in batches:
+        waiting.append((batch, [pool.submit(prepare, int(index)) for index in batch]))
+        if len(waiting) == 2:
+            ready, jobs = waiting.popleft()
+            yield ready, [job.result() for job in jobs]
+    for ready, jobs in waiting:
+        yield ready, [job.result() for job in jobs]
 
-    def prepare(index: int) -> NDArray[np.float32] | str:
-        try:
-            return preprocess(picture(dataset, index))
-        except PictureError as error:
-            return str(error)
 
-    with ThreadPoolExecutor(num_threads) as pool:
-        starts = range(0, len(indices), batch_size)
-        pending = None
-        for start in (*starts, None):
-            ahead = None
-            if start is not None:
-                batch = indices[start : start + batch_size]
-                ahead = batch, [pool.submit(prepare, int(index)) for index in batch]
-            if pending is not None:
-                results = [job.result() for job in pending[1]]
-                good = np.array([not isinstance(result, str) for result in results])
-                broken += [result for result in results if isinstance(result, str)]
-                if good.any():
-                    rows = [result for result in results if not isinstance(result, str)]
-                    yield pending[0][good], np.stack(rows)
-            pending = ahead
+def _stack(images_CHW: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    sizes = sorted({image.shape[1:] for image in images_CHW})
+    if len(sizes) > 1:
+        listed = " and ".join(f"{width} x {height}" for height, width in sizes[:2])
+        raise ValueError(f"pictures of {listed} do not go into one batch; set a crop")
+    return np.stack(images_CHW)
+
+
+def _check_logits(logits_NK: NDArray[np.float32], num_pictures: int, num_classes: int) -> None:
+    if logits_NK.ndim != 2 or len(logits_NK) != num_pictures or logits_NK.shape[1] < num_classes:
+        raise ValueError(
+            f"logits have the shape {logits_NK.shape}; {num_pictures} pictures of {num_classes} "
+            f"classes need ({num_pictures}, {num_classes}) or more columns"
+        )

@@ -253,9 +253,8 @@ def _crop(picture: Image.Image, left: int, top: int, size: int) -> Image.Image:
 def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """The picture files that the paths name, in their order.
 
-    A file is taken as it is; a folder is searched with all its subfolders (links to folders are not
-    followed) for names with one of SUFFIXES, in sorted order, hidden ones left out. Raises
-    PictureError for a path that does not exist and a folder without pictures.
+    A file is taken as it is, of a folder what `pictures_below` finds. Raises PictureError for a
+    path that does not exist and a folder without pictures.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -264,15 +263,27 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise PictureError(f"{picture_name(path)}: cannot be read: {reason}") from None
-        inside = sorted(
-            Path(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        )
-        if is_folder and not inside:
+        inside = pictures_below(path) if is_folder else [path]
+        if not inside:
             raise PictureError(
                 f"{picture_name(path)}: no pictures in this folder ({' '.join(SUFFIXES)})"
             )
-        found += inside if is_folder else [path]
+        found += inside
     return found
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The files in a folder and its subfolders with one of SUFFIXES, in sorted order.
+
+    Left out: hidden files, all in hidden folders, links to folders, and pipes and devices, which
+    may never end. A link to nothing is in, so that whoever opens it hears of it.
+    """
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # walk enters these
+        found += [
+            Path(parent, name)
+            for name in names
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        ]
+    return sorted(path for path in found if path.is_file() or not path.exists())

@@ -18,6 +18,7 @@ The tokens, any number of them a row:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -25,6 +26,7 @@ from typing import Literal
 Kind = Literal["conv", "batchnorm", "relu", "lrn", "maxpool", "avgpool", "fc", "dropout", "softmax"]
 Shape = tuple[int, int, int]  # channels, height, width of one picture's activations
 
+LARGEST = 1_000_000  # number in a token, side of a picture: beyond any net, yet every sum is finite
 BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published file have it
 
 TOKEN = re.compile(
@@ -136,8 +138,8 @@ def spell_out(
                 add(f"drop{number}", "dropout")
         else:
             add("prob", "softmax")
-    names = [layer.name for layer in layers]
-    repeated = {name for name in names if names.count(name) > 1}
+    counts = Counter(layer.name for layer in layers)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
     if repeated:
-        raise ValueError(f"two layers would be named {', '.join(sorted(repeated))}")
+        raise ValueError(f"two layers would be named {', '.join(repeated)}")
     return tuple(layers)

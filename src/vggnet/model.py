@@ -21,12 +21,13 @@ from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
 from vggnet.labels import Label
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec
+from vggnet.spec import Spec, configuration
 from vggnet.weights import state
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 from vggnet.weights.state import Weights
 
 EMBEDDED = ("tiny-imagenet",)
+WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its folder
 _BATCH_SIZE = 32  # pictures that predict gives to the engine at a time
 
 
@@ -53,24 +54,37 @@ def load(
     `engine` is "auto", "torch" or "numpy"; the rest as in `vggnet.engines.create`. Raises
     ValueError, in one line, for weights that are not there or damaged.
     """
-    if not isinstance(weights, Weights):
-        weights = load_weights(weights)
-    return Model(weights, engine, precision, threads, device)
+    if isinstance(weights, Weights):
+        return Model(weights, engine, precision, threads, device)
+    return Model(load_weights(weights), engine, precision, threads, device, str(weights))
 
 
 def load_weights(name: str | Path) -> Weights:
-    """The weights of a model inside the package, or of a file."""
+    """The weights of a model inside the package, of a file, or of a training run's folder."""
     if name in EMBEDDED:
         with resources.as_file(
             resources.files("vggnet") / "models" / f"{name}.safetensors"
         ) as path:
             return state.load(path)
-    if not Path(name).is_file():
-        raise ValueError(
-            f"weights {str(name)!r}: no such file, and no model of that name inside the package "
-            f"({', '.join(EMBEDDED)})"
-        )
-    return state.load(name)
+    path = Path(name)
+    if str(name) and path.is_dir():
+        path /= WEIGHTS_OF_A_RUN
+    if not path.is_file():
+        raise ValueError(f"weights {str(name)!r}: {_why_there_are_none(str(name))}")
+    return state.load(path)
+
+
+def _why_there_are_none(name: str) -> str:
+    if "://" in name:
+        return "an address, not a file; download it first"
+    if name and Path(name).is_dir():
+        return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
+    inside = f"give a weight file or what is inside the package ({', '.join(EMBEDDED)})"
+    try:
+        configuration(name)
+    except ValueError:
+        return f"no such file; {inside}"
+    return f"published weights are not fetched yet in this version; {inside}"
 
 
 class Model:
@@ -86,11 +100,21 @@ class Model:
         precision: str = "fp32",
         threads: int | None = None,
         device: str | None = None,
+        name: str | None = None,
     ) -> None:
+        """`name` is what the weights are called when the model is printed."""
         spec, arrays = fold_batch_norm(weights.spec, weights.state)
         self.weights: Weights = replace(weights, spec=spec, state=arrays)
+        self.name = name
         self._options = {"precision": precision, "threads": threads, "device": device}
         self.engine: engines.Engine = engines.create(engine, spec, arrays, **self._options)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        parameters = sum(array.size for array in self.weights.state.values())
+        return (
+            f"Model({self.name or 'weights in memory'}: spec {self.spec.name}, {parameters:,} "
+            f"parameters, engine {self.engine.name}, {self._options['precision']})"
+        )
 
     @property
     def spec(self) -> Spec:
@@ -120,14 +144,17 @@ class Model:
         if top < 1:
             raise ValueError(f"top {top} must be at least 1")
         if not isinstance(picture, list | tuple):
-            return self._predict(self.preprocess(picture), top)[0]  # type: ignore[arg-type]
+            return self.classify(self.preprocess(picture), top)[0]  # type: ignore[arg-type]
         answers: list[list[Prediction]] = []
         for start in range(0, len(picture), _BATCH_SIZE):
             batch = picture[start : start + _BATCH_SIZE]
-            answers += self._predict(self.preprocessing.batch(batch), top)
+            answers += self.classify(self.preprocessing.batch(batch), top)
         return answers
 
-    def _predict(self, images_NCHW: NDArray[np.float32], top: int) -> list[list[Prediction]]:
+    def classify(self, images_NCHW: NDArray[np.floating], top: int = 5) -> list[list[Prediction]]:
+        """What `predict` gives, for pictures that are preprocessed already: a list a picture."""
+        if top < 1:
+            raise ValueError(f"top {top} must be at least 1")
         logits_NK = self.logits(images_NCHW)
         # By the logits, since different ones may be rounded to one probability.
         order_NK = np.argsort(-logits_NK, axis=1, kind="stable")[:, :top]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
 
 Initialization = Literal["he", "glorot", "paper"]
-INITIALIZATIONS: tuple[Initialization, ...] = ("he", "glorot", "paper")
+INITIALIZATIONS: tuple[Initialization, ...] = get_args(Initialization)
 
 
 class Network(nn.Module):
@@ -28,7 +28,8 @@ class Network(nn.Module):
     `forward` takes images_NCHW and gives logits_NK (for FC layers applied as convolutions the map
     logits_NKHW; without a head the deepest features). With `initialization=None` the arrays are
     created on the "meta" device, without memory: load a state with
-    `load_state_dict(state, assign=True)` before use.
+    `load_state_dict(state, assign=True)` before use. The weights are drawn by `seed`, or where it
+    is None by torch's own generator, which `torch.manual_seed` sets.
     """
 
     def __init__(
@@ -82,11 +83,7 @@ class Network(nn.Module):
         """
         if how not in INITIALIZATIONS:
             raise ValueError(f"initialization {how!r} must be one of {', '.join(INITIALIZATIONS)}")
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
         for module in self.children():
             if isinstance(module, BatchNorm):
                 module.weight.fill_(1)

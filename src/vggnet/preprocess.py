@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from vggnet.image import (
     picture_name,
     rescale_short_side,
 )
+
+ColourOrder = Literal["RGB", "BGR"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Preprocess:
     scale: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    colour_order: Literal["RGB", "BGR"] = "RGB"
+    colour_order: ColourOrder = "RGB"
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Preprocess:
             raise ValueError(f"scale is {self.scale!r}; give a number above 0, such as 1 or 1/255")
         object.__setattr__(self, "scale", float(self.scale))
         for field, known in (
-            ("colour_order", ("RGB", "BGR")),
+            ("colour_order", get_args(ColourOrder)),
             ("interpolation", tuple(INTERPOLATIONS)),
         ):
             value = getattr(self, field)
@@ -158,11 +160,14 @@ class Preprocess:
 
 
 def _finite(*values: object) -> bool:
-    """Whether they all are numbers, none of them infinite or NaN."""
-    return all(
-        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-        for value in values
-    )
+    """Whether they all are numbers that a float can hold, none of them infinite or NaN."""
+    try:
+        return all(
+            isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+            for value in values
+        )
+    except OverflowError:  # a whole number beyond the range of a float
+        return False
 
 
 @lru_cache(maxsize=16)

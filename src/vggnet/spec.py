@@ -10,10 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
-from typing import Literal
+from math import prod
+from reprlib import repr as short_repr
+from typing import Literal, get_args
 
-from vggnet.layers import TOKEN, Layer, spell_out
+from vggnet.layers import LARGEST, TOKEN, Layer, spell_out
+
+Head = Literal["fc", "average"]
+Numbering = Literal["stage", "layer"]
+MAX_TOKENS = 1000
 
 _HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")
 # fmt: off
@@ -93,17 +98,23 @@ class Spec:
     rows: tuple[str, ...]
     input_size: int = 224
     batch_norm: bool = False
-    numbering: Literal["stage", "layer"] = "stage"
+    numbering: Numbering = "stage"
     layers: tuple[Layer, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", tuple(self.rows))
-        if not isinstance(self.input_size, int) or self.input_size < 1:
-            raise self._error(f"input size {self.input_size!r} must be a whole number from 1 on")
-        if self.numbering not in ("stage", "layer"):
+        if not isinstance(self.input_size, int) or not 1 <= self.input_size <= LARGEST:
+            raise self._error(
+                f"input size {short_repr(self.input_size)} must be a whole number from 1 to "
+                f"{LARGEST:,}"
+            )
+        if self.numbering not in get_args(Numbering):
             raise self._error(f"numbering {self.numbering!r} must be 'stage' or 'layer'")
         self._check_order()
+        self._check_numbers()
         object.__setattr__(self, "layers", self._spell_out(self.input_size, self.input_size))
+        if prod(layer.stride for layer in self.layers) > LARGEST:
+            raise self._error(f"its strides multiply to more than {LARGEST:,}")
 
     def _error(self, fault: str) -> ValueError:
         return ValueError(f"spec {self.name!r}: {fault}")
@@ -134,6 +145,15 @@ class Spec:
             raise self._error("it has no convolution")
         if "soft-max" in self.tokens and self.num_classes is None:
             raise self._error("soft-max needs an FC layer before it")
+
+    def _check_numbers(self) -> None:
+        """Bounds far beyond any network, so that nothing that is computed of it hangs."""
+        if len(self.tokens) > MAX_TOKENS:
+            raise self._error(f"{len(self.tokens)} tokens are more than {MAX_TOKENS}")
+        for token in self.tokens:
+            for digits in re.findall(r"\d+", token):
+                if len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
+                    raise self._error(f"token {short_repr(token)}: numbers go up to {LARGEST:,}")
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -197,6 +217,8 @@ class Spec:
                 f"pictures must be at least {self.minimum_size} x {self.minimum_size}, not "
                 f"{height} x {width}"
             )
+        if max(height, width) > LARGEST:
+            raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more")
         return self._spell_out(height, width)
 
     @property
@@ -213,7 +235,7 @@ class Spec:
         width: float = 1.0,
         input_size: int | None = None,
         num_classes: int | None = None,
-        head: Literal["fc", "average"] | None = None,
+        head: Head | None = None,
         batch_norm: bool | None = None,
     ) -> Spec:
         """The same pattern at another size.
@@ -222,17 +244,17 @@ class Spec:
         three FC layers, as wide as `width` makes them) or "average" (global average and one FC).
         None keeps what the spec has.
         """
-        if not 0 < width < inf:
-            raise self._error(f"width {width} must be positive and finite")
-        if num_classes is not None and num_classes < 1:
-            raise self._error(f"{num_classes} classes: there must be at least 1")
+        if not 0 < width <= LARGEST:
+            raise self._error(f"width {width} must be above 0 and at most {LARGEST:,}")
+        if num_classes is not None and not 1 <= num_classes <= LARGEST:
+            raise self._error(f"{short_repr(num_classes)} classes: there must be 1 to {LARGEST:,}")
         if num_classes is not None and head is None and self.num_classes is None:
             raise self._error(f"it has no head to give {num_classes} classes; choose one")
         classes = self.num_classes if num_classes is None else num_classes
         body = [[token for token in row.split() if _rank(token) == 0] for row in self.rows]
         tail = [token for token in self.tokens if _rank(token) > 0]
         if head is not None:
-            if head not in ("fc", "average"):
+            if head not in get_args(Head):
                 raise self._error(f"head {head!r} must be 'fc' or 'average'")
             tail = list(_HEAD if head == "fc" else ("avgpool", "FC-1000", "soft-max"))
             classes = classes or 1000

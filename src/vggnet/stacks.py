@@ -23,9 +23,14 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from math import sqrt
+from reprlib import repr as short_repr
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vggnet.layers import LARGEST
+
+_RANGE = f"1 to {LARGEST:,}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class KernelStack:
     `out_channels` is `in_channels` where it is None; `mid_channels`, the channels between the
     kernels, is `out_channels` where it is None, as the first convolution of a stage widens it.
     `size` is the (height, width) of the map in pixels.
-    Raises ValueError, in one line, where a number is below 1 or there is no kernel.
+    Raises ValueError, in one line, where a number is below 1 or above a million, or there is no
+    kernel.
     """
 
     kernels: tuple[int, ...]
@@ -49,18 +55,18 @@ class KernelStack:
         if not self.kernels:
             raise ValueError("a stack needs at least one kernel, such as 3")
         for kernel in self.kernels:
-            if kernel < 1:
-                raise ValueError(f"kernel {kernel}: the side must be 1 or more")
+            if not 1 <= kernel <= LARGEST:
+                raise ValueError(f"kernel {short_repr(kernel)}: the side must be {_RANGE}")
         for what, count in (
             ("channels in", self.in_channels),
             ("channels out", self.out_channels),
             ("channels between the kernels", self.mid_channels),
         ):
-            if count is not None and count < 1:
-                raise ValueError(f"{count} {what}: there must be at least 1")
-        if min(self.size) < 1:
-            height, width = self.size
-            raise ValueError(f"map of {height} x {width}: both sides must be 1 or more")
+            if count is not None and not 1 <= count <= LARGEST:
+                raise ValueError(f"{short_repr(count)} {what}: there must be {_RANGE}")
+        if not 1 <= min(self.size) <= max(self.size) <= LARGEST:
+            height, width = map(short_repr, self.size)
+            raise ValueError(f"map of {height} x {width}: both sides must be {_RANGE}")
 
     @property
     def channels(self) -> tuple[int, ...]:

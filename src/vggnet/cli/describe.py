@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 from math import prod
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Annotated
 
 import typer
@@ -20,17 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from vggnet.analysis import BYTES_PER_ELEMENT, IN_PLACE, Analysis, LayerCost, analyze
-from vggnet.cli.output import Format, FormatOption, print_json, standard_output
-from vggnet.spec import Spec, configuration
+from vggnet.cli.output import FormatOption, print_json, standard_output
+from vggnet.cli.plan import show_plan
+from vggnet.engines import Precision
+from vggnet.layers import LARGEST
+from vggnet.spec import Head, Spec, configuration
 
 _SHORTEST_BAR, _LONGEST_BAR = 8, 20  # characters for the whole, of which a bar is a share
 # From roomy to narrow: blanks beside each column, and whether there is one for activations.
 _LAYOUTS = ((1, True), (1, False), (0, False))
-
-
-class Head(str, Enum):
-    fc = "fc"
-    average = "average"
 
 
 def describe(
@@ -50,17 +48,27 @@ def describe(
         Head | None, typer.Option(help="Three FC layers, or global average and one.")
     ] = None,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="With batch norm.")] = False,
-    format: FormatOption = Format.table,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="How the native engine runs it, instead.")
+    ] = False,
+    precision: Annotated[
+        Precision, typer.Option(help="With --plan: type that products are computed in.")
+    ] = "fp32",
+    format: FormatOption = "table",
 ) -> None:
     """Show a network's layers: shapes, parameters, MACs, receptive fields, and their shares."""
     spec = _spec(name).scaled(
         width=width,
         num_classes=classes,
-        head=None if head is None else head.value,
+        head=head,
         batch_norm=True if batch_norm else None,
     )
-    analysis = analyze(spec, None if input_size is None else _parse_size(input_size))
-    if format is Format.json:
+    size = None if input_size is None else _parse_size(input_size)
+    if plan:
+        show_plan(spec, size, precision, format)
+        return
+    analysis = analyze(spec, size)
+    if format == "json":
         print_json(analysis.to_json())
         return
     console = standard_output()
@@ -77,15 +85,18 @@ def _spec(name: str) -> Spec:
     except ValueError as error:
         from vggnet.model import EMBEDDED, load_weights
 
-        if name not in EMBEDDED and not Path(name).exists():
+        if name not in EMBEDDED and "://" not in name and not Path(name).exists():
             raise ValueError(f"{error}; nor is there a weight file of that name") from None
     return load_weights(name).spec
 
 
 def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]+)(?:x([0-9]+))?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{1,7})(?:x([0-9]{1,7}))?", text.strip(), re.IGNORECASE)
     if not match:
-        raise ValueError(f"input size {text!r}: give a side or HEIGHTxWIDTH, as 224 or 256x320")
+        raise ValueError(
+            f"input size {short_repr(text)}: give a side or HEIGHTxWIDTH, as 224 or 256x320, "
+            f"of at most {LARGEST:,}"
+        )
     return int(match[1]), int(match[2] or match[1])
 
 
@@ -133,7 +144,7 @@ def _table(analysis: Analysis, padding: int, with_activations: bool, bars: _Bars
         padding=(0, padding, 0, 0),
         pad_edge=False,
         show_edge=False,
-        title=Text(f"{analysis.spec.name} on {_dimensions(analysis.input[1:])} pixels\n"),
+        title=Text(f"{_title(analysis.spec)} on {_dimensions(analysis.input[1:])} pixels\n"),
         title_justify="left",
         show_footer=True,
     )
@@ -171,6 +182,44 @@ def _table(analysis: Analysis, padding: int, with_activations: bool, bars: _Bars
             str(layer.jump),
         )
     return table
+
+
+def _title(spec: Spec) -> str:
+    """The name, and in what but the input size the spec differs from the paper's net of it."""
+    try:
+        paper = configuration(spec.name)
+    except ValueError:
+        return spec.name
+    changes = []
+    if spec.batch_norm != paper.batch_norm:
+        changes.append("batch norm" if spec.batch_norm else "no batch norm")
+    head: Head | None = "average" if "avgpool" in spec.tokens else None
+    width = _width(spec, paper.scaled(head=head, num_classes=spec.num_classes))
+    if width is None:
+        changes.append("other layers")
+    elif width != 1:
+        changes.append(f"width {width:.6g}")
+    if head:
+        changes.append("global average")
+    if spec.num_classes != paper.num_classes:
+        changes.append(f"{spec.num_classes:,} classes" if spec.num_classes else "no head")
+    return f"{spec.name} ({', '.join(changes)})" if changes else spec.name
+
+
+def _width(spec: Spec, paper: Spec) -> float | None:
+    """A factor that makes the paper's channels the spec's, in the fewest digits; None: no such."""
+    mine, papers = (
+        [layer.output[0] for layer in each.layers if layer.kind in ("conv", "fc")]
+        for each in (spec, paper)
+    )
+    if len(mine) != len(papers):
+        return None
+    pairs = list(zip(mine, papers, strict=True))[: -1 if spec.num_classes else None]
+    # Each number was rounded, and none goes below 1.
+    low = max(((count - 0.5) / of_paper for count, of_paper in pairs if count > 1), default=0.0)
+    high = min((count + 0.5) / of_paper for count, of_paper in pairs)
+    widths = (round((low + high) / 2, digits) for digits in range(1, 10))
+    return next((w for w in widths if w > 0 and paper.scaled(w).tokens == spec.tokens), None)
 
 
 def _totals(analysis: Analysis) -> list[str]:

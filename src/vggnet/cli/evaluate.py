@@ -5,53 +5,53 @@ In: a folder of class folders or Parquet, a model. Out: the accuracies, as one l
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vggnet.cli.model_options import (
-    EngineOption,
-    PrecisionOption,
-    ThreadsOption,
-    WeightsOption,
-    load_model,
-)
-from vggnet.cli.output import Format, FormatOption, note, print_json, progress_bar, standard_output
+from vggnet.cli.model_options import ModelChoice, with_model_options
+from vggnet.cli.output import FormatOption, note, print_json, progress_bar, standard_output
+
+if TYPE_CHECKING:
+    from vggnet.data import Dataset
 
 
+@with_model_options
 def evaluate(
     data: Annotated[str, typer.Argument(help="Folder of class folders, or Parquet.")],
-    weights: WeightsOption = "tiny-imagenet",
+    choice: ModelChoice,
+    *,
     split: Annotated[str, typer.Option(help="validation or train.")] = "validation",
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 64,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Test the first pictures only, this many.")
     ] = None,
-    engine: EngineOption = "auto",
-    precision: PrecisionOption = "fp32",
-    threads: ThreadsOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = "table",
 ) -> None:
     """Test a model on labelled pictures: one centre crop each."""
     from vggnet import evaluation
     from vggnet.data import open_dataset
 
-    model = load_model(weights, engine, precision, threads)
     dataset = open_dataset(data, split)
-    num_pictures = min(limit or len(dataset.labels), len(dataset.labels))
+    model = choice.load()
+    class_index = evaluation.class_indices(model.labels, dataset.classes)
+    num_all = len(dataset.labels)
+    num_pictures = min(limit or num_all, num_all)
+    note(f"{_counted(num_pictures, num_all)}{_origin(dataset, data, split)}")
     with progress_bar("pictures", num_pictures) as advance:
         score = evaluation.evaluate(
             model.logits,
             dataset,
             model.preprocessing,
             indices=range(num_pictures),
-            class_index=evaluation.class_indices(model.labels, dataset.classes),
+            class_index=class_index,
             batch_size=batch_size,
             progress=advance,
         )
     for fault in score.broken:
         note(f"left out: {fault}")
-    if format is Format.json:
+    if format == "json":
         print_json(
             {
                 "top1": score.top1,
@@ -61,8 +61,29 @@ def evaluate(
                 "images_per_second": score.images_per_second,
                 "broken": len(score.broken),
                 "engine": model.engine.name,
-                "weights": weights,
+                "weights": choice.weights,
             }
         )
+    else:  # as torchvision's and timm's scripts print it, for those who read it by a program
+        standard_output().print(
+            f" * Acc@1 {100 * score.top1:.3f} Acc@5 {100 * score.top5:.3f}", soft_wrap=True
+        )
+
+
+def _counted(num_pictures: int, num_all: int) -> str:
+    if num_pictures < num_all:
+        return f"the first {num_pictures:,} of {num_all:,} pictures"
+    return f"{num_all:,} pictures"
+
+
+def _origin(dataset: Dataset, data: str, split: str) -> str:
+    """Where the pictures come from, for whoever thinks that they were kept apart."""
+    from vggnet.data import SPLITS, FolderDataset
+
+    if isinstance(dataset, FolderDataset):
+        whole = dataset.name == str(Path(data))
     else:
-        standard_output().print(str(score))
+        whole = not Path(dataset.where(0)).name.startswith(SPLITS[split])
+    if whole:
+        return f" of {data}, which has no {split} split of its own: all of it is taken"
+    return f" of the {split} split, {dataset.name}"

@@ -1,30 +1,75 @@
-"""The options that every command with a model takes, and the model that they name."""
+"""The options of every command that has a model, and the model that they choose.
+
+In: a command with a parameter `choice: ModelChoice`. Out: the same command with one option a field
+instead. So the dataclass is the only list of them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
     from vggnet.model import Model
 
-WeightsOption = Annotated[
-    str, typer.Option("--weights", help="tiny-imagenet (inside the package) or a weight file.")
-]
-EngineOption = Annotated[
-    Literal["auto", "torch", "numpy"], typer.Option("--engine", help="What computes.")
-]
-PrecisionOption = Annotated[
-    Literal["fp32", "bf16"], typer.Option("--precision", help="Type that products are computed in.")
-]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads that compute; by default all.")
-]
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What is to be loaded, and how it is to run."""
+
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="tiny-imagenet (inside the package), a weight file or the folder of a run."
+        ),
+    ] = "tiny-imagenet"
+    engine: Annotated[
+        str, typer.Option(help="What computes: auto, or an engine of vggnet --version.")
+    ] = "auto"
+    precision: Annotated[
+        str, typer.Option(help="Type that products are computed in: fp32, bf16.")
+    ] = "fp32"
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Threads that compute; by default all."),
+    ] = None
+
+    def load(self) -> Model:
+        """The model. Raises ValueError, in one line, where there is no such one."""
+        from vggnet.model import load
+
+        return load(
+            self.weights, engine=self.engine, precision=self.precision, threads=self.threads
+        )
 
 
-def load_model(weights: str, engine: str, precision: str, threads: int | None) -> Model:
-    """The model that the options name."""
-    from vggnet.model import load
+def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the parameter `choice` by an option for each field of ModelChoice."""
+    hints = get_type_hints(ModelChoice, include_extras=True)
+    options = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(ModelChoice)
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    kept = [each for each in signature.parameters.values() if each.name != "choice"]
 
-    return load(weights, engine=engine, precision=precision, threads=threads)
+    @wraps(command)
+    def wrapped(**values: Any) -> None:
+        choice = ModelChoice(
+            **{field.name: values.pop(field.name) for field in fields(ModelChoice)}
+        )
+        command(choice=choice, **values)
+
+    wrapped.__signature__ = signature.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in [*kept, *options]}
+    return wrapped

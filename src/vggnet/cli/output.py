@@ -11,42 +11,51 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-class Format(str, Enum):
-    table = "table"
-    json = "json"
-
-
+Format = Literal["table", "json"]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="A table for people or JSON for programs.")
 ]
 
 
 def print_json(value: object) -> None:
-    """`value` on standard output, alone, so that it can be piped."""
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=not unicode, allow_nan=False)
-    sys.stdout.write("\n")
+    """`value` on standard output, alone, so that it can be piped.
+
+    Escaped where it holds what the output's encoding lacks, such as a file name that is not UTF-8,
+    so that `json` gives the very name back.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+class _Console(Console):
+    """A console that leaves a closed pipe to whoever runs the command, instead of exiting."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError("nobody reads standard output any more")
 
 
 def standard_output() -> Console:
     """Where tables go: as wide as the terminal or as COLUMNS says, else 120 characters."""
-    console = Console(highlight=False)
-    if console.is_terminal or "COLUMNS" in os.environ:
-        return console
-    return Console(highlight=False, width=120)
+    console = _Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120
+    return console
 
 
 def note(text: str) -> None:
-    """One line for people, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One line for people, on standard error; what would not print on one line is escaped."""
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -5,81 +5,59 @@ In: picture files and folders. Out: the most probable classes of each, as a tabl
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from vggnet.cli.model_options import (
-    EngineOption,
-    PrecisionOption,
-    ThreadsOption,
-    WeightsOption,
-    load_model,
-)
-from vggnet.cli.output import Format, FormatOption, note, print_json, standard_output
+from vggnet.cli.model_options import ModelChoice, with_model_options
+from vggnet.cli.output import FormatOption, note, print_json, standard_output
 
 
+@with_model_options
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    weights: WeightsOption = "tiny-imagenet",
+    images: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    choice: ModelChoice,
+    *,
     top: Annotated[int, typer.Option(min=1, help="Classes to show for each picture.")] = 5,
-    engine: EngineOption = "auto",
-    precision: PrecisionOption = "fp32",
-    threads: ThreadsOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = "table",
 ) -> None:
     """Name what is on each picture. A picture that cannot be read is reported; the rest go on."""
-    from vggnet.image import PictureError, find_pictures
+    from vggnet.cli.pictures import batches
 
-    model = load_model(weights, engine, precision, threads)
+    model = choice.load()
+    shown = {"engine": model.engine.name, "weights": choice.weights}
     answers: list[dict[str, Any]] = []
     faults = 0
-    for given in images:
-        try:
-            for path in find_pictures([given]):
-                try:
-                    found = model.predict(path, top=top)
-                except PictureError as error:
-                    faults += 1
-                    note(f"vggnet: {error}")
-                    continue
-                answers.append(
-                    {
-                        "image": str(path),
-                        "engine": model.engine.name,
-                        "weights": weights,
-                        "predictions": [
-                            {
-                                "index": each.index,
-                                "wnid": each.wnid,
-                                "label": each.label,
-                                "probability": each.probability,
-                            }
-                            for each in found
-                        ],
-                    }
-                )
-                if format is Format.table:
-                    _print(answers[-1])
-        except PictureError as error:
-            faults += 1
-            note(f"vggnet: {error}")
-    if format is Format.json:
+    for batch in batches(images, model.preprocessing):
+        found = iter(model.classify(batch.images_NCHW, top) if batch.images_CHW else ())
+        for name, fault in batch.pictures:
+            if fault:
+                faults += 1
+                note(f"vggnet: {fault}")
+                continue
+            predictions = [asdict(each) for each in next(found)]
+            answer = {"image": name, **shown, "predictions": predictions}
+            if format == "json":
+                answers.append(answer)
+            else:
+                _print(answer, standard_output())
+    if format == "json":
         print_json(answers)
     if faults:
         raise typer.Exit(2)
 
 
-def _print(answer: dict[str, Any]) -> None:
+def _print(answer: dict[str, Any], console: Console) -> None:
     """One picture's classes, the probability as a figure and as a bar."""
-    console = standard_output()
-    console.print(answer["image"], markup=False, soft_wrap=True)
+    from vggnet.image import picture_name
+
+    console.print(picture_name(answer["image"]), soft_wrap=True)
+    block = "#" if console.options.ascii_only else "█"
     for each in answer["predictions"]:
-        bar = "█" * round(20 * each["probability"])
+        bar = block * round(20 * each["probability"])
+        wnid = f"  ({each['wnid']})" if each["wnid"] else ""
         console.print(
-            f"  {each['probability']:6.1%}  {bar:20}  {each['label']}"
-            + (f"  ({each['wnid']})" if each["wnid"] else ""),
-            markup=False,
-            soft_wrap=True,
+            f"  {each['probability']:6.1%}  {bar:20}  {each['label']}{wnid}", soft_wrap=True
         )

@@ -5,19 +5,22 @@ In: kernel sides and channel counts. Out: field, weights, non-linearities and MA
 
 from __future__ import annotations
 
+import re
+from reprlib import repr as short_repr
 from typing import Annotated
 
 import typer
 from rich import box
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vggnet.cli.output import Format, FormatOption, print_json, standard_output
+from vggnet.cli.output import FormatOption, print_json, standard_output
 from vggnet.stacks import KernelStack
 
 
 def stack(
     kernels: Annotated[
-        list[int], typer.Argument(metavar="KERNEL...", help="Sides, in the order applied: 3 3 3.")
+        list[str], typer.Argument(metavar="KERNEL...", help="Sides, in the order applied: 3 3 3.")
     ],
     channels: Annotated[int, typer.Option(help="Channels in, and out too by default.")] = 512,
     out_channels: Annotated[int | None, typer.Option(help="Channels out.")] = None,
@@ -25,36 +28,58 @@ def stack(
         int | None, typer.Option(help="Channels between the kernels; channels out by default.")
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the map in pixels, for the MACs.")] = 14,
-    format: FormatOption = Format.table,
+    format: FormatOption = "table",
 ) -> None:
     """Compare a stack of small kernels with the one large kernel that sees as much."""
-    result = KernelStack(tuple(kernels), channels, out_channels, mid_channels, (size, size))
-    if format is Format.json:
+    sides = tuple(map(_side, kernels))
+    result = KernelStack(sides, channels, out_channels, mid_channels, (size, size))
+    if format == "json":
         print_json(result.to_json())
         return
     console = standard_output()
-    console.print(_table(result))
+    console.print(_fitted(_table(result), console))
     console.print()
     for line in _conclusions(result):
         console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _side(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise ValueError(
+            f"kernel {short_repr(text)}: kernel sizes are whole numbers such as 3, which stands "
+            "for 3x3"
+        )
+    return int(text)
+
+
+def _fitted(table: Table, console: Console) -> Table:
+    """The table, for which lines grow over the terminal's edge before a number would be broken."""
+    unbounded = console.options.update(max_width=1000)
+    console.width = max(console.width, console.measure(table, options=unbounded).minimum)
+    return table
 
 
 def _table(result: KernelStack) -> Table:
     formula, single_formula = result.symbolic()
     field = result.receptive_field
     ends = (result.channels[0], result.channels[-1])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
-    table.add_column("stack", justify="right", overflow="fold")
-    table.add_column("single", justify="right", overflow="fold")
-    table.add_row("kernels", " ".join(f"{k}x{k}" for k in result.kernels), f"{field}x{field}")
-    table.add_row("channels", *(" > ".join(map(str, chain)) for chain in (result.channels, ends)))
-    table.add_row("receptive field", str(field), str(field))
-    table.add_row("weights", f"{result.weights:,}", f"{result.single_weights:,}")
-    table.add_row("", formula, single_formula)
-    table.add_row("non-linearities", str(result.nonlinearities), "1")
     height, width = result.size
-    table.add_row(f"MACs at {height} x {width}", f"{result.macs:,}", f"{result.single_macs:,}")
+    rows = [
+        ("kernels", " ".join(f"{k}x{k}" for k in result.kernels), f"{field}x{field}"),
+        ("channels", *(" > ".join(map(str, chain)) for chain in (result.channels, ends))),
+        ("receptive field", str(field), str(field)),
+        ("weights", f"{result.weights:,}", f"{result.single_weights:,}"),
+        ("", formula, single_formula),
+        ("non-linearities", str(result.nonlinearities), "1"),
+        (f"MACs at {height} x {width}", f"{result.macs:,}", f"{result.single_macs:,}"),
+    ]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header, cells in zip(("", "stack", "single"), zip(*rows, strict=True), strict=True):
+        words = [word for cell in cells for word in (cell.split() if header else [cell])]
+        justify: JustifyMethod = "right" if header else "left"
+        table.add_column(header, justify=justify, min_width=max(map(len, words)))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -6,11 +6,10 @@ and model.safetensors.
 
 from __future__ import annotations
 
-import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,12 +17,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from vggnet.cli.output import note, progress_bar
 from vggnet.cli.recipe_options import with_recipe_options
-from vggnet.training.recipe import RECIPES, vary
-
-if TYPE_CHECKING:
-    from vggnet.data import Dataset
-
-Dtype = Literal["fp32", "bf16", "fp16"]
+from vggnet.cli.stopping import StopRequest
+from vggnet.data import Dataset, open_dataset
+from vggnet.evaluation import class_indices, evaluate
+from vggnet.model import WEIGHTS_OF_A_RUN, load, load_weights
+from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
+from vggnet.weights import state
 
 
 @with_recipe_options
@@ -32,80 +31,81 @@ def train(
     changes: dict[str, Any],
     *,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/vggnet"),
-    recipe: Annotated[str, typer.Option(help="Where to start from: modern or paper.")] = "modern",
-    init: Annotated[
-        str | None,
-        typer.Option(
-            help="Weights to start from, at their size, batch 32, rate 0.01, 10 epochs by default."
-        ),
+    recipe: Annotated[
+        str | None, typer.Option(help="Where to start from: modern or paper. [default: modern]")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    dtype: Annotated[Dtype, typer.Option(help="Type of the saved weights.")] = "fp32",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out, as its checkpoint says."),
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads that compute.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that compute. [default: all, or as the run was begun]"),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto (as the run was begun, else CUDA where it is), cpu or cuda.")
+    ] = "auto",
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between checkpoints; 0 for one after every step.")
+        float,
+        typer.Option(min=0, help="Time between checkpoints; 0 for one after every step."),
     ] = 60.0,
     stop_after: Annotated[int | None, typer.Option(min=1, help="Stop after this step.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a broken picture.")] = False,
 ) -> None:
-    """Train a network. Ctrl-C leaves a checkpoint; --resume goes on from it, bit for bit."""
-    if recipe not in RECIPES:
-        raise ValueError(f"recipe {recipe!r} must be one of {', '.join(RECIPES)}")
-    torch = _torch()
-    from vggnet.data import open_dataset
-    from vggnet.model import load_weights
-    from vggnet.training.loop import Interrupted, Options, train
-    from vggnet.weights import state
+    """Train a network. Ctrl-C leaves a checkpoint.
 
-    if threads:
-        torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    initial = load_weights(init) if init else None
-    if initial:
-        changes = _fine_tuning(initial.spec.input_size) | changes
+    --resume goes on from it, needs no other option but --out, and ends with the same bits as a run
+    that was left alone: on the same type of CPU, with the number of threads that it was begun with.
+    """
+    if recipe and recipe not in RECIPES:
+        raise ValueError(f"recipe {recipe!r} must be one of {', '.join(RECIPES)}")
+    asked = _recipe(recipe or "modern", changes) if recipe or not resume else None
+    _need_torch()
+    from vggnet.training import train as run
+    from vggnet.training.loop import Interrupted, TrainingOptions
+
     dataset = open_dataset(data, "train")
-    with _StopRequest() as stop, _Bar() as bar:
-        options = Options(
-            out, resume, workers, device, checkpoint_seconds, stop_after, strict=strict,
+    with StopRequest() as stop, _Bar() as bar:
+        options = TrainingOptions(
+            out, workers, device, threads, checkpoint_seconds, stop_after, strict=strict,
             reporter=bar, should_stop=stop.requested,
         )  # fmt: skip
         try:
-            weights = train(dataset, vary(RECIPES[recipe], changes), options, initial)
-        except Interrupted as interruption:
-            bar.note(f"{interruption}; go on with --resume")
-            raise typer.Exit(130 if stop.requested() else 0) from None
-    path = out / "model.safetensors"
+            if resume:
+                weights = run.resume(dataset, options, asdict(asked) if asked else changes)
+            else:
+                assert asked is not None
+                weights = run.train(dataset, asked, options)
+        except (Interrupted, KeyboardInterrupt) as interruption:
+            what = str(interruption) or "stopped before a step was done"
+            bar.note(f"{what}; go on with --resume")
+            raise typer.Exit(130 if stop.seen else 0) from None
+    path = out / WEIGHTS_OF_A_RUN
+    training: dict[str, Any] = dict(weights.training)
+    dtype = training["recipe"]["dtype"]
     state.save(path, weights, dtype)
     validation = _validation_score(data, dataset, path)
     if validation:
-        metrics = {**weights.training["metrics"], "validation": validation}  # type: ignore[dict-item]
-        training = {**weights.training, "metrics": metrics}
+        training["metrics"] |= {"validation": validation}
         state.save(path, replace(weights, training=training), dtype)
     note(f"saved {path}")
 
 
-def _fine_tuning(size: int) -> dict[str, Any]:
-    """What is usual from good weights and with few pictures: their size, a low rate, few epochs."""
-    return {"input_size": size, "sizes": f"{size}x10", "batch_size": 32, "learning_rate": 0.01}
+def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
+    """The recipe of that name with the changes, for fine-tuning where they name weights."""
+    if not changes.get("init"):
+        return vary(RECIPES[name], changes)
+    return fine_tuning(RECIPES[name], changes, load_weights(changes["init"]).spec.input_size)
 
 
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise ValueError("training needs torch: pip install 'vggnet[train]'") from None
-    return torch
+def _need_torch() -> None:
+    if find_spec("torch") is None:
+        raise ValueError("training needs torch: pip install 'vggnet[train]'")
 
 
 def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any] | None:
     """The finished file's score on the validation pictures, where the data keeps some apart."""
-    from vggnet.data import open_dataset
-    from vggnet.evaluation import class_indices, evaluate
-    from vggnet.model import load
-
     try:
         validation = open_dataset(data, "validation")
     except ValueError:
@@ -113,44 +113,28 @@ def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any]
     if validation.where(0) == dataset.where(0):  # data without splits is the same for either
         return None
     model = load(path)
+    try:
+        class_index = class_indices(model.labels, validation.classes)
+    except ValueError as error:
+        note(f"not tested on the validation pictures: {error}")
+        return None
     with progress_bar("validation", len(validation.labels)) as advance:
         score = evaluate(
             model.logits,
             validation,
             model.preprocessing,
-            class_index=class_indices(model.labels, validation.classes),
+            class_index=class_index,
             progress=advance,
         )
     note(f"validation:{score}")
     return {"top1": score.top1, "top5": score.top5, "images": score.images}
 
 
-class _StopRequest:
-    """Ctrl-C and SIGTERM, noted; the run stops after the step that is under way."""
-
-    def __enter__(self) -> _StopRequest:
-        self._seen = False
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._notice) for number in numbers}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _notice(self, number: int, _frame: FrameType | None) -> None:
-        self._seen = True
-        signal.signal(number, signal.SIG_DFL)  # the second time it is meant
-
-    def requested(self) -> bool:
-        return self._seen
-
-
 class _Bar:
     """Progress on standard error: a bar on a terminal, a line an epoch elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress = Progress(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(),

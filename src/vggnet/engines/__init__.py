@@ -7,21 +7,22 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable
+from importlib import resources
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vggnet.spec import Spec
-from vggnet.weights.state import check_state
+from vggnet.weights.state import State, check_state
 
-State = Mapping[str, NDArray[np.floating]]
-PRECISIONS = ("fp32", "bf16")
+Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Engine(Protocol):
-    """A spec and a state, ready to run. `name` is the engine's, "numpy" or "torch"."""
+    """A spec and a state, ready to run. `name` is the engine's, "native", "torch" or "numpy"."""
 
     name: str
     spec: Spec
@@ -45,11 +46,23 @@ class Engine(Protocol):
 
 def available() -> dict[str, str | None]:
     """Every engine by name, in the order of preference, with why it is absent (None: it is not)."""
-    has_torch = importlib.util.find_spec("torch") is not None
-    return {
-        "torch": None if has_torch else "torch is not installed: pip install 'vggnet[train]'",
-        "numpy": None,
-    }
+    return {"native": _why_no_native(), "torch": _why_no_torch(), "numpy": None}
+
+
+def _why_no_native() -> str | None:
+    if importlib.util.find_spec("vggnet._native"):
+        return None
+    try:  # what the build wrote down
+        reason = (resources.files("vggnet.engines") / "native_absence.txt").read_text().strip()
+    except OSError:
+        reason = ""
+    return reason or "it was not built; install vggnet with pip, which builds it"
+
+
+def _why_no_torch() -> str | None:
+    if importlib.util.find_spec("torch"):
+        return None
+    return "torch is not installed: pip install 'vggnet[train]'"
 
 
 def create(
@@ -61,37 +74,52 @@ def create(
     threads: int | None = None,
     device: str | None = None,
 ) -> Engine:
-    """The engine `name`, or with "auto" the first that is available.
+    """The engine `name`, or with "auto" the first that is available and does what is asked.
 
     `precision` is the type that products are computed in, "fp32" or "bf16"; `threads` the number of
-    threads, by default the engine's own choice; `device` is for torch: "cpu" or "cuda".
+    threads, by default the engine's own choice; `device` is for torch: "cpu" or "cuda". NumPy
+    computes in fp32 with as many threads as its library takes, and native and NumPy on the cpu.
     Raises ValueError for what an engine does not have and for a state that does not fit the spec.
     """
     engines = available()
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1")
     if name == "auto":
-        name = next(each for each, absence in engines.items() if absence is None)
+        name = _first_choice(engines, device)
     if name not in engines:
         raise ValueError(f"engine {name!r} must be one of auto, {', '.join(engines)}")
     absence = engines[name]
     if absence is not None:
         raise ValueError(f"engine {name!r}: {absence}")
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads {threads} must be at least 1")
     check_state(spec, state, f"engine {name!r}", finite=False)
     if name == "torch":
         from vggnet.engines.torch import TorchEngine
 
         return TorchEngine(spec, state, precision, threads, device or "cpu")
+    if device not in (None, "cpu"):
+        raise ValueError(f"engine {name!r} computes on the cpu, not on {device}; take 'torch'")
+    if name == "native":
+        from vggnet.engines.native import NativeEngine
+
+        return NativeEngine(spec, state, precision, threads)
     from vggnet.engines.reference import ReferenceEngine
 
-    if precision != "fp32" or device not in (None, "cpu"):
+    if precision != "fp32" or threads is not None:
+        asked = f"in {precision}" if precision != "fp32" else f"with {threads} threads"
         raise ValueError(
-            f"engine 'numpy' computes in fp32 on the cpu, not in {precision} on {device or 'cpu'}"
-            + (f"; {engines['torch']}" if engines["torch"] else "; take the engine 'torch'")
+            f"engine 'numpy' computes in fp32 with the threads of its library, not {asked}; take "
+            "'native' or 'torch'"
         )
     return ReferenceEngine(spec, state)
+
+
+def _first_choice(engines: dict[str, str | None], device: str | None) -> str:
+    """Torch for a device that only torch has, else the first engine that is there."""
+    if device not in (None, "cpu"):
+        return "torch"
+    return next(each for each, absence in engines.items() if absence is None)
 
 
 def check_images(

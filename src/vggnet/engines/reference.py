@@ -15,9 +15,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.engines import State, check_head, check_images
+from vggnet.engines import check_head, check_images
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
+from vggnet.weights.state import State
 
 Array = NDArray[np.floating]
 _MAX_COLUMN_NUMBERS = 1 << 22  # written out at a time by a convolution: 16 MiB of float32
@@ -121,16 +122,11 @@ def local_response_norm(x_NCHW: Array) -> Array:
 def max_pool(x_NCHW: Array, kernel: int, stride: int) -> Array:
     """The largest value of each window; windows that would leave the map are left out."""
     height, width = ((side - kernel) // stride + 1 for side in x_NCHW.shape[2:])
-    shifted = [
-        x_NCHW[
-            :,
-            :,
-            top : top + (height - 1) * stride + 1 : stride,
-            left : left + (width - 1) * stride + 1 : stride,
-        ]
-        for top, left in np.ndindex(kernel, kernel)
-    ]
-    largest: Array = np.maximum.reduce(shifted)
+    bottom, right = (height - 1) * stride + 1, (width - 1) * stride + 1
+    largest: Array = x_NCHW[:, :, :bottom:stride, :right:stride].copy()
+    for top, left in np.ndindex(kernel, kernel):
+        shifted = x_NCHW[:, :, top : top + bottom : stride, left : left + right : stride]
+        np.maximum(largest, shifted, out=largest)
     return largest
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vggnet.engines import State, check_head, check_images
+from vggnet.engines import check_head, check_images
 from vggnet.network import Network
 from vggnet.spec import Spec
+from vggnet.weights.state import State
 
 
 class TorchEngine:

@@ -1,7 +1,7 @@
 """A training run on disk, whole or not at all.
 
-In: nested plain values and tensors. Out: a file that is always a complete checkpoint: it is written
-beside the old one, flushed to the disk, and renamed over it. Reading executes nothing.
+In: a Checkpoint. Out: a file that is always a complete one: it is written beside the old one,
+flushed to the disk, and renamed over it. Reading executes nothing.
 """
 
 from __future__ import annotations
@@ -9,19 +9,36 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_VERSION = 1
+FILE_NAME = "checkpoint.pt"  # in the folder of the run
+_VERSION = 2
 
 
-def save(path: Path, values: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run goes on from, as nested plain values and tensors."""
+
+    recipe: dict[str, Any]
+    spec: dict[str, Any]
+    data: dict[str, Any]  # the fingerprint of the pictures
+    preprocess: dict[str, Any]
+    hardware: dict[str, Any]
+    run: dict[str, Any]  # weights, optimizer, random states
+    progress: dict[str, Any]
+    sessions: list[dict[str, Any]]  # provenance
+    broken: list[str]  # faults of pictures
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at `path`, atomically."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
-        torch.save({"version": _VERSION, **values}, file)
+        torch.save({"version": _VERSION, **vars(checkpoint)}, file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -32,14 +49,21 @@ def save(path: Path, values: dict[str, Any]) -> None:
         os.close(folder)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The values last saved. Raises ValueError, which names the file, where there are none."""
+def load(path: Path) -> Checkpoint:
+    """What was last saved. Raises ValueError, a line that names the file, where there is none."""
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no checkpoint to resume from") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: damaged or not a checkpoint ({type(error).__name__})") from None
-    if not isinstance(values, dict) or values.get("version") != _VERSION:
-        raise ValueError(f"{path}: not a checkpoint of this version of vggnet")
-    return values
+    if not isinstance(values, dict) or "version" not in values:
+        raise ValueError(f"{path}: not a checkpoint of vggnet")
+    version = values.pop("version")
+    if version != _VERSION:
+        raise ValueError(f"{path}: a checkpoint of version {version!r}; this vggnet has {_VERSION}")
+    differing = {field.name for field in fields(Checkpoint)} ^ set(values)
+    if differing:
+        listed = ", ".join(sorted(map(str, differing)))
+        raise ValueError(f"{path}: damaged: {listed} missing or unknown")
+    return Checkpoint(**values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class History:
             raise ValueError(f"{path}: {found} bytes, but the checkpoint counts on {length}")
         self._file = path.open("ab")
         self._file.truncate(length)
+        self._file.seek(length)  # `tell` would give the old end until the first write
 
     def add(self, values: dict[str, Any]) -> None:
         self._file.write((json.dumps(values) + "\n").encode())
@@ -43,6 +45,11 @@ class History:
 def read(path: Path) -> list[dict[str, Any]]:
     """All lines of a metrics file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def can_draw() -> bool:
+    """Whether matplotlib, which the curves need, is installed."""
+    return find_spec("matplotlib") is not None
 
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:

@@ -1,81 +1,56 @@
-"""The training loop: batches in, checkpoints and a weight file out.
+"""The training loop: batches in, checkpoints and metrics out.
 
-In: a Dataset, a Recipe, Options. Out: in the run's folder checkpoint.pt, metrics.jsonl, curves.png
-and at the end model.safetensors. A run that was interrupted, however, goes on from its checkpoint
-and ends with the same bits. Source: Section 3.1 of the paper.
+In: a Dataset, a Run, TrainingOptions. Out: in the run's folder checkpoint.pt, metrics.jsonl and
+curves.png; the Run trained. A run that was interrupted, however, goes on from its checkpoint and
+ends with the same bits. Source: Section 3.1 of the paper.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vggnet.data import Dataset
-from vggnet.evaluation import evaluate
+from vggnet.evaluation import Score, evaluate
 from vggnet.image import PictureError
-from vggnet.preprocess import Preprocess
 from vggnet.training import checkpoint
-from vggnet.training.history import History, draw_curves, read
-from vggnet.training.pictures import Memory, available_memory, batches, steps_per_epoch
-from vggnet.training.provenance import provenance
-from vggnet.training.recipe import Recipe
+from vggnet.training.checkpoint import Checkpoint
+from vggnet.training.colours import at_scale
+from vggnet.training.hardware import Hardware
+from vggnet.training.history import History, can_draw, draw_curves, read
+from vggnet.training.identity import fingerprint
+from vggnet.training.memory import available_memory
+from vggnet.training.pictures import DecodedPictures, batches, steps_per_epoch
+from vggnet.training.provenance import carried_on, provenance
+from vggnet.training.reporter import Reporter, Silent
 from vggnet.training.run import Run
-from vggnet.training.start import (
-    colour_statistics,
-    differences,
-    fingerprint,
-    split,
-    starting_arrays,
-    starting_spec,
-)
-from vggnet.weights.rewrite import fold_batch_norm
-from vggnet.weights.state import Weights
 
 
 class Interrupted(Exception):
     """The run was asked to stop; its checkpoint is saved."""
 
 
-class Reporter(Protocol):
-    """Who is told how the run goes."""
-
-    def step(self, step: int, num_steps: int, loss: float, accuracy: float, rate: float) -> None:
-        """After every step: mean loss and accuracy in the epoch so far, images/s."""
-
-    def epoch(self, line: dict[str, Any]) -> None:
-        """After every epoch, with its line of metrics.jsonl."""
-
-    def note(self, text: str) -> None:
-        """Anything else worth a line."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def step(self, step: int, num_steps: int, loss: float, accuracy: float, rate: float) -> None:
-        pass
-
-    def epoch(self, line: dict[str, Any]) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-
 @dataclass(frozen=True)
-class Options:
-    """How a run is carried out. Of these only the device changes what it computes."""
+class TrainingOptions:
+    """How a run is carried out.
+
+    Of these only device and threads change the bits that it computes, and a run that is resumed
+    keeps those that it was begun with: "auto" and None.
+    """
 
     folder: Path
-    resume: bool = False
     workers: int = 1
-    device: str = "cpu"
+    device: str = "auto"
+    threads: int | None = None
     checkpoint_seconds: float = 60.0
     stop_after: int | None = None
     memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free
@@ -84,57 +59,8 @@ class Options:
     should_stop: Callable[[], bool] = lambda: False
 
 
-def train(
-    dataset: Dataset, recipe: Recipe, options: Options, initial: Weights | None = None
-) -> Weights:
-    """Train a network on `dataset` and give the weights to keep, batch norm folded.
-
-    `initial` weights are started from where their shapes agree: a new head where the classes
-    differ. Raises Interrupted when asked to stop, NonFiniteLoss, and ValueError for data and
-    recipes that do not fit together.
-    """
-    spec = starting_spec(recipe, dataset, initial)
-    for size in {*recipe.epoch_sizes, *recipe.test_size_choices}:
-        spec.layers_at(size, size)  # raises for a size that the network cannot take
-    training, held_back = split(len(dataset.labels), recipe)
-    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    path = options.folder / "checkpoint.pt"
-    if path.exists() and not options.resume:
-        raise ValueError(f"{path}: a run was begun there; resume it, or choose another folder")
-    options.folder.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.load(path) if path.exists() else None
-    identity = {
-        "recipe": recipe.to_json(),
-        "spec": spec.to_json(),
-        "data": fingerprint(dataset),
-    }
-    if saved and saved["identity"] != identity:
-        raise ValueError(
-            f"{path}: the checkpoint is of another run: {differences(saved['identity'], identity)}"
-        )
-    if saved:
-        preprocess = Preprocess.from_json(saved["preprocess"])
-    elif initial:
-        preprocess = replace(initial.preprocess, resize=recipe.input_size, crop=recipe.input_size)
-    else:
-        preprocess = colour_statistics(dataset, training, recipe)
-    state = None if initial is None or saved else starting_arrays(initial, spec)
-    run = Run(recipe, spec, preprocess, num_steps, options.device, state)
-    progress = _Progress()
-    if saved:
-        run.from_values(saved["run"])
-        progress = _Progress(**saved["progress"])
-        options.reporter.note(f"resuming at step {run.step} of {num_steps}")
-    loop = _Loop(dataset, training, held_back, options, run, progress, identity)
-    try:
-        loop.go()
-    finally:
-        loop.history.close()
-    return loop.finish(provenance())
-
-
 @dataclass
-class _Progress:
+class Progress:
     """Sums over the epoch that is under way, the length of the history, and the time spent."""
 
     loss: float = 0.0
@@ -144,7 +70,7 @@ class _Progress:
     seconds: float = 0.0
 
 
-class _Loop:
+class Loop:
     """One process's way through a run."""
 
     def __init__(
@@ -152,30 +78,44 @@ class _Loop:
         dataset: Dataset,
         training: NDArray[np.int64],
         held_back: NDArray[np.int64],
-        options: Options,
+        options: TrainingOptions,
+        hardware: Hardware,
         run: Run,
-        progress: _Progress,
-        identity: dict[str, Any],
+        saved: Checkpoint | None = None,
     ) -> None:
+        """Go on from `saved`. `training` and `held_back` are indices into the data set."""
         self.dataset, self.training, self.held_back = dataset, training, held_back
-        self.options, self.run, self.progress, self.identity = options, run, progress, identity
-        self.history = History(options.folder / "metrics.jsonl", progress.history)
-        self.memory = Memory(dataset)
+        self.options, self.hardware, self.run = options, hardware, run
+        self.begun, self.data = saved is not None, fingerprint(dataset)
+        self.progress = Progress(**saved.progress) if saved else Progress()
+        self.pictures = DecodedPictures(dataset)
+        self.pictures.broken.update(saved.broken if saved else ())
+        self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
+        self.history = History(options.folder / "metrics.jsonl", self.progress.history)
         self.steps_per_epoch = steps_per_epoch(run.recipe, len(training))
-        self.saved_at = self.started = time.monotonic()
+        self.counted_to = self.saved_at = time.monotonic()
 
     def go(self) -> None:
-        """Train until the last step, until told to stop, or until the loss is not finite."""
+        """Train until the last step, until told to stop, or until the loss is not finite.
+
+        Raises Interrupted, Diverged, and ValueError where a worker process died.
+        """
+        if not self.begun:
+            self._save()  # so that the run can be resumed whenever it is killed
         self._decode()
-        run, workers = self.run, self.options.workers
-        stream = batches(self.memory, run.recipe, self.training, run.step, workers)
+        if self.run.step % self.steps_per_epoch == 0 and self.progress.images:
+            self._end_epoch()  # it was interrupted while the held-back pictures were tested
+        self._steps()
+        self._save()
+
+    def _steps(self) -> None:
+        run, progress = self.run, self.progress
         previous = time.monotonic()
-        for pixels, labels in stream:
+        for pixels, labels in self._batches():
             if run.plateau.finished:
                 break
-            progress = self.progress
             rate = run.learning_rate()
-            loss, correct = run.take(pixels, labels)
+            loss, correct = run.train_step(pixels, labels)
             progress.loss += loss * len(labels)
             progress.correct += correct
             progress.images += len(labels)
@@ -189,66 +129,62 @@ class _Loop:
                 len(labels) / max(1e-9, now - previous),
             )
             previous = now
-            if self.memory.broken and self.options.strict:
-                raise PictureError(min(self.memory.broken))
+            if self.pictures.broken and self.options.strict:
+                raise PictureError(min(self.pictures.broken))
             if run.step % self.steps_per_epoch == 0:
                 self._end_epoch()
-            if self.options.should_stop() or run.step == self.options.stop_after:
+            self._stop_if_asked()
+            if run.step == self.options.stop_after:
+                self._stop()
+            if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
-                raise Interrupted(f"stopped at step {run.step} of {run.num_steps}")
-            if now - self.saved_at >= self.options.checkpoint_seconds:
-                self._save()
-        self._save()
 
-    def finish(self, provenance: dict[str, Any]) -> Weights:
-        """The weights to keep, tested on the held-back pictures, with where they come from."""
-        run, recipe = self.run, self.run.recipe
-        lines = read(self.history.path)
-        draw_curves(lines, self.options.folder / "curves.png")
-        metrics: dict[str, Any] = {}
-        chosen = run.preprocess
-        if len(self.held_back):
-            tested = {}
-            for size in recipe.test_size_choices:
-                preprocess = replace(run.preprocess, resize=size, crop=size)
-                score = evaluate(run.function(), self.dataset, preprocess, indices=self.held_back)
-                tested[size] = score
-                self.options.reporter.note(f"held back, tested at {size}:{score}")
-            best = max(tested, key=lambda size: tested[size].top1)
-            chosen = replace(run.preprocess, resize=best, crop=best)
-            metrics["held_back"] = {
-                str(size): {"top1": score.top1, "top5": score.top5, "images": score.images}
-                for size, score in tested.items()
-            }
-        state = {name: tensor.cpu().numpy() for name, tensor in run.best.state_dict().items()}
-        spec, state = fold_batch_norm(run.network.spec, state)
-        for text in sorted(self.memory.broken):
-            self.options.reporter.note(f"left out: {text}")
-        return Weights(
-            spec,
-            state,
-            chosen,
-            self.dataset.classes,
-            {
-                **provenance,
-                "data": self.identity["data"],
-                "recipe": recipe.to_json(),
-                "epochs": run.step / self.steps_per_epoch,
-                "steps": run.step,
-                "wall_seconds": round(self.progress.seconds),
-                "broken_pictures": len(self.memory.broken),
-                "metrics": metrics,
-            },
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches from the run's step on. A worker that died is noticed between two steps."""
+        run, options = self.run, self.options
+        stream = batches(self.pictures, run.recipe, self.training, run.step, options.workers)
+        while True:
+            try:
+                batch = next(stream, None)
+            except (RuntimeError, EOFError, OSError) as error:
+                if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+                    raise
+                self._stop_if_asked()
+                self._save()
+                raise ValueError(
+                    f"a process that prepares pictures ended ({str(error).strip()}); go on with "
+                    "--resume, and with fewer --workers if memory ran out"
+                ) from None
+            if batch is None:
+                return
+            if options.workers:
+                _forget_dead_workers()
+            yield batch
+
+    def test(self, size: int) -> Score:
+        """The score on the held-back pictures, their short side rescaled to `size`."""
+        return evaluate(
+            self.run.function(),
+            self.dataset,
+            at_scale(self.run.preprocess, self.run.recipe, size),
+            indices=self.held_back,
+            progress=self._stop_if_asked,
         )
+
+    def draw(self) -> None:
+        """The curves of the history so far, where matplotlib is there to draw them."""
+        if can_draw():
+            draw_curves(read(self.history.path), self.options.folder / "curves.png")
 
     def _decode(self) -> None:
         limit = self.options.memory_limit
         limit = available_memory() // 2 if limit is None else limit
-        fits = self.memory.fill(self.training, limit)
+        fits = self.pictures.fill(self.training, limit, self.options.folder, self._stop_if_asked)
         where = "decoded in memory" if fits else "read from disk as they are needed"
         self.options.reporter.note(f"{len(self.training)} training pictures, {where}")
 
     def _end_epoch(self) -> None:
+        """Test, write the epoch's line, begin the sums anew. Interrupted, it does none of it."""
         run, progress = self.run, self.progress
         epoch = run.step // self.steps_per_epoch
         line: dict[str, Any] = {
@@ -258,26 +194,50 @@ class _Loop:
             "train_top1": progress.correct / progress.images,
         }
         if len(self.held_back):
-            score = evaluate(run.function(), self.dataset, run.preprocess, indices=self.held_back)
+            score = self.test(run.recipe.test_size)
             line |= {"top1": score.top1, "top5": score.top5}
             run.plateau.epoch(score.top1, run.recipe.patience)
         self.history.add(line)
-        self.progress = replace(progress, loss=0.0, correct=0, images=0)
+        progress.loss, progress.correct, progress.images = 0.0, 0, 0
         self.history.flush()
-        draw_curves(read(self.history.path), self.options.folder / "curves.png")
+        self.draw()
         self.options.reporter.epoch(line)
+
+    def _stop_if_asked(self, _done: int = 0) -> None:
+        if self.options.should_stop():
+            self._stop()
+
+    def _stop(self) -> None:
+        self._save()
+        raise Interrupted(f"stopped at step {self.run.step} of {self.run.num_steps}")
 
     def _save(self) -> None:
         now = time.monotonic()
-        self.progress.seconds += now - self.started
+        self.progress.seconds += now - self.counted_to
+        self.counted_to = now
         self.progress.history = self.history.flush()
-        self.saved_at = self.started = now
+        run = self.run
         checkpoint.save(
-            self.options.folder / "checkpoint.pt",
-            {
-                "identity": self.identity,
-                "preprocess": self.run.preprocess.to_json(),
-                "run": self.run.to_values(),
-                "progress": dict(vars(self.progress)),
-            },
+            self.options.folder / checkpoint.FILE_NAME,
+            Checkpoint(
+                recipe=run.recipe.to_json(),
+                spec=run.network.spec.to_json(),
+                data=self.data,
+                preprocess=run.preprocess.to_json(),
+                hardware=asdict(self.hardware),
+                run=run.to_values(),
+                progress=asdict(self.progress),
+                sessions=self.sessions,
+                broken=sorted(self.pictures.broken),
+            ),
         )
+        self.saved_at = time.monotonic()  # after the write, which may take longer than the interval
+
+
+def _forget_dead_workers() -> None:
+    """Take back torch's handler of SIGCHLD, which raises wherever the trainer is: in a step, too.
+
+    Without it the next batch does not come, and that is noticed.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

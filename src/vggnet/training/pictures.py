@@ -8,7 +8,7 @@ Shapes: N pictures, H and W rows and columns, C channels.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from vggnet.data import Dataset, picture
-from vggnet.image import PictureError
+from vggnet.image import PictureError, picture_name
+from vggnet.parquet import ParquetDataset
 from vggnet.training.augment import augment
 from vggnet.training.recipe import Recipe
 
@@ -30,8 +31,8 @@ _SAMPLE = 256  # pictures looked at to guess how much memory all of them need
 
 
 @dataclass
-class Memory:
-    """Decoded pictures of a data set, or none of them where they do not fit."""
+class DecodedPictures:
+    """The pictures of a data set, decoded in memory where all of them fit."""
 
     dataset: Dataset
     decoded: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
@@ -42,17 +43,43 @@ class Memory:
         pixels = self.decoded.get(index)
         return Image.fromarray(pixels) if pixels is not None else picture(self.dataset, index)
 
-    def fill(self, indices: NDArray[np.int64], limit: int) -> bool:
-        """Decode the pictures if all of them fit into `limit` bytes; tells whether they did."""
+    def fill(
+        self,
+        indices: NDArray[np.int64],
+        limit: int,
+        scratch: Path | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> bool:
+        """Decode the pictures if all of them fit into `limit` bytes; tells whether they did.
+
+        Where they do not, those of Parquet files are kept as they are encoded: up to the limit in
+        memory, else in a file without a name in the folder `scratch`. `progress` is called now and
+        then with the number of pictures done; it may raise in order to stop.
+        """
+        if self._decode(indices, limit, progress):
+            return True
+        self.decoded.clear()
+        if isinstance(self.dataset, ParquetDataset):
+            self.dataset.keep(limit, scratch, progress)
+        return False
+
+    def _decode(
+        self, indices: NDArray[np.int64], limit: int, progress: Callable[[int], None]
+    ) -> bool:
         sample = indices[:: max(1, len(indices) // _SAMPLE)]
         mean = np.mean(
             [0 if pixels is None else pixels.nbytes for pixels in map(self._try, sample)]
         )
         if mean * len(indices) > limit:
             return False
-        for index in indices:
+        spent = 0
+        for done, index in enumerate(indices):
+            progress(done)
             pixels = self._try(index)
             if pixels is not None:
+                spent += pixels.nbytes
+                if spent > limit:  # the sample was of small ones
+                    return False
                 self.decoded[int(index)] = pixels
         return True
 
@@ -64,32 +91,26 @@ class Memory:
             return None
 
 
-def available_memory() -> int:
-    """Bytes that this machine can still give without swapping."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line[:13] == "MemAvailable:")
-    except (OSError, StopIteration):
-        return 2 << 30  # not Linux: a modest guess
-
-
 View = tuple[Tensor | None, int, str]  # pixels_HWC or None for a broken picture, label, fault
 
 
 class _Views(TorchDataset[View]):
     """Augmented pictures by key."""
 
-    def __init__(self, memory: Memory, recipe: Recipe) -> None:
-        self.memory, self.recipe = memory, recipe
+    def __init__(self, pictures: DecodedPictures, recipe: Recipe) -> None:
+        self.pictures, self.recipe = pictures, recipe
 
     def __getitem__(self, key: Key) -> View:
         epoch, index, size = key
         random = np.random.default_rng([self.recipe.seed, epoch, index])
-        label = int(self.memory.dataset.labels[index])
+        dataset = self.pictures.dataset
+        label = int(dataset.labels[index])
         try:
-            pixels_HWC = augment(self.memory.open(index), size, self.recipe, random)
+            pixels_HWC = augment(self.pictures.open(index), size, self.recipe, random)
         except PictureError as error:
             return None, label, str(error)
+        except ValueError as error:  # sound, but 100000 x 1, say, cannot be rescaled
+            return None, label, f"{picture_name(dataset.where(index))}: {error}"
         return torch.from_numpy(np.array(pixels_HWC)), label, ""
 
 
@@ -119,11 +140,15 @@ def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:
 
 
 def batches(
-    memory: Memory, recipe: Recipe, indices: NDArray[np.int64], first_step: int, num_workers: int
+    pictures: DecodedPictures,
+    recipe: Recipe,
+    indices: NDArray[np.int64],
+    first_step: int,
+    num_workers: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered."""
     loader: DataLoader[View] = DataLoader(
-        _Views(memory, recipe),
+        _Views(pictures, recipe),
         batch_sampler=keys(recipe, indices, first_step),
         num_workers=num_workers,
         collate_fn=_batch,
@@ -133,7 +158,7 @@ def batches(
         generator=torch.Generator(),  # else it would draw from the one that dropout draws from
     )
     for pixels_NHWC, labels_N, faults in loader:
-        memory.broken.update(faults)
+        pictures.broken.update(faults)
         if not len(labels_N):
             raise ValueError(f"not one picture of a batch can be read: {faults[0]}")
         yield pixels_NHWC, labels_N

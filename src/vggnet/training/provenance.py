@@ -1,6 +1,7 @@
 """Where a trained model comes from: command, code, machine, versions.
 
-In: this process. Out: plain values for the metadata of a weight file.
+In: this process and what it computes on. Out: plain values, one record for each way in which a run
+was carried on, for its checkpoint and the metadata of its weight file.
 """
 
 from __future__ import annotations
@@ -10,33 +11,49 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import vggnet
+from vggnet.training.hardware import Hardware
 
 
-def provenance() -> dict[str, Any]:
+def provenance(hardware: Hardware) -> dict[str, Any]:
     """The command line, the commit of the code where it is a checkout, and what it runs on."""
     return {
         "command": shlex.join(["vggnet", *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__)),
         "vggnet": vggnet.__version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # of a class of its own, which reading would refuse
         "python": platform.python_version(),
-        "machine": _processor(),
-        "threads": torch.get_num_threads(),
+        "machine": _processor(hardware),
+        "device": hardware.device,
+        "threads": hardware.threads,
     }
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that this file is part of, "+" where it was changed since."""
-    folder = Path(__file__).parent
+def carried_on(
+    sessions: Sequence[dict[str, Any]], record: dict[str, Any], step: int
+) -> list[dict[str, Any]]:
+    """`sessions` and one more from `step` on, where it is not as the last one was."""
+    if sessions and sessions[-1] == {"from_step": sessions[-1]["from_step"], **record}:
+        return list(sessions)
+    return [*sessions, {"from_step": step, **record}]
+
+
+def commit_of(file: Path) -> str | None:
+    """The commit of the checkout that tracks `file`, "+" where its package was changed since.
+
+    None where no checkout does, although one may lie around it.
+    """
+    package = file.parent.parent
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
+        _git(package, "ls-files", "--error-unmatch", str(file))
+        commit = _git(package, "rev-parse", "HEAD")
+        return commit + ("+" if _git(package, "status", "--porcelain", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -46,12 +63,14 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _processor() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def _processor(hardware: Hardware) -> str:
+    if hardware.kind == "cuda":
+        return torch.cuda.get_device_name(hardware.device)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next(line.split(":", 1)[1].strip() for line in lines if line[:10] == "model name")
     except (OSError, StopIteration):
         name = platform.processor() or platform.machine()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,22 +1,31 @@
 """What a training run does, as one frozen value.
 
 In: the fields below, which the command line exposes and every checkpoint holds. Out: a Recipe.
-Two starting points: `MODERN`, for small machines, and `PAPER`, Section 3.1 of the paper;
-`dataclasses.replace` varies either.
+Two starting points: `MODERN`, for small machines, and `PAPER`, Sections 2.1 and 3.1 of the paper;
+`vary` changes either, `fine_tuning` starts from weights.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Head, Spec, configuration
+from vggnet.weights.state import Precision
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _option(
+    default: Any, text: str, low: float = -math.inf, high: float = math.inf, alias: str = ""
+) -> Any:
+    """A field with its help, its range, and another name that it has on the command line."""
+    return field(default=default, metadata={"help": text, "range": (low, high), "alias": alias})
+
+
+# What comes with the weights of `init`, and what draws weights that a file would bring.
+NETWORK_FIELDS = ("config", "width", "head", "batch_norm", "initialization", "normalization")
 
 
 @dataclass(frozen=True)
@@ -27,41 +36,67 @@ class Recipe:
     """
 
     config: str = _option("D", "Configuration: A, A-LRN, B, C, D, E, AlexNet, vgg11 ... vgg19_bn.")
-    width: float = _option(1.0, "Factor on the channels of every layer.")
-    input_size: int = _option(224, "Side in pixels of the pictures that the finished net takes.")
-    head: Literal["fc", "average"] = _option("fc", "Three FC layers, or global average and one.")
+    width: float = _option(1.0, "Factor on the channels of every layer.", 1e-3, 64)
+    input_size: int = _option(
+        224, "Side in pixels of the pictures that the finished net takes.", 1, 4096
+    )
+    head: Head = _option("fc", "Three FC layers, or global average and one.")  # noqa: RUF009
     batch_norm: bool = _option(False, "Normalise each convolution's output over the batch.")
-    dropout: float = _option(0.5, "Share of the hidden FC units left out at each step.")
+    dropout: float = _option(
+        0.5, "Share of the hidden FC units left out at each step; no effect on head average.",
+        0, 0.99,
+    )  # fmt: skip
     initialization: Literal["he", "glorot", "paper"] = _option("he", "How weights are drawn.")
+    init: str = _option(
+        "",
+        "Weights to start from, which bring their network: tiny-imagenet or a file. Their input "
+        "size, 10 epochs in batches of 32 and rate 0.01 are then the defaults.",
+    )
 
+    normalization: Literal["mean-std", "mean"] = _option(
+        "mean-std", "Subtract the mean RGB and divide by the deviation, or subtract it only."
+    )
     sizes: str = _option("224x74", "Picture side x epochs, in order: 32x6,48x4,64x4.")
     crop: Literal["area", "short-side"] = _option(
         "area", "Crop a random area and rescale it, or rescale the short side and crop a square."
     )
-    min_area: float = _option(0.35, "With crop area: the smallest share of the picture cropped.")
+    min_area: float = _option(
+        0.35, "With crop area: the smallest share of the picture cropped.", 0.01, 1
+    )
     short_side: str = _option(
         "256", "With crop short-side: S in pixels, or a range such as 256-512."
     )
     flip: bool = _option(True, "Mirror half of the pictures.")
-    holdout: int = _option(0, "Training pictures held back to choose by and to follow progress.")
+    holdout: int = _option(
+        0, "Training pictures held back to choose by and to follow progress.", 0, 10**9
+    )
     test_sizes: str = _option("", "Sides to test at; the best on the held-back pictures is kept.")
 
-    batch_size: int = _option(256, "Pictures a step.")
-    accumulate: int = _option(1, "Parts in which a batch is computed, to save memory.")
+    batch_size: int = _option(256, "Pictures a step.", 1, 10**6)
+    accumulate: int = _option(1, "Parts in which a batch is computed, to save memory.", 1, 10**6)
     schedule: Literal["one-cycle", "plateau"] = _option(
         "one-cycle", "Warm up, then cosine to 0; or divide by 10 when held-back accuracy stalls."
     )
-    learning_rate: float = _option(0.1, "The highest learning rate.")
-    warmup: float = _option(0.15, "With one-cycle: share of the steps in which the rate rises.")
-    patience: int = _option(3, "With plateau: epochs without progress before the rate drops.")
-    momentum: float = _option(0.9, "Momentum of SGD.")
+    learning_rate: float = _option(0.1, "The highest learning rate.", 1e-12, 1e3)
+    warmup: float = _option(
+        0.15, "With one-cycle: share of the steps in which the rate rises.", 0, 1
+    )
+    patience: int = _option(
+        3, "With plateau: epochs without progress before the rate drops.", 1, 10**6
+    )
+    momentum: float = _option(0.9, "Momentum of SGD.", 0, 0.9999)
     nesterov: bool = _option(True, "Nesterov's form of the momentum.")
-    weight_decay: float = _option(5e-4, "L2 penalty.")
+    weight_decay: float = _option(5e-4, "L2 penalty.", 0, 1)
     decay_all: bool = _option(False, "Apply the penalty to biases and batch norms too.")
-    label_smoothing: float = _option(0.1, "Share of the target spread over all classes.")
-    average: float = _option(0.0, "Decay of the running average of the weights; 0 for none.")
+    label_smoothing: float = _option(0.1, "Share of the target spread over all classes.", 0, 0.99)
+    weight_average: float = _option(
+        0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
+    )
     precision: Literal["bf16", "fp32"] = _option("bf16", "Type that products are computed in.")
-    seed: int = _option(0, "Seed of the weights, the order, the crops and the dropout.")
+    dtype: Precision = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
+    seed: int = _option(
+        0, "Seed of the weights, the order, the crops and the dropout.", 0, 2**63 - 1
+    )
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -69,9 +104,11 @@ class Recipe:
             choices = _CHOICES.get(entry.name)
             if choices and value not in choices:
                 raise ValueError(f"{entry.name} {value!r} must be one of {', '.join(choices)}")
-            low, high = _RANGES.get(entry.name, (float("-inf"), float("inf")))
+            low, high = entry.metadata["range"]
             if isinstance(value, int | float) and not low <= value <= high:
                 raise ValueError(f"{entry.name} {value} must be from {low} to {high}")
+            if self.init and entry.name in NETWORK_FIELDS and value != entry.default:
+                raise ValueError(_brought_by(self.init, entry.name, value))
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch size {self.batch_size} cannot be computed in {self.accumulate} equal parts"
@@ -82,7 +119,13 @@ class Recipe:
             )
         if self.test_sizes and self.holdout == 0:
             raise ValueError("test sizes are chosen on held-back pictures: give a holdout above 0")
-        _ = self.epoch_sizes, self.short_side_range, self.test_size_choices
+        _ = self.epoch_sizes
+        smallest = min(self.short_side_range[0], *self.test_size_choices)
+        if self.crop == "short-side" and smallest < self.input_size:
+            raise ValueError(
+                f"a short side of {smallest} is less than the input size {self.input_size} that is "
+                "cropped from it; give a larger short_side or test_sizes, or a smaller input_size"
+            )
 
     @property
     def epoch_sizes(self) -> tuple[int, ...]:
@@ -105,16 +148,28 @@ class Recipe:
         return low, high
 
     @property
+    def test_size(self) -> int:
+        """The short side that pictures are rescaled to for testing.
+
+        With crop short-side it is Q of Section 3.2: S, or the middle of its range (Section 4.1).
+        """
+        return sum(self.short_side_range) // 2 if self.crop == "short-side" else self.input_size
+
+    @property
     def test_size_choices(self) -> tuple[int, ...]:
-        """Sides to choose from on the held-back pictures; the input size alone by default."""
+        """Short sides to choose from on the held-back pictures; `test_size` alone by default."""
         if not self.test_sizes:
-            return (self.input_size,)
+            return (self.test_size,)
         if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", self.test_sizes):
             raise ValueError(f"test sizes {self.test_sizes!r} must be like 64,72,80")
         return tuple(int(size) for size in self.test_sizes.split(","))
 
+    def test_crop(self, size: int) -> int:
+        """The side of the square that is cropped from a picture with the short side `size`."""
+        return self.input_size if self.crop == "short-side" else size
+
     def spec(self, num_classes: int) -> Spec:
-        """The network that the recipe trains."""
+        """The network that the recipe trains, unless it starts from weights."""
         return configuration(self.config).scaled(
             self.width,
             self.input_size,
@@ -124,40 +179,24 @@ class Recipe:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """All fields; those of the network only where it is not that of `init`."""
+        left_out = NETWORK_FIELDS if self.init else ()
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Recipe:
         """Raises ValueError for fields that a recipe does not have."""
-        known = {entry.name for entry in fields(Recipe)}
+        left_out = NETWORK_FIELDS if values.get("init") else ()
+        known = {entry.name for entry in fields(Recipe)}.difference(left_out)
         if set(values) != known:
             raise ValueError(f"recipe fields {sorted(set(values) ^ known)} are missing or unknown")
         return Recipe(**values)
 
 
-_CHOICES = {
-    "head": ("fc", "average"),
-    "initialization": ("he", "glorot", "paper"),
-    "crop": ("area", "short-side"),
-    "schedule": ("one-cycle", "plateau"),
-    "precision": ("bf16", "fp32"),
-}
-_RANGES = {
-    "width": (1e-3, 64.0),
-    "input_size": (1, 4096),
-    "dropout": (0.0, 0.99),
-    "min_area": (0.01, 1.0),
-    "holdout": (0, 10**9),
-    "batch_size": (1, 10**6),
-    "accumulate": (1, 10**6),
-    "learning_rate": (1e-12, 1e3),
-    "warmup": (0.0, 1.0),
-    "patience": (1, 10**6),
-    "momentum": (0.0, 0.9999),
-    "weight_decay": (0.0, 1.0),
-    "label_smoothing": (0.0, 0.99),
-    "average": (0.0, 0.999999),
-    "seed": (0, 2**63 - 1),
+_CHOICES: dict[str, tuple[str, ...]] = {
+    name: get_args(hint)
+    for name, hint in get_type_hints(Recipe).items()
+    if get_origin(hint) is Literal
 }
 
 # Batch norm, Nesterov momentum, one cycle of the rate, label smoothing, an average of the weights:
@@ -168,12 +207,14 @@ MODERN = Recipe(
     head="average",
     batch_norm=True,
     sizes="32x8,48x6,64x4",
+    short_side="73",
     batch_size=128,
-    average=0.999,
+    weight_average=0.999,
 )
-# Section 3.1 with the initialisation that the authors found to need no pre-training.
+# Sections 2.1 and 3.1 with the initialisation that the authors found to need no pre-training.
 PAPER = Recipe(
     initialization="glorot",
+    normalization="mean",
     crop="short-side",
     schedule="plateau",
     learning_rate=0.01,
@@ -186,5 +227,47 @@ RECIPES = {"modern": MODERN, "paper": PAPER}
 
 
 def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """`recipe` with the fields of `changes` that are not None."""
-    return replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    """`recipe` with the fields of `changes`.
+
+    The sizes of the epochs and the short side move in proportion with a changed `input_size`, and
+    `input_size` becomes the last of changed `sizes`, unless they are given too.
+    """
+    changes = dict(changes)
+    if "sizes" in changes and "input_size" not in changes:
+        changes["input_size"] = replace(recipe, sizes=changes["sizes"]).epoch_sizes[-1]
+    factor = changes.get("input_size", recipe.input_size) / recipe.input_size
+
+    def moved(pattern: str, text: str) -> str:
+        return re.sub(pattern, lambda side: str(max(1, round(int(side[0]) * factor))), text)
+
+    in_proportion = {
+        "sizes": moved(r"\d+(?=x)", recipe.sizes),
+        "short_side": moved(r"\d+", recipe.short_side),
+    }
+    return replace(recipe, **{**in_proportion, **changes})
+
+
+def fine_tuning(recipe: Recipe, changes: Mapping[str, Any], input_size: int) -> Recipe:
+    """`recipe` for a run from the weights that `changes` names as `init`, of that input size.
+
+    With what is usual from good weights and few pictures: a low rate, few epochs, small batches.
+    Raises ValueError for changes of a network that the weights bring.
+    """
+    for name in NETWORK_FIELDS:
+        if name in changes:
+            raise ValueError(_brought_by(changes["init"], name, changes[name]))
+    network = {
+        entry.name: entry.default for entry in fields(Recipe) if entry.name in NETWORK_FIELDS
+    }
+    usual = {
+        "input_size": input_size,
+        "sizes": f"{input_size}x10",
+        "batch_size": 32,
+        "learning_rate": 0.01,
+    }
+    return vary(vary(recipe, network | usual), changes)
+
+
+def _brought_by(init: str, name: str, value: object) -> str:
+    option = name.replace("_", "-")
+    return f"{option} {value} has no effect on the network that init {init!r} brings: leave it out"

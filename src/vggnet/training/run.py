@@ -24,17 +24,18 @@ from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle
+from vggnet.weights.state import State
 
 
-class NonFiniteLoss(ValueError):
-    """The loss is not a number any more; the message names the step."""
+class Diverged(ValueError):
+    """The loss or its gradient is not finite any more; the message names the step."""
 
 
 class Run:
     """A network in training: its weights, their running average, the optimizer and the step.
 
-    `step` counts the batches taken. The average, where the recipe asks for one, is what is tested
-    and saved.
+    `step` counts the batches learnt from. The average, where the recipe asks for one, is what is
+    tested and saved.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Run:
         preprocess: Preprocess,
         num_steps: int,
         device: str = "cpu",
-        initial: Mapping[str, NDArray[np.float32]] | None = None,
+        initial: State | None = None,
     ) -> None:
         """`initial` arrays replace those drawn at random, name by name."""
         torch.manual_seed(recipe.seed)
@@ -53,11 +54,11 @@ class Run:
         self.step = 0
         self.plateau = Plateau()
         network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
-        for name, values in (initial or {}).items():
-            network.get_parameter(name).data.copy_(torch.tensor(values))
+        arrays = {name: torch.tensor(values) for name, values in (initial or {}).items()}
+        network.load_state_dict(arrays, strict=False)
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged: Network | None = None
-        if recipe.average:
+        if recipe.weight_average:
             self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.SGD(
             _parameter_groups(self.network, recipe),
@@ -67,8 +68,8 @@ class Run:
         )
 
     @property
-    def best(self) -> Network:
-        """The network to test and to keep: the average, or else the network itself."""
+    def network_to_keep(self) -> Network:
+        """What is tested and saved: the average, or else the network itself."""
         return self.averaged or self.network
 
     def learning_rate(self) -> float:
@@ -77,12 +78,13 @@ class Run:
             return self.plateau.rate(self.recipe)
         return one_cycle(self.recipe, self.step, self.num_steps)
 
-    def take(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
+    def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
         """Learn from one batch: its mean loss, and how many pictures were classed rightly.
 
-        Raises NonFiniteLoss, with the parameters as they were before the batch.
+        Raises Diverged, with all weights and statistics as they were before the batch.
         """
         self.network.train()
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()
@@ -102,20 +104,23 @@ class Run:
             share.backward()  # type: ignore[no-untyped-call]
             loss += share.item()
             correct += int((logits_NK.argmax(dim=1) == targets_N).sum())
-        if not math.isfinite(loss):
-            raise NonFiniteLoss(
-                f"the loss is {loss} at step {self.step + 1} (learning rate "
-                f"{self.learning_rate():.4g}); try a lower learning rate"
+        if not (math.isfinite(loss) and self._has_finite_gradient()):
+            for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+            what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
+            raise Diverged(
+                f"the {what} at step {self.step + 1} (learning rate {self.learning_rate():.4g}); "
+                "try a lower learning rate"
             )
         self.optimizer.step()
         self.step += 1
         if self.averaged is not None:
-            _average(self.averaged, self.network, self.recipe.average, self.step)
+            _average(self.averaged, self.network, self.recipe.weight_average, self.step)
         return loss, correct
 
     def function(self) -> Function:
         """images_NCHW -> logits_NK of the network to keep, for evaluation."""
-        network = self.best.eval()
+        network = self.network_to_keep.eval()
 
         def logits(images_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
             with torch.inference_mode(), self._autocast():
@@ -133,6 +138,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "plateau": dict(vars(self.plateau)),
             "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state(self.device) if self._on_cuda else None,
         }
 
     def from_values(self, values: Mapping[str, Any]) -> None:
@@ -144,6 +150,17 @@ class Run:
         self.optimizer.load_state_dict(values["optimizer"])
         self.plateau = Plateau(**values["plateau"])
         torch.set_rng_state(values["random"])
+        if self._on_cuda:
+            torch.cuda.set_rng_state(values["cuda_random"], self.device)
+
+    @property
+    def _on_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _has_finite_gradient(self) -> bool:
+        gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
+        largest = torch._foreach_norm(gradients, math.inf)
+        return bool(torch.stack(largest).isfinite().all())
 
     def _device_images(self, images_NCHW: NDArray[np.float32]) -> Tensor:
         images = torch.from_numpy(images_NCHW)

@@ -6,7 +6,6 @@ Source: Section 3.2 of the paper for FC layers as convolutions; folding batch no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 
 from vggnet.layers import BATCH_NORM_EPSILON
 from vggnet.spec import Spec
-
-State = Mapping[str, NDArray[np.floating]]
+from vggnet.weights.state import State
 
 
 def fold_batch_norm(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[np.floating]]]:

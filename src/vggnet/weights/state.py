@@ -17,17 +17,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vggnet.labels import Label
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 
-State = Mapping[str, np.ndarray]
+State = Mapping[str, NDArray[np.floating]]  # by canonical name
 Precision = Literal["fp32", "bf16", "fp16"]
 
 FORMAT_VERSION = 1
-_CODES: dict[str, str] = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}  # safetensors' own names
+_CODES: dict[Precision, str] = {
+    "fp32": "F32",
+    "bf16": "BF16",
+    "fp16": "F16",
+}  # safetensors' own names
 _STORED = {"F32": "<f4", "BF16": "<u2", "F16": "<f2"}
 
 
@@ -41,9 +46,9 @@ class Weights:
     """
 
     spec: Spec
-    state: State
+    state: State = field(repr=False)
     preprocess: Preprocess
-    labels: tuple[Label, ...] = ()
+    labels: tuple[Label, ...] = field(default=(), repr=False)
     training: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -219,4 +224,5 @@ def _widen(array: np.ndarray) -> np.ndarray:
 def _is_finite(array: np.ndarray) -> bool:
     """By the extremes, so that no array of the same size is made; NaN is its own extreme."""
     with np.errstate(invalid="ignore"):
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+        # The initial 0 stands for an array without elements, whose shape is another's fault.
+        return bool(np.isfinite(array.min(initial=0)) and np.isfinite(array.max(initial=0)))

@@ -1,0 +1,53 @@
+// A network at one picture size, as a list of steps, and what one caller needs to run it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "steps.h"
+
+namespace vggnet {
+
+// What belongs to one caller at a time and is used again by the next.
+struct Workspace {
+  explicit Workspace(int threads) : team(threads), scratch(threads) {}
+  Team team;
+  Scratch scratch;
+  Memory activations[2];  // a step reads one and writes the other
+  Memory halfway;         // the activations of a whole batch after the early steps
+};
+
+// Steps in the order in which they run, each on the output of the one before. A kExport step
+// writes the activations so far to the next of the caller's arrays and is passed over otherwise.
+class Plan {
+ public:
+  Plan(const Kernels& kernels, Map image);
+
+  void add(Step step, std::shared_ptr<const Weights> weights = nullptr);
+  const Map& last() const { return last_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  // Floats of each of the caller's arrays for one picture.
+  std::vector<std::size_t> output_sizes() const;
+
+  // `images` as NCHW. May be called by several threads at once with a workspace each.
+  void run(const float* images, int count, const std::vector<float*>& outputs,
+           Workspace& workspace) const;
+  // The same for one step alone, for measuring: seconds of every step, the least of `repeats`.
+  std::vector<double> time_steps(const float* images, int count, int repeats,
+                                 Workspace& workspace) const;
+
+ private:
+  const float* run_steps(std::size_t first, std::size_t last, const float* input, int images,
+                         std::vector<float*>& outputs, float* final_output,
+                         Workspace& workspace) const;
+  std::size_t largest_map(std::size_t first, std::size_t last) const;
+
+  const Kernels& kernels_;
+  Map last_;
+  std::vector<Step> steps_;
+  std::vector<std::shared_ptr<const Weights>> weights_;
+};
+
+}  // namespace vggnet

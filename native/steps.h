@@ -1,0 +1,98 @@
+// What a plan is made of: maps, packed weights, steps, and the table of kernels that run them.
+//
+// Activations are float32 with the channels of a pixel side by side (NHWC), filled up with zeros
+// to a multiple of kChannelBlock; the picture itself has its three channels and no more.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "memory.h"
+#include "team.h"
+
+namespace vggnet {
+
+constexpr int kChannelBlock = 16;  // a multiple of every target's vector length
+
+using Bf16 = std::uint16_t;  // the upper half of a float32
+
+constexpr int round_up(int number, int multiple) {
+  return (number + multiple - 1) / multiple * multiple;
+}
+
+// The activations of one picture.
+struct Map {
+  int channels = 0, height = 0, width = 0;
+  int pixel = 0;  // floats from one pixel to the next
+
+  std::size_t row() const { return std::size_t(width) * pixel; }
+  std::size_t size() const { return height * row(); }
+};
+
+// Weights in the order in which a kernel reads them, in float32 or bf16; the bias in float32.
+struct Weights {
+  Memory memory;                 // unused where `data` lies in somebody else's array
+  const void* data = nullptr;
+  std::vector<float> bias;       // filled up with zeros to whole panels
+  bool bf16 = false;
+};
+
+enum class Kind { kImport, kWinograd, kDirect, kLinear, kMaxPool, kAverage, kNormalise, kAffine,
+                  kRelu, kExport, kCount };
+
+struct Step {
+  Kind kind;
+  Map input, output;
+  int kernel = 1, stride = 1, padding = 0;  // in pixels of the input
+  int tile = 0;                             // side of the tile of outputs that Winograd computes
+  bool relu = false, pool = false;          // applied to the outputs; the pool is 2x2, stride 2
+  const Weights* weights = nullptr;
+};
+
+// Buffers that stay with a caller from call to call, so that nothing is allocated twice.
+class Scratch {
+ public:
+  explicit Scratch(int members) : own_(members) {}
+  template <class Element>
+  Element* shared(std::size_t count) {
+    shared_.reserve(count * sizeof(Element));
+    return shared_.as<Element>();
+  }
+  // Before the members start, so that none of them has to allocate.
+  void reserve_own(std::size_t bytes) {
+    for (Memory& memory : own_) memory.reserve(bytes);
+  }
+  template <class Element>
+  Element* own(int member) const {
+    return own_[member].as<Element>();
+  }
+
+ private:
+  Memory shared_;
+  std::vector<Memory> own_;
+};
+
+// One run of a step over some pictures.
+struct Call {
+  const float* input;
+  float* output;
+  int images;
+  Team& team;
+  Scratch& scratch;
+};
+
+// Everything that is compiled once for each instruction set.
+struct Kernels {
+  const char* name;
+  bool has_bf16;
+  void (*run[int(Kind::kCount)])(const Step&, const Call&);
+  // weight_OCYX, contiguous, to panels of transformed kernels.
+  void (*pack_winograd)(const float* weight, int outputs, int inputs, int tile, Weights&, Team&);
+  // weight_OCYX to panels; `pixel` floats of the input lie between its pixels.
+  void (*pack_direct)(const float* weight, int outputs, int inputs, int kernel, int pixel, Weights&,
+                      Team&);
+  void (*pack_linear)(const float* weight, std::size_t outputs, std::size_t inputs, Weights&, Team&);
+};
+
+}  // namespace vggnet

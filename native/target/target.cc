@@ -1,0 +1,67 @@
+// The kernels of one instruction set, VGGNET_TARGET, as one table.
+#include "direct.h"
+#include "elementwise.h"
+#include "linear.h"
+#include "winograd.h"
+
+#define VGGNET_STRING(text) VGGNET_STRING_OF(text)
+#define VGGNET_STRING_OF(text) #text
+
+namespace vggnet::VGGNET_TARGET {
+namespace {
+
+#if defined(__AVX512BF16__)
+constexpr bool kHasBf16 = true;
+#else
+constexpr bool kHasBf16 = false;
+#endif
+
+template <class Element>
+void winograd_of(const Step& step, const Call& call) {
+  if (step.tile == 2) return winograd<2, Element>(step, call);
+  if (step.tile == 4) return winograd<4, Element>(step, call);
+  return winograd<6, Element>(step, call);
+}
+
+void run_winograd(const Step& step, const Call& call) {
+#if defined(__AVX512BF16__)
+  if (step.weights->bf16) return winograd_of<Bf16>(step, call);
+#endif
+  winograd_of<float>(step, call);
+}
+
+void run_linear(const Step& step, const Call& call) {
+#if defined(__AVX512BF16__)
+  if (step.weights->bf16) return linear<Bf16>(step, call);
+#endif
+  linear<float>(step, call);
+}
+
+template <class Element>
+void pack_winograd_of(const float* weight, int outputs, int inputs, int tile, Weights& weights,
+                      Team& team) {
+  if (tile == 2) return pack_winograd<2, Element>(weight, outputs, inputs, weights, team);
+  if (tile == 4) return pack_winograd<4, Element>(weight, outputs, inputs, weights, team);
+  pack_winograd<6, Element>(weight, outputs, inputs, weights, team);
+}
+
+void run_pack_winograd(const float* weight, int outputs, int inputs, int tile, Weights& weights,
+                       Team& team) {
+  if (weights.bf16) return pack_winograd_of<Bf16>(weight, outputs, inputs, tile, weights, team);
+  pack_winograd_of<float>(weight, outputs, inputs, tile, weights, team);
+}
+
+}  // namespace
+
+extern const Kernels kernels;
+const Kernels kernels{
+    .name = VGGNET_STRING(VGGNET_TARGET),
+    .has_bf16 = kHasBf16,
+    .run = {import_images, run_winograd, direct, run_linear, max_pool, average, normalise, affine,
+            rectify_all, export_images},
+    .pack_winograd = run_pack_winograd,
+    .pack_direct = pack_direct,
+    .pack_linear = pack_linear,
+};
+
+}  // namespace vggnet::VGGNET_TARGET

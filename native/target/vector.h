@@ -1,0 +1,67 @@
+// Vectors of float32 as wide as the target's registers.
+//
+// Every file in this folder is compiled once for each instruction set, in a namespace of its own,
+// and uses no template of the standard library: the linker keeps one copy of such a template, and
+// that copy may hold instructions that the machine lacks.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+#include "../steps.h"
+
+namespace vggnet::VGGNET_TARGET {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kMaxRows = 12;  // rows and vectors of a block of products kept in registers
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kMaxRows = 6;
+#else
+constexpr int kLanes = 4;
+constexpr int kMaxRows = 6;
+#endif
+constexpr int kPanelVectors = 2;
+constexpr int kPanel = kPanelVectors * kLanes;  // output channels that a block of products covers
+static_assert(kChannelBlock % kLanes == 0);
+
+typedef float Vector __attribute__((vector_size(4 * kLanes)));
+typedef float UnalignedVector __attribute__((vector_size(4 * kLanes), aligned(4)));
+
+inline Vector load(const float* source) {
+  return (Vector) * (const UnalignedVector*)source;
+}
+inline void store(float* target, Vector values) { *(UnalignedVector*)target = (UnalignedVector)values; }
+inline Vector broadcast(float value) { return value - Vector{}; }
+inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
+inline Vector rectify(Vector x) { return Vector{} > x ? Vector{} : x; }  // NaN stays NaN
+inline float sum(Vector x) {
+  float total = 0;
+  for (int lane = 0; lane < kLanes; ++lane) total += x[lane];
+  return total;
+}
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int max(int a, int b) { return a > b ? a : b; }
+
+// To the nearest bf16, to even at a tie. Not for NaN.
+inline Bf16 round_to_bf16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return Bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+inline void store_as(float* target, Vector values) { store(target, values); }
+inline void store_as(Bf16* target, Vector values) {
+#if defined(__AVX512BF16__)
+  const __m256bh narrow = _mm512_cvtneps_pbh((__m512)values);
+  std::memcpy(target, &narrow, sizeof narrow);
+#else
+  for (int lane = 0; lane < kLanes; ++lane) target[lane] = round_to_bf16(values[lane]);
+#endif
+}
+
+}  // namespace vggnet::VGGNET_TARGET

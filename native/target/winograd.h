@@ -1,0 +1,287 @@
+// 3x3 convolutions, stride 1 and padding 1, by Winograd's algorithm.
+//
+// Tiles of the input are transformed into rows, one row a tile, for each of the side x side points;
+// at each point rows are multiplied with a panel of transformed kernels; the products of a tile are
+// transformed back, and bias, ReLU and the 2x2 pool applied before anything is written. It goes
+// block of tiles by block of tiles, so that rows and products stay in the cache. With many tiles
+// each member of the team has blocks of its own; with few of many channels all members work on one
+// block, since its kernels are what takes the time to read.
+#pragma once
+
+#include "product.h"
+#include "transform.h"
+
+namespace vggnet::VGGNET_TARGET {
+
+// The tiles of all pictures, in one row after the other.
+template <int kTile>
+struct Tiles {
+  const Step& step;
+  int rows, columns, count;
+
+  Tiles(const Step& step, int images)
+      : step(step),
+        rows((step.input.height + kTile - 1) / kTile),
+        columns((step.input.width + kTile - 1) / kTile),
+        count(images * rows * columns) {}
+
+  struct Place {
+    int image, top, left;  // of the tile's outputs
+  };
+  Place place(int tile) const {
+    const int image = tile / (rows * columns), rest = tile % (rows * columns);
+    return {image, rest / columns * kTile, rest % columns * kTile};
+  }
+};
+
+// How a block of tiles lies in memory: side x side planes of rows. What is added to strides keeps
+// them from being powers of two, whose addresses share few cache sets.
+template <int kTile, class Element>
+struct Block {
+  static constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
+  std::ptrdiff_t row, plane;      // elements, of transformed inputs
+  std::ptrdiff_t product_plane;   // floats, of products of one panel
+
+  Block(int channels, int tiles)
+      : row(channels + 64 / sizeof(Element)),
+        plane(tiles * row + 64 / sizeof(Element)),
+        product_plane(tiles * kPanel + 16) {}
+};
+
+template <int kTile, class Element>
+inline void transform_input(const Map& map, const float* image, int top, int left, Element* rows,
+                            std::ptrdiff_t plane, int first_channel, int last_channel) {
+  constexpr int kSide = kTile + 2;
+  const int y0 = top - 1, x0 = left - 1;
+  const bool inside = y0 >= 0 && x0 >= 0 && y0 + kSide <= map.height && x0 + kSide <= map.width;
+  for (int channel = first_channel; channel < last_channel; channel += kLanes) {
+    Vector half[kSide][kSide];  // transformed along x
+    for (int y = 0; y < kSide; ++y) {
+      Vector d[kSide];
+      const float* const source =
+          image + (y0 + y) * std::ptrdiff_t(map.row()) + x0 * std::ptrdiff_t(map.pixel) + channel;
+      if (inside) {
+#pragma GCC unroll 8
+        for (int x = 0; x < kSide; ++x) {
+          d[x] = load(source + x * std::ptrdiff_t(map.pixel));
+          // The next tile's, which lies to the right: too far apart for the machine to foresee.
+          __builtin_prefetch(source + (x + kTile) * std::ptrdiff_t(map.pixel));
+        }
+      } else {
+        const bool row_inside = y0 + y >= 0 && y0 + y < map.height;
+        for (int x = 0; x < kSide; ++x)
+          d[x] = row_inside && x0 + x >= 0 && x0 + x < map.width
+                     ? load(source + x * std::ptrdiff_t(map.pixel))
+                     : Vector{};
+      }
+      Transform<kTile>::input(d, half[y]);
+    }
+#pragma GCC unroll 8
+    for (int x = 0; x < kSide; ++x) {
+      Vector d[kSide], v[kSide];
+#pragma GCC unroll 8
+      for (int y = 0; y < kSide; ++y) d[y] = half[y][x];
+      Transform<kTile>::input(d, v);
+#pragma GCC unroll 8
+      for (int y = 0; y < kSide; ++y) store_as(rows + (y * kSide + x) * plane + channel, v[y]);
+    }
+  }
+}
+
+template <int kTile>
+inline void transform_output(const Step& step, const float* products, std::ptrdiff_t plane,
+                             const float* bias, float* image, int top, int left, int channels) {
+  constexpr int kSide = kTile + 2;
+  const Map& map = step.output;
+  const int scale = step.pool ? 2 : 1;
+  const int first_y = top / scale, first_x = left / scale;
+  const int height = min(kTile / scale, map.height - first_y);
+  const int width = min(kTile / scale, map.width - first_x);
+  float* const corner = image + first_y * std::ptrdiff_t(map.row()) + first_x * std::ptrdiff_t(map.pixel);
+  for (int channel = 0; channel < channels; channel += kLanes) {
+    Vector half[kTile][kSide];  // transformed along y
+#pragma GCC unroll 8
+    for (int x = 0; x < kSide; ++x) {
+      Vector m[kSide], y[kTile];
+#pragma GCC unroll 8
+      for (int row = 0; row < kSide; ++row) m[row] = load(products + (row * kSide + x) * plane + channel);
+      Transform<kTile>::output(m, y);
+#pragma GCC unroll 8
+      for (int row = 0; row < kTile; ++row) half[row][x] = y[row];
+    }
+    const Vector start = load(bias + channel);
+    Vector values[kTile][kTile];
+#pragma GCC unroll 8
+    for (int row = 0; row < kTile; ++row) {
+      Transform<kTile>::output(half[row], values[row]);
+#pragma GCC unroll 8
+      for (int x = 0; x < kTile; ++x) {
+        values[row][x] += start;
+        if (step.relu) values[row][x] = rectify(values[row][x]);
+      }
+    }
+    for (int y = 0; y < height; ++y) {
+      float* const target = corner + y * std::ptrdiff_t(map.row()) + channel;
+      if (step.pool) {
+        for (int x = 0; x < width; ++x)
+          store(target + x * std::ptrdiff_t(map.pixel),
+                max(max(values[2 * y][2 * x], values[2 * y][2 * x + 1]),
+                    max(values[2 * y + 1][2 * x], values[2 * y + 1][2 * x + 1])));
+      } else {
+        for (int x = 0; x < width; ++x)
+          store(target + x * std::ptrdiff_t(map.pixel), values[y][x]);
+      }
+    }
+  }
+}
+
+// Asks for the lines that transform_output will write, which would else be waited for one by one.
+template <int kTile>
+inline void prefetch_output(const Step& step, const float* image, int top, int left, int channels) {
+  const Map& map = step.output;
+  const int scale = step.pool ? 2 : 1;
+  const int last_y = min((top + kTile) / scale, map.height);
+  const int last_x = min((left + kTile) / scale, map.width);
+  for (int y = top / scale; y < last_y; ++y)
+    for (int x = left / scale; x < last_x; ++x)
+      for (int channel = 0; channel < channels; channel += 16)
+        __builtin_prefetch(
+            image + y * std::ptrdiff_t(map.row()) + x * std::ptrdiff_t(map.pixel) + channel, 1, 2);
+}
+
+template <int kTile, class Element>
+void winograd(const Step& step, const Call& call) {
+  using Layout = Block<kTile, Element>;
+  constexpr int kPoints = Layout::kPoints;
+  constexpr int kOwnBytes = 220 << 10;     // of transformed inputs in a member's second-level cache
+  constexpr int kSharedBytes = 8 << 20;    // the same in the cache that all members share
+  constexpr int kProductBytes = 480 << 10;  // of products in a member's second-level cache
+  constexpr int kFewTiles = 24;  // a member: fewer leave its kernels too little used once read
+  const int depth = step.input.pixel, outputs = step.output.pixel;
+  const Tiles<kTile> tiles(step, call.images);
+  const int panels = panels_of(outputs);
+  const Element* const kernels = static_cast<const Element*>(step.weights->data);
+  const float* const bias = step.weights->bias.data();
+
+  const int tile_bytes = kPoints * depth * int(sizeof(Element));
+  const int members = call.team.size();
+  int block_tiles = kOwnBytes / tile_bytes / kMaxRows * kMaxRows;
+  bool alone = block_tiles > 0 && tiles.count >= block_tiles * members;
+  if (!alone) {
+    block_tiles = min(kSharedBytes / tile_bytes, kProductBytes / int(kPoints * kPanel * sizeof(float)));
+    if (tiles.count >= kFewTiles * members) {
+      alone = true;
+      const int rounds = (tiles.count + block_tiles * members - 1) / (block_tiles * members);
+      block_tiles = (tiles.count + rounds * members - 1) / (rounds * members);
+    }
+  }
+  block_tiles = min(max(block_tiles, 1), tiles.count);
+  const int blocks = (tiles.count + block_tiles - 1) / block_tiles;
+  block_tiles = (tiles.count + blocks - 1) / blocks;  // as even as can be
+  const Layout layout(depth, block_tiles);
+
+  auto in = [&](int tile, Element* rows, int first_channel, int last_channel) {
+    const auto [image, top, left] = tiles.place(tile);
+    transform_input<kTile>(step.input, call.input + image * step.input.size(), top, left, rows,
+                           layout.plane, first_channel, last_channel);
+  };
+  auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
+    Product<Element> product{.row_stride = layout.row, .segment_stride = 0, .segments = 1,
+                             .depth = depth, .panel = nullptr, .bias = nullptr, .relu = false,
+                             .out_stride = kPanel, .next_rows = nullptr};
+    const int channel = index * kPanel, channels = min(kPanel, outputs - channel);
+    int asked = 0;  // tiles whose outputs were asked for
+    for (int point = 0; point < kPoints; ++point) {
+      for (; asked < count * (point + 1) / kPoints; ++asked) {
+        const auto [image, top, left] = tiles.place(first + asked);
+        prefetch_output<kTile>(step, call.output + image * step.output.size() + channel, top, left,
+                               channels);
+      }
+      product.panel = kernels + (std::size_t(index) * kPoints + point) * depth * kPanel;
+      product.next_rows = rows + (point + 1) % kPoints * layout.plane;
+      multiply(product, rows + point * layout.plane, count, products + point * layout.product_plane);
+    }
+    for (int tile = 0; tile < count; ++tile) {
+      const auto [image, top, left] = tiles.place(first + tile);
+      transform_output<kTile>(step, products + tile * kPanel, layout.product_plane, bias + channel,
+                              call.output + image * step.output.size() + channel, top, left,
+                              channels);
+    }
+  };
+  const std::size_t row_space = kPoints * layout.plane;
+  const std::size_t product_space = kPoints * layout.product_plane;
+  if (alone) {
+    call.scratch.reserve_own(row_space * sizeof(Element) + product_space * sizeof(float));
+    call.team.parallel(blocks, [&](int block, int member) {
+      const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
+      Element* const rows = call.scratch.own<Element>(member);
+      float* const products = reinterpret_cast<float*>(rows + row_space);
+      for (int tile = 0; tile < count; ++tile) in(first + tile, rows + tile * layout.row, 0, depth);
+      for (int index = 0; index < panels; ++index) panel(index, first, count, rows, products);
+    });
+    return;
+  }
+  call.scratch.reserve_own(product_space * sizeof(float));
+  Element* const rows = call.scratch.shared<Element>(row_space);
+  for (int block = 0; block < blocks; ++block) {
+    const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
+    const int slice = min(depth, 8 * kLanes), slices = (depth + slice - 1) / slice;
+    call.team.parallel(count * slices, [&](int index, int) {
+      const int tile = index / slices, channel = index % slices * slice;
+      in(first + tile, rows + tile * layout.row, channel, min(depth, channel + slice));
+    });
+    call.team.parallel(panels, [&](int index, int member) {
+      panel(index, first, count, rows, call.scratch.own<float>(member));
+    });
+  }
+}
+
+// Panels of [points][depth / pair][kPanel][pair]; inputs and outputs filled up with zeros.
+template <int kTile, class Element>
+void pack_winograd(const float* weight, int outputs, int inputs, Weights& weights, Team& team) {
+  constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
+  typedef double Numbers __attribute__((vector_size(8 * kPanel)));
+  typedef float Narrow __attribute__((vector_size(4 * kPanel)));
+  const int depth = round_up(inputs, kChannelBlock);
+  const int panels = panels_of(outputs);
+  weights.memory = Memory(std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element));
+  weights.data = weights.memory.as<void>();
+  constexpr int kSlice = 16;  // input channels whose kernels are gathered at a time
+  const int slices = (inputs + kSlice - 1) / kSlice;
+  team.parallel(panels * slices, [&](int index, int) {
+    const int panel = index / slices, first = index % slices * kSlice;
+    const int count = min(kSlice, inputs - first), valid = min(kPanel, outputs - panel * kPanel);
+    double gathered[kSlice * 9][kPanel] = {};
+    for (int lane = 0; lane < valid; ++lane) {
+      const float* const source = weight + (std::size_t(panel * kPanel + lane) * inputs + first) * 9;
+      for (int i = 0; i < count * 9; ++i) gathered[i][lane] = source[i];
+    }
+    Element* const target =
+        weights.memory.as<Element>() + std::size_t(panel) * kPoints * depth * kPanel;
+    for (int input = 0; input < count; ++input) {
+      Numbers half[3][kSide];  // transformed along x
+      for (int y = 0; y < 3; ++y) {
+        Numbers g[3];
+        for (int x = 0; x < 3; ++x) std::memcpy(&g[x], gathered[input * 9 + y * 3 + x], sizeof g[x]);
+        Transform<kTile>::kernel(g, half[y]);
+      }
+      for (int x = 0; x < kSide; ++x) {
+        Numbers g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
+        Transform<kTile>::kernel(g, u);
+        for (int y = 0; y < kSide; ++y) {
+          const Narrow values = __builtin_convertvector(u[y], Narrow);
+          const int channel = first + input;
+          Element* const cell =
+              target + (std::size_t(y * kSide + x) * depth + channel / kPair<Element> * kPair<Element>) * kPanel;
+          if constexpr (kPair<Element> == 1)
+            std::memcpy(cell, &values, sizeof values);
+          else
+            for (int lane = 0; lane < kPanel; ++lane)
+              cell[lane * kPair<Element> + channel % kPair<Element>] = round_to_bf16(values[lane]);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace vggnet::VGGNET_TARGET

@@ -1,0 +1,47 @@
+// A team of threads that share the pieces of a loop.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace vggnet {
+
+// The calling thread is member 0. Members that have nothing to do spin for some microseconds, since
+// the next loop of a network follows at once, and sleep after that. A team is used by one caller at
+// a time. In a process forked from its own, which has none of its threads, it starts them anew.
+class Team {
+ public:
+  explicit Team(int size);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int size() const { return size_; }
+
+  // Calls body(index, member) once for every index below `count`, in any order, and returns when
+  // all calls have. Each member has a share of neighbouring indices, the same from loop to loop, so
+  // that what it wrote in one layer is in its cache when it reads it in the next; who is done with
+  // his share takes from the others'.
+  template <class Body>
+  void parallel(int count, Body&& body) {
+    run(count, &body, [](void* context, int index, int member) {
+      (*static_cast<std::remove_reference_t<Body>*>(context))(index, member);
+    });
+  }
+
+ private:
+  using Function = void(void* context, int index, int member);
+  struct Shared;  // what the members look at
+
+  void run(int count, void* context, Function* function);
+  void start();
+
+  const int size_;
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::thread> threads_;
+  unsigned forks_ = 0;  // forks of this process when the threads were started
+};
+
+}  // namespace vggnet

@@ -1,0 +1,72 @@
+"""3x3 convolutions by Winograd's algorithm, and what else a VGG is made of: native/binding.cc."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array = NDArray[np.float32]
+
+def instruction_sets() -> list[str]:
+    """Those that are compiled in and that this machine has, best first."""
+
+def kernels(name: str) -> Kernels:
+    """Raises ValueError for an instruction set that is not among them."""
+
+def affine(scale: _Array, shift: _Array) -> Weights: ...
+
+class Weights:
+    """Weights in the order in which a kernel reads them."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its own; 0 where an array is used in place."""
+
+class Workspaces:
+    """Threads and buffers, one set a concurrent caller."""
+
+    def __init__(self, threads: int) -> None: ...
+    @property
+    def threads(self) -> int: ...
+
+class Kernels:
+    """What is compiled for one instruction set."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def has_bf16(self) -> bool: ...
+    def winograd(
+        self, weight: _Array, bias: _Array, tile: int, bf16: bool, workspaces: Workspaces
+    ) -> Weights: ...
+    def direct(
+        self, weight: _Array, bias: _Array, pixel: int, workspaces: Workspaces
+    ) -> Weights: ...
+    def linear(
+        self, weight: _Array, bias: _Array, bf16: bool, workspaces: Workspaces
+    ) -> Weights: ...
+
+class Plan:
+    """Steps for pictures of one size, each on the output of the one before."""
+
+    def __init__(self, kernels: Kernels, height: int, width: int, pixel: int) -> None: ...
+    def winograd(
+        self, weights: Weights, outputs: int, tile: int, relu: bool, pool: bool
+    ) -> Plan: ...
+    def direct(
+        self, weights: Weights, outputs: int, kernel: int, stride: int, padding: int, relu: bool
+    ) -> Plan: ...
+    def linear(self, weights: Weights, outputs: int, kernel: int, relu: bool) -> Plan: ...
+    def max_pool(self, kernel: int, stride: int) -> Plan: ...
+    def average(self) -> Plan: ...
+    def normalise(self) -> Plan: ...
+    def affine(self, weights: Weights, relu: bool) -> Plan: ...
+    def rectify(self) -> Plan: ...
+    def output(self) -> Plan:
+        """Copies the activations so far to the next array that `run` is given."""
+
+    def run(self, images: _Array, outputs: Sequence[_Array], workspaces: Workspaces) -> None:
+        """images_NCHW, contiguous, to one array an `output`; other threads go on meanwhile."""
+
+    def time_steps(self, images: _Array, repeats: int, workspaces: Workspaces) -> list[float]:
+        """Least seconds of each step, the import of the images and the outputs among them."""

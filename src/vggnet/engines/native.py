@@ -1,0 +1,178 @@
+"""The engine made for stacks of 3x3 convolutions: plans of plan.py, run by the code in native/.
+
+In: a Spec, its canonical state, images_NCHW. Out: logits_NK or named activations.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+import vggnet._native as _native
+from vggnet.engines import check_head, check_images
+from vggnet.engines.plan import Plan, Step, bytes_per_weight, make_plan
+from vggnet.engines.reference import softmax
+from vggnet.engines.threads import default_threads
+from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.spec import Spec
+from vggnet.weights.state import State
+
+_CHANNEL_BLOCK = 16  # the native code fills the channels of a pixel up to a multiple of this
+_MOST_PLANS = 64  # picture sizes and choices of layers whose plans are kept
+
+
+class NativeEngine:
+    """Plans made once a picture size, over weights that are transformed once.
+
+    May be called from several threads at once; each then computes with `threads` threads of its
+    own. The FC weights are used where they lie, in the arrays of `state`.
+    """
+
+    name = "native"
+
+    def __init__(self, spec: Spec, state: State, precision: str, threads: int | None) -> None:
+        """Raises ValueError for an instruction set in VGGNET_ISA that this machine lacks."""
+        self.kernels = _kernels()
+        if precision == "bf16" and not self.kernels.has_bf16:
+            warnings.warn(
+                f"this machine has no products in bf16 ({self.kernels.name}); fp32 is used instead",
+                stacklevel=2,
+            )
+            precision = "fp32"
+        self.spec, self.precision = spec, precision
+        self.threads = threads or default_threads()
+        self._state = state
+        self._workspaces = _native.Workspaces(self.threads)
+        self._weights: dict[tuple[str, str], _native.Weights] = {}
+        self._plans: dict[tuple[int, int, frozenset[str]], tuple[Plan, _native.Plan]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
+        """logits_NK; see `Engine`."""
+        check_head(self.spec)
+        layer = self.spec.logits_layer
+        return self.features(images_NCHW, (layer,))[layer]
+
+    def features(
+        self, images_NCHW: NDArray[np.floating], names: Iterable[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Named activations; see `Engine`."""
+        wanted = self.spec.check_names(names)
+        images = check_images(self.spec, images_NCHW)
+        probabilities = next((name for name in wanted if self._is_softmax(name)), None)
+        planned = {name for name in wanted if name != probabilities}
+        if probabilities:
+            planned.add(self.spec.logits_layer)
+        height, width = images.shape[2:]
+        plan, runnable = self._plan(height, width, frozenset(planned))
+        steps = [step for step in plan.steps if step.wanted]
+        flat = self._fully_connected()
+        found: dict[str, NDArray[np.float32]] = {}
+        arrays = []
+        for step in steps:
+            shape = step.output[:1] if step.layers[0] in flat else step.output
+            array = np.empty((len(images), *shape), np.float32)
+            arrays.append(array)
+            for name in planned.intersection(step.layers):
+                found[name] = array
+        runnable.run(images, arrays, self._workspaces)
+        if probabilities:
+            found[probabilities] = softmax(found[self.spec.logits_layer])
+        return {name: found[name] for name in wanted}
+
+    def plan(self, height: int, width: int, names: Iterable[str] = ()) -> Plan:
+        """The plan for pictures of one size; by default the one that gives the logits."""
+        return self._plan(height, width, frozenset(names) or {self.spec.logits_layer})[0]
+
+    def _is_softmax(self, name: str) -> bool:
+        return self._layer(name).kind == "softmax"
+
+    def _layer(self, name: str) -> Layer:
+        return next(layer for layer in self.spec.layers if layer.name == name)
+
+    def _fully_connected(self) -> frozenset[str]:
+        """The layers from the first FC layer on, whose activations have no rows and columns."""
+        kinds = [layer.kind for layer in self.spec.layers]
+        first = kinds.index("fc") if "fc" in kinds else len(kinds)
+        return frozenset(layer.name for layer in self.spec.layers[first:])
+
+    def _plan(
+        self, height: int, width: int, names: frozenset[str] | set[str]
+    ) -> tuple[Plan, _native.Plan]:
+        key = (height, width, frozenset(names))
+        with self._lock:
+            if key not in self._plans:
+                if len(self._plans) >= _MOST_PLANS:
+                    self._plans.clear()
+                plan = make_plan(self.spec, height, width, names, self.precision)
+                self._plans[key] = (plan, self._build(plan))
+            return self._plans[key]
+
+    def _build(self, plan: Plan) -> _native.Plan:
+        """The plan as the native code holds it, with the weights in the order that it reads."""
+        first = plan.steps[0]
+        # Only convolutions by the definition read pictures of three channels as they are.
+        picture = 3 if first.operation == "direct" else _CHANNEL_BLOCK
+        built = _native.Plan(self.kernels, plan.height, plan.width, picture)
+        for step in plan.steps:
+            outputs = step.output[0]
+            if step.operation == "direct":
+                channels = -(-step.input[0] // _CHANNEL_BLOCK) * _CHANNEL_BLOCK
+                weights = self._packed(step, picture if step is first else channels)
+                built.direct(weights, outputs, step.kernel, step.stride, step.padding, step.relu)
+            elif step.operation == "winograd":
+                built.winograd(self._packed(step), outputs, step.tile, step.relu, step.pool)
+            elif step.operation == "linear":
+                built.linear(self._packed(step), outputs, step.kernel, step.relu)
+            elif step.operation == "max-pool":
+                built.max_pool(step.kernel, step.stride)
+            elif step.operation == "average":
+                built.average()
+            elif step.operation == "normalise":
+                built.normalise()
+            elif step.operation == "batch-norm":
+                built.affine(self._packed(step), step.relu)
+            else:
+                built.rectify()
+            if step.wanted:
+                built.output()
+        return built
+
+    def _packed(self, step: Step, pixel: int = 0) -> _native.Weights:
+        """A step's weights, transformed once for all plans."""
+        name = step.layers[0]
+        key = (name, step.algorithm)
+        if key not in self._weights:
+            bf16 = bytes_per_weight(step, self.precision) == 2
+            self._weights[key] = self._pack(name, step, pixel, bf16)
+        return self._weights[key]
+
+    def _pack(self, name: str, step: Step, pixel: int, bf16: bool) -> _native.Weights:
+        weight, bias = (self._array(name, part) for part in ("weight", "bias"))
+        if step.operation == "batch-norm":
+            mean, variance = (self._array(name, part) for part in ("running_mean", "running_var"))
+            scale = weight / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+            return _native.affine(scale, bias - mean * scale)
+        if step.operation == "winograd":
+            return self.kernels.winograd(weight, bias, step.tile, bf16, self._workspaces)
+        if step.operation == "direct":
+            return self.kernels.direct(weight, bias, pixel, self._workspaces)
+        return self.kernels.linear(weight.reshape(len(weight), -1), bias, bf16, self._workspaces)
+
+    def _array(self, name: str, part: str) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self._state[f"{name}.{part}"], np.float32)
+
+
+def _kernels() -> _native.Kernels:
+    """Those that VGGNET_ISA names, or else the best that this machine has."""
+    asked = os.environ.get("VGGNET_ISA")
+    try:
+        return _native.kernels(asked or _native.instruction_sets()[0])
+    except ValueError as error:
+        raise ValueError(f"VGGNET_ISA: {error}") from None

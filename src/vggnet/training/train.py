@@ -1,0 +1,135 @@
+"""A whole training run: begun, or resumed, to the weights to keep.
+
+In: a Dataset, a Recipe or a checkpoint, TrainingOptions. Out: Weights, batch norm folded, that say
+where they come from; beside them what the loop leaves in the run's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from vggnet.data import Dataset
+from vggnet.model import load_weights
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
+from vggnet.training import checkpoint
+from vggnet.training.colours import at_scale, measured_preprocess
+from vggnet.training.hardware import Hardware, choose, set_torch
+from vggnet.training.history import can_draw
+from vggnet.training.identity import differences, fingerprint
+from vggnet.training.loop import Loop, TrainingOptions
+from vggnet.training.pictures import steps_per_epoch
+from vggnet.training.recipe import Recipe
+from vggnet.training.run import Run
+from vggnet.training.start import split, starting_arrays, starting_spec
+from vggnet.weights.rewrite import fold_batch_norm
+from vggnet.weights.state import Weights
+
+
+def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights:
+    """Train a network on `dataset` in a new folder and give the weights to keep.
+
+    Raises Interrupted when asked to stop, Diverged, and ValueError for data and recipes that do not
+    fit together and for a folder that has a run already.
+    """
+    path = options.folder / checkpoint.FILE_NAME
+    if path.exists():
+        raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
+    hardware = choose(options.device, options.threads)
+    training, held_back = split(len(dataset.labels), recipe)
+    initial = load_weights(recipe.init) if recipe.init else None
+    spec = starting_spec(recipe, dataset, initial)
+    set_torch(hardware)
+    if not len(held_back):
+        options.reporter.note("nothing is held back: --holdout N tests on N pictures every epoch")
+    if initial is None:
+        arrays = None
+        preprocess = measured_preprocess(dataset, training, recipe)
+    else:
+        arrays = starting_arrays(initial, spec)
+        preprocess = at_scale(initial.preprocess, recipe, recipe.test_size)
+        drawn = sorted(spec.state_shapes.keys() - arrays.keys())
+        options.reporter.note(f"not from {recipe.init}: {', '.join(drawn) or 'nothing'}")
+    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
+    run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    return _finish(Loop(dataset, training, held_back, options, hardware, run))
+
+
+def resume(
+    dataset: Dataset, options: TrainingOptions, asked: Mapping[str, Any] | None = None
+) -> Weights:
+    """Go on with the run in the options' folder, as its own recipe says, and end it like `train`.
+
+    Raises ValueError where there is none, for other pictures or hardware than it was begun with,
+    and where fields of the recipe that are `asked` for are not as they were, naming both values.
+    """
+    path = options.folder / checkpoint.FILE_NAME
+    if not path.exists():
+        raise ValueError(f"{options.folder}: there is no run to resume; begin one without --resume")
+    saved = checkpoint.load(path)
+    try:
+        recipe, spec = Recipe.from_json(saved.recipe), Spec.from_json(saved.spec)
+        preprocess = Preprocess.from_json(saved.preprocess)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    changed = differences(asdict(recipe), asked or {})
+    changed = changed or differences(saved.data, fingerprint(dataset))
+    if changed:
+        raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
+    hardware = choose(options.device, options.threads, Hardware(**saved.hardware))
+    set_torch(hardware)
+    training, held_back = split(len(dataset.labels), recipe)
+    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
+    run = Run(recipe, spec, preprocess, num_steps, hardware.device)
+    run.from_values(saved.run)
+    saved.run.clear()  # copied; it would take up the memory of the whole run
+    options.reporter.note(f"resuming at step {run.step} of {num_steps}")
+    return _finish(Loop(dataset, training, held_back, options, hardware, run, saved))
+
+
+def _finish(loop: Loop) -> Weights:
+    """Go through the loop, then choose the test size and put the weights together."""
+    report = loop.options.reporter
+    if not can_draw():
+        report.note("no curves will be drawn: matplotlib is missing (pip install 'vggnet[train]')")
+    try:
+        loop.go()
+        run, recipe = loop.run, loop.run.recipe
+        loop.draw()
+        scores = {}
+        for size in recipe.test_size_choices if len(loop.held_back) else ():
+            scores[size] = loop.test(size)
+            report.note(f"held back, tested at {size}:{scores[size]}")
+    finally:
+        loop.history.close()
+    for text in sorted(loop.pictures.broken):
+        report.note(f"left out: {text}")
+    arrays = {name: each.cpu().numpy() for name, each in run.network_to_keep.state_dict().items()}
+    spec, state = fold_batch_norm(run.network.spec, arrays)
+    best = max(scores, key=lambda size: scores[size].top1, default=recipe.test_size)
+    preprocess = at_scale(run.preprocess, recipe, best)
+    held_back = {
+        str(size): {"top1": score.top1, "top5": score.top5, "images": score.images}
+        for size, score in scores.items()
+    }
+    first, *later = loop.sessions
+    return Weights(
+        spec,
+        state,
+        preprocess,
+        loop.dataset.classes,
+        {
+            **{name: value for name, value in first.items() if name != "from_step"},
+            **({"carried_on": later} if later else {}),
+            "data": loop.data,
+            "recipe": recipe.to_json(),
+            "epochs": run.step / loop.steps_per_epoch,
+            "steps": run.step,
+            "wall_seconds": round(loop.progress.seconds),
+            "broken_pictures": len(loop.pictures.broken),
+            "metrics": {"held_back": held_back} if held_back else {},
+        },
+    )

@@ -1,0 +1,186 @@
+"""`vggnet train`: what its options do, and what it says."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_data import SMALL, write_pictures
+
+from vggnet.cli import main
+from vggnet.model import load_weights
+from vggnet.training import checkpoint
+from vggnet.training.recipe import Recipe
+
+OPTIONS = [
+    "--workers", "0", "--config", SMALL.config, "--width", str(SMALL.width), "--input-size", "32",
+    "--batch-size", "8", "--holdout", "10", "--precision", "fp32", "--sizes", "32x2",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing them would take most of the time."""
+    monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: False)
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit status and standard error of `vggnet train`."""
+    with pytest.raises(SystemExit) as end:
+        main(["train", *arguments])
+    out, err = capsys.readouterr()
+    assert out == ""
+    return int(end.value.code or 0), err
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    return dict(load_weights(folder / "model.safetensors").training)
+
+
+def test_a_run_is_resumed_without_its_options(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "run")]
+    arguments = [str(pictures), *out, *OPTIONS, "--dtype", "fp16", "--average", "0.5"]
+    status, err = _run(capsys, *arguments, "--stop-after", "3")
+    assert status == 0, err
+    assert "stopped at step 3 of 12; go on with --resume" in err
+    status, err = _run(capsys, str(pictures), *out, "--resume", "--width", "0.5")
+    assert status == 2
+    assert err.endswith("is of another run: width 0.05 there and 0.5 here\n")
+    status, err = _run(capsys, str(pictures), *out, "--resume", "--recipe", "paper")
+    assert status == 2
+    assert "there and 'plateau' here" in err
+    status, err = _run(capsys, *arguments, "--resume", "--stop-after", "5")
+    assert status == 0, err
+    status, err = _run(capsys, str(pictures), *out, "--resume")
+    assert status == 0, err
+    assert "resuming at step 5 of 12" in err
+    assert "epoch 2 at 32: loss" in err
+    training = _training(tmp_path / "run")
+    assert (training["steps"], training["recipe"]["weight_average"]) == (12, 0.5)
+    assert (tmp_path / "run" / "model.safetensors").stat().st_size < 100_000  # fp16
+
+
+def test_resuming_what_is_not_there_names_the_folder_and_begins_nothing(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, err = _run(capsys, str(pictures), "--out", str(tmp_path / "typo"), "--resume")
+    assert status == 2
+    assert err.splitlines()[-1].startswith(
+        f"vggnet: {tmp_path / 'typo'}: there is no run to resume"
+    )
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_checkpoint_without_fields_is_one_line(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"version": 2}, tmp_path / "checkpoint.pt")
+    status, err = _run(capsys, str(pictures), "--out", str(tmp_path), "--resume")
+    assert status == 2
+    assert err.startswith(f"vggnet: {tmp_path / 'checkpoint.pt'}: damaged: ")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (["--device", "banana"], "device 'banana' must be auto, cpu or cuda"),
+        (["--device", "meta"], "device 'meta' must be auto, cpu or cuda"),
+        (["--device", "cuda:99"], "device 'cuda:99': torch"),
+        (["--recipe", "grandmother"], "recipe 'grandmother' must be one of modern, paper"),
+        (["--learning-rate", "-1"], "learning_rate -1.0 must be from"),
+        (["--batch-size", "64"], "choose a smaller --batch-size"),
+        (["--recipe", "paper"], "holdout 10000 leaves none of 60 .* choose a smaller --holdout"),
+        (["--init", "tiny-imagenet", "--width", "0.5"], "width 0.5 has no effect on the network"),
+        (["--init", "tiny-imagenet", "--head", "average"], "head average has no effect"),
+        (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
+        (
+            ["--input-size", "32", "--batch-size", "8"],
+            "at least 32 x 32, not 16 x 16",
+        ),  # 32x8 has become 16x8
+    ],
+)
+def test_mistakes_are_one_line(
+    mistake: list[str],
+    text: str,
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, err = _run(capsys, str(pictures), "--out", str(tmp_path / "run"), *mistake)
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    assert re.search(text, err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fine_tuning_needs_no_other_option(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ["--init", "tiny-imagenet", "--out", str(tmp_path)]
+    options = ["--sizes", "32x1", "--workers", "0"]
+    status, err = _run(capsys, str(pictures), *weights, *options)
+    assert status == 0, err
+    assert "not from tiny-imagenet: fc6.bias, fc6.weight" in err
+    recipe = _training(tmp_path)["recipe"]
+    assert (recipe["init"], recipe["batch_size"], recipe["input_size"]) == ("tiny-imagenet", 32, 32)
+    assert "config" not in recipe
+
+
+def test_help_shows_a_default_for_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Factor on the channels of every layer. [default: modern 0.5, paper 1.0]" in text
+    assert "Momentum of SGD. [default: 0.9]" in text
+    for field in fields(Recipe):
+        assert f"--{field.name.replace('_', '-')}" in text
+
+
+def _begin(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """A long run in a process group of its own, past its first epoch."""
+    data = write_pictures(folder / "data")
+    command = [sys.executable, "-m", "vggnet", "train", str(data), "--out", str(folder / "run")]
+    process = subprocess.Popen(
+        [*command, *OPTIONS, "--sizes", "32x100000", "--workers", "1", *options],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    metrics, deadline = folder / "run" / "metrics.jsonl", time.monotonic() + 120
+    while time.monotonic() < deadline and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.1)
+    return process
+
+
+def test_a_whole_process_group_that_is_terminated_leaves_a_checkpoint(tmp_path: Path) -> None:
+    process = _begin(tmp_path, "--checkpoint-seconds", "1000")
+    os.killpg(process.pid, signal.SIGTERM)  # to the process that prepares pictures, too
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "go on with --resume" in err
+    assert "Traceback" not in err
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").run["step"] > 0
+
+
+def test_validation_classes_that_the_model_lacks_do_not_spoil_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(tmp_path / "data" / "train")
+    write_pictures(tmp_path / "data" / "val", num_each=4)
+    arguments = [str(tmp_path / "data"), *OPTIONS, "--out"]
+    status, err = _run(capsys, *arguments, str(tmp_path / "one"))
+    assert status == 0, err
+    assert _training(tmp_path / "one")["metrics"]["validation"]["images"] == 12
+    (tmp_path / "data" / "val" / "red").rename(tmp_path / "data" / "val" / "pink")
+    status, err = _run(capsys, *arguments, str(tmp_path / "other"))
+    assert status == 0, err
+    assert "not tested on the validation pictures: the model lacks 1 of the 3 classes" in err
+    assert set(_training(tmp_path / "other")["metrics"]) == {"held_back"}

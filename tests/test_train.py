@@ -1,0 +1,194 @@
+"""vggnet.training.train: a run is begun or resumed, and its weights say where they come from."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_data import SMALL, write_pictures
+
+from vggnet.data import open_dataset
+from vggnet.training.history import read
+from vggnet.training.loop import Interrupted, TrainingOptions
+from vggnet.training.recipe import fine_tuning
+from vggnet.training.reporter import Silent
+from vggnet.training.train import resume, train
+from vggnet.weights import state
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing them would take most of the time."""
+    monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: False)
+
+
+class _Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_run_learns_what_is_easy_and_its_file_says_so(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: True)
+    recipe = replace(SMALL, sizes="32x6", test_sizes="32,40")
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    held_back = weights.training["metrics"]["held_back"]  # type: ignore[index]
+    assert set(held_back) == {"32", "40"}
+    assert max(score["top1"] for score in held_back.values()) >= 0.9
+    assert not weights.spec.batch_norm
+    assert weights.preprocess.crop in (32, 40)
+    assert [label.name for label in weights.labels] == ["blue", "green", "red"]
+    epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
+    assert len(epochs) == 6
+    assert (tmp_path / "curves.png").exists()
+    state.save(tmp_path / "model.safetensors", weights, "fp16")
+    training = state.load(tmp_path / "model.safetensors").training
+    assert training["recipe"] == json.loads(json.dumps(recipe.to_json()))
+    assert training["steps"] == 36
+
+
+def test_the_paper_s_preprocessing_reaches_the_weights(pictures: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, normalization="mean", crop="short-side", short_side="36", sizes="32x1")
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    preprocess = weights.preprocess
+    assert (preprocess.resize, preprocess.crop) == (36, 32)
+    assert (preprocess.scale, preprocess.std) == (1, (1, 1, 1))
+    assert set(weights.training["metrics"]["held_back"]) == {"36"}  # type: ignore[index]
+
+
+def test_provenance_is_that_of_the_start_and_lists_how_the_run_was_carried_on(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    taken = {"command": "vggnet train here", "commit": "1234"}
+    monkeypatch.setattr("vggnet.training.loop.provenance", lambda _: taken)
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, stop_after=3))
+    with pytest.raises(Interrupted):
+        resume(dataset, replace(options, stop_after=5))
+    later = taken | {"commit": "5678"}
+    monkeypatch.setattr("vggnet.training.loop.provenance", lambda _: later)
+    training = resume(dataset, options).training
+    assert (training["command"], training["commit"]) == ("vggnet train here", "1234")
+    assert training["carried_on"] == [{"from_step": 5, **later}]
+
+
+def test_a_run_left_alone_has_no_list(pictures: Path, tmp_path: Path) -> None:
+    weights = train(open_dataset(pictures, "train"), SMALL, TrainingOptions(tmp_path, workers=0))
+    assert weights.training["threads"] == torch.get_num_threads()
+    assert weights.training["device"] in ("cpu", "cuda")
+    assert "carried_on" not in weights.training
+    assert "from_step" not in weights.training
+
+
+def test_a_folder_with_a_run_is_not_overwritten(pictures: Path, tmp_path: Path) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    train(dataset, SMALL, options)
+    with pytest.raises(ValueError, match="a run was begun there; --resume it"):
+        train(dataset, SMALL, options)
+
+
+def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Path) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, stop_after=1))
+    with pytest.raises(ValueError, match=r"another run: learning_rate 0\.05 there and 0\.5 here"):
+        resume(dataset, options, {"learning_rate": 0.5})
+    with pytest.raises(ValueError, match=r"with 1 threads and would give other .* with 2: leave"):
+        resume(dataset, replace(options, threads=2))
+    fewer = open_dataset(write_pictures(tmp_path / "fewer", num_each=10), "train")
+    with pytest.raises(ValueError, match=r"another run: name .* pictures 60 there and 30 here"):
+        resume(fewer, options)
+    resume(dataset, options, {"learning_rate": 0.05, "seed": 0})
+
+
+def test_nothing_to_resume_names_the_folder(pictures: Path, tmp_path: Path) -> None:
+    options = TrainingOptions(tmp_path / "typo", workers=0)
+    with pytest.raises(ValueError, match="typo: there is no run to resume"):
+        resume(open_dataset(pictures, "train"), options)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_threads_of_the_start_are_taken_again(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, threads=before + 1, stop_after=1))
+    resume(dataset, options)
+    assert seen == [before + 1, before + 1]
+
+
+def test_starting_from_a_file_takes_its_weights_and_a_new_head(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset = open_dataset(pictures, "train")
+    first = train(dataset, SMALL, TrainingOptions(tmp_path / "first", workers=0))
+    file = tmp_path / "first.safetensors"
+    state.save(file, first)
+    fewer = write_pictures(tmp_path / "fewer", num_each=10)
+    (fewer / "green").rename(tmp_path / "green")
+    changes = {
+        "init": str(file), "learning_rate": 1e-9, "sizes": "32x1", "holdout": 4, "batch_size": 8,
+        "weight_average": 0.0,
+    }  # fmt: skip
+    notes = _Notes()
+    options = TrainingOptions(tmp_path / "second", workers=0, reporter=notes)
+    second = train(open_dataset(fewer, "train"), fine_tuning(SMALL, changes, 32), options)
+    assert f"not from {file}: fc6.bias, fc6.weight" in notes.lines
+    assert [label.name for label in second.labels] == ["blue", "red"]
+    assert second.state["fc6.weight"].shape[0] == 2
+    np.testing.assert_allclose(
+        second.state["conv3_1.weight"], first.state["conv3_1.weight"], atol=1e-6
+    )
+    assert second.preprocess.mean == first.preprocess.mean
+    recipe = second.training["recipe"]
+    assert recipe["init"] == str(file)  # type: ignore[index]
+    assert "width" not in recipe  # type: ignore[operator]
+    file.unlink()  # it is in the checkpoint now
+    again = resume(open_dataset(fewer, "train"), options)
+    np.testing.assert_array_equal(again.state["fc6.weight"], second.state["fc6.weight"])
+
+
+def test_without_matplotlib_there_is_a_note_and_no_picture(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.train.can_draw", lambda: False)
+    notes = _Notes()
+    options = TrainingOptions(tmp_path, workers=0, reporter=notes)
+    train(open_dataset(pictures, "train"), SMALL, options)
+    assert notes.lines[0].startswith("no curves will be drawn: matplotlib is missing")
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_who_holds_nothing_back_is_told_how(pictures: Path, tmp_path: Path) -> None:
+    notes = _Notes()
+    options = TrainingOptions(tmp_path, workers=0, reporter=notes)
+    train(open_dataset(pictures, "train"), replace(SMALL, holdout=0, sizes="32x1"), options)
+    assert "--holdout" in notes.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"holdout": 60}, "holdout 60 leaves none of 60 pictures to train on"),
+        ({"batch_size": 64}, "batch size 64 is larger than the 50 training pictures"),
+        ({"sizes": "16x1"}, "at least 32 x 32, not 16 x 16"),
+        ({"head": "fc", "sizes": "64x1"}, "FC layers take 32 x 32 pictures, not 64 x 64"),
+    ],
+)
+def test_recipes_that_do_not_fit_the_data(
+    changes: dict[str, object], text: str, pictures: Path, tmp_path: Path
+) -> None:
+    options = TrainingOptions(tmp_path)
+    with pytest.raises(ValueError, match=text):
+        train(open_dataset(pictures, "train"), replace(SMALL, **changes), options)
+    assert list(tmp_path.iterdir()) == []
