@@ -91,6 +91,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument(
+        "--avx2", action="store_true", help="limit vggnet and what rests on oneDNN to AVX2"
+    )
     parser.add_argument("--peers", nargs="*", default=list(PEERS), metavar="NAME")
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/vggnet/benchmarks")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -105,6 +108,8 @@ def main() -> None:
     expected = engines.create("numpy", spec, state)(images_NCHW)
     processes, errors = {}, {}
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    if arguments.avx2:
+        environment |= {"VGGNET_ISA": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     for peer in arguments.peers:
         command = [sys.executable, __file__, "--serve", peer, "--network", arguments.network]
         command += ["--threads", str(arguments.threads), "--folder", str(arguments.folder)]
@@ -121,6 +126,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {peer: [] for peer in processes}
     for _ in range(arguments.repeats):
         for peer, process in processes.items():
+            time.sleep(0.1)  # the threads of the one before spin for a while
             ask(process, str(arguments.batch))  # wakes the threads and fills the caches
             seconds[peer].append(ask(process, str(arguments.batch)))
     for process in processes.values():
@@ -138,6 +144,7 @@ def report(
         "network": arguments.network,
         "batch": arguments.batch,
         "threads": arguments.threads,
+        "avx2": arguments.avx2,
         "repeats": arguments.repeats,
         "machine": _processor(),
         "versions": {name: _version(name) for name in _PACKAGES},
@@ -159,7 +166,8 @@ def report(
         )
     for name, ratio in result["ratios"].items():  # type: ignore[attr-defined]
         print(f"{name}: {ratio:.3f}")
-    name = f"inference_{arguments.network}_batch{arguments.batch}_{result['date']}.json"
+    isa = "_avx2" if arguments.avx2 else ""
+    name = f"inference_{arguments.network}_batch{arguments.batch}{isa}_{result['date']}.json"
     (FOLDER / "results").mkdir(exist_ok=True)
     (FOLDER / "results" / name).write_text(json.dumps(result, indent=1) + "\n")
 

@@ -109,22 +109,36 @@ def vggnet_engine(name: str, precision: str) -> Any:
     return prepare
 
 
-def torch_eager(spec: Spec, state: State, folder: Path, threads: int) -> Run:
-    """The way most people run a model: eager, NCHW, fp32."""
+def torch_eager(precision: str) -> Any:
+    """fp32 as most people run a model, eager and NCHW; bf16 throughout, channels last."""
+
+    def prepare(spec: Spec, state: State, folder: Path, threads: int) -> Run:
+        import torch
+
+        torch.set_num_threads(threads)
+        network = _torch_network(spec, state)
+        dtype = torch.float32
+        if precision == "bf16":
+            dtype = torch.bfloat16
+            network = network.to(dtype, memory_format=torch.channels_last)
+
+        def run(images_NCHW: Array) -> Array:
+            with torch.inference_mode():
+                return network(torch.from_numpy(images_NCHW).to(dtype)).float().numpy()
+
+        return run
+
+    return prepare
+
+
+def _torch_network(spec: Spec, state: State) -> Any:
     import torch
 
     from vggnet.network import Network
 
-    torch.set_num_threads(threads)
     network = Network(spec, None)
     network.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, assign=True)
-    network.eval()
-
-    def run(images_NCHW: Array) -> Array:
-        with torch.inference_mode():
-            return network(torch.from_numpy(images_NCHW)).numpy()
-
-    return run
+    return network.eval()
 
 
 def onnxruntime(precision: str) -> Any:
@@ -233,10 +247,7 @@ def _to_ncnn(spec: Spec, state: State, folder: Path) -> None:
     import pnnx
     import torch
 
-    from vggnet.network import Network
-
-    network = Network(spec, None)
-    network.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, assign=True)
+    network = _torch_network(spec, state)
     plain = torch.nn.Sequential()
     for layer in spec.layers:
         if layer.kind == "softmax":
@@ -255,8 +266,8 @@ def _to_ncnn(spec: Spec, state: State, folder: Path) -> None:
 PEERS: dict[str, Any] = {
     "vggnet fp32": vggnet_engine("native", "fp32"),
     "vggnet bf16": vggnet_engine("native", "bf16"),
-    "torch fp32": torch_eager,
-    "torch bf16": vggnet_engine("torch", "bf16"),
+    "torch fp32": torch_eager("fp32"),
+    "torch bf16": torch_eager("bf16"),
     "onnxruntime fp32": onnxruntime("fp32"),
     "onnxruntime int8": onnxruntime("int8"),
     "openvino fp32": openvino("fp32"),

@@ -132,31 +132,40 @@ Map output_map(const Map& in, int channels, int kernel, int stride, int padding)
   return {channels, height, width, round_up(channels, kChannelBlock)};
 }
 
+// Only Winograd's convolutions read bf16.
+void add(Plan& plan, const Step& step, std::shared_ptr<Packed> weights = nullptr) {
+  check(!plan.last().half || step.kind == Kind::kWinograd, "this step does not read bf16");
+  plan.add(step, std::move(weights));
+}
+
 Plan& winograd(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int tile, bool relu,
-               bool pool) {
+               bool pool, bool half) {
   Step step{.kind = Kind::kWinograd, .output = output_map(plan.last(), outputs, 3, 1, 1),
             .kernel = 3, .padding = 1, .tile = tile, .relu = relu, .pool = pool};
   if (pool) step.output = output_map(step.output, outputs, 2, 2, 0);
-  plan.add(step, weights);
+  step.output.half = half;
+  add(plan, step, weights);
   return plan;
 }
 
 Plan& direct(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int kernel, int stride,
-             int padding, bool relu) {
-  plan.add({.kind = Kind::kDirect, .output = output_map(plan.last(), outputs, kernel, stride, padding),
-            .kernel = kernel, .stride = stride, .padding = padding, .relu = relu}, weights);
+             int padding, bool relu, bool half) {
+  Step step{.kind = Kind::kDirect, .output = output_map(plan.last(), outputs, kernel, stride, padding),
+            .kernel = kernel, .stride = stride, .padding = padding, .relu = relu};
+  step.output.half = half;
+  add(plan, step, weights);
   return plan;
 }
 
 // A fully connected layer over windows of kernel x kernel pixels.
 Plan& linear(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int kernel, bool relu) {
-  plan.add({.kind = Kind::kLinear, .output = output_map(plan.last(), outputs, kernel, 1, 0),
+  add(plan, {.kind = Kind::kLinear, .output = output_map(plan.last(), outputs, kernel, 1, 0),
             .kernel = kernel, .relu = relu}, weights);
   return plan;
 }
 
 Plan& max_pool(Plan& plan, int kernel, int stride) {
-  plan.add({.kind = Kind::kMaxPool,
+  add(plan, {.kind = Kind::kMaxPool,
             .output = output_map(plan.last(), plan.last().channels, kernel, stride, 0),
             .kernel = kernel, .stride = stride});
   return plan;
@@ -165,12 +174,12 @@ Plan& max_pool(Plan& plan, int kernel, int stride) {
 Plan& average(Plan& plan) {
   Map out = plan.last();
   out.height = out.width = 1;
-  plan.add({.kind = Kind::kAverage, .output = out});
+  add(plan, {.kind = Kind::kAverage, .output = out});
   return plan;
 }
 
 Plan& same(Plan& plan, Kind kind, std::shared_ptr<Packed> weights = nullptr, bool relu = false) {
-  plan.add({.kind = kind, .output = plan.last(), .relu = relu}, weights);
+  add(plan, {.kind = kind, .output = plan.last(), .relu = relu}, weights);
   return plan;
 }
 
@@ -233,9 +242,9 @@ NB_MODULE(_native, module) {
              new (plan) Plan(kernels, {3, height, width, pixel});
              same(*plan, Kind::kImport);
            }, "kernels"_a, "height"_a, "width"_a, "pixel"_a)
-      .def("winograd", winograd, "weights"_a, "outputs"_a, "tile"_a, "relu"_a, "pool"_a,
+      .def("winograd", winograd, "weights"_a, "outputs"_a, "tile"_a, "relu"_a, "pool"_a, "half"_a,
            nb::rv_policy::reference)
-      .def("direct", direct, "weights"_a, "outputs"_a, "kernel"_a, "stride"_a, "padding"_a, "relu"_a,
+      .def("direct", direct, "weights"_a, "outputs"_a, "kernel"_a, "stride"_a, "padding"_a, "relu"_a, "half"_a,
            nb::rv_policy::reference)
       .def("linear", linear, "weights"_a, "outputs"_a, "kernel"_a, "relu"_a, nb::rv_policy::reference)
       .def("max_pool", max_pool, "kernel"_a, "stride"_a, nb::rv_policy::reference)

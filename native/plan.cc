@@ -13,8 +13,8 @@ constexpr std::size_t kCacheBytes = std::size_t{8} << 20;
 constexpr std::size_t kMemoryBytes = std::size_t{128} << 20;
 constexpr int kMostImages = 64;
 
-int images_within(std::size_t bytes, std::size_t floats, int images) {
-  const std::size_t fit = bytes / (floats * sizeof(float));
+int images_within(std::size_t bytes, std::size_t bytes_an_image, int images) {
+  const std::size_t fit = bytes / bytes_an_image;
   return int(std::clamp<std::size_t>(fit, 1, std::min(images, kMostImages)));
 }
 
@@ -41,7 +41,7 @@ std::vector<std::size_t> Plan::output_sizes() const {
 std::size_t Plan::largest_map(std::size_t first, std::size_t last) const {
   std::size_t largest = 1;
   for (std::size_t index = first; index < last; ++index)
-    largest = std::max({largest, steps_[index].input.size(), steps_[index].output.size()});
+    largest = std::max({largest, steps_[index].input.bytes(), steps_[index].output.bytes()});
   return largest;
 }
 
@@ -58,11 +58,11 @@ void Plan::run(const float* images, int count, const std::vector<float*>& output
   while (early < steps_.size() && steps_[early].kind == Kind::kExport) ++early;
   const int batch = images_within(kMemoryBytes, largest_map(early, steps_.size()), count);
   const int few = images_within(kCacheBytes, largest_map(0, early), batch);
-  const std::size_t halfway = early ? steps_[early - 1].output.size() : image_size;
   for (int start = 0; start < count; start += batch) {
     const int now = std::min(batch, count - start);
     const float* input = images + start * image_size;
     if (early) {
+      const std::size_t halfway = steps_[early - 1].output.bytes() / sizeof(float);
       workspace.halfway.reserve(batch * halfway * sizeof(float));
       float* const target = workspace.halfway.as<float>();
       for (int image = 0; image < now; image += few) {
@@ -84,7 +84,7 @@ void Plan::run(const float* images, int count, const std::vector<float*>& output
 const float* Plan::run_steps(std::size_t first, std::size_t last, const float* input, int images,
                              std::vector<float*>& outputs, float* final_output,
                              Workspace& workspace) const {
-  const std::size_t bytes = largest_map(first, last) * images * sizeof(float);
+  const std::size_t bytes = largest_map(first, last) * images;
   for (Memory& memory : workspace.activations) memory.reserve(bytes);
   std::size_t end = last;  // after the last step that makes new activations
   while (end > first && steps_[end - 1].kind == Kind::kExport) --end;
@@ -110,9 +110,9 @@ std::vector<double> Plan::time_steps(const float* images, int count, int repeats
                                      Workspace& workspace) const {
   using Clock = std::chrono::steady_clock;
   std::vector<double> least(steps_.size(), 1e30);
-  std::size_t largest = largest_map(0, steps_.size());
-  Memory exported(largest * count * sizeof(float));
-  for (Memory& memory : workspace.activations) memory.reserve(largest * count * sizeof(float));
+  const std::size_t bytes = largest_map(0, steps_.size()) * count;
+  Memory exported(bytes);
+  for (Memory& memory : workspace.activations) memory.reserve(bytes);
   for (int repeat = 0; repeat < repeats; ++repeat) {
     const float* input = images;
     int turn = 0;

@@ -42,7 +42,7 @@ class Plan {
   const float* run_steps(std::size_t first, std::size_t last, const float* input, int images,
                          std::vector<float*>& outputs, float* final_output,
                          Workspace& workspace) const;
-  std::size_t largest_map(std::size_t first, std::size_t last) const;
+  std::size_t largest_map(std::size_t first, std::size_t last) const;  // bytes for one picture
 
   const Kernels& kernels_;
   Map last_;

@@ -1,7 +1,8 @@
 // What a plan is made of: maps, packed weights, steps, and the table of kernels that run them.
 //
 // Activations are float32 with the channels of a pixel side by side (NHWC), filled up with zeros
-// to a multiple of kChannelBlock; the picture itself has its three channels and no more.
+// to a multiple of kChannelBlock; the picture itself has its three channels and no more. Between
+// convolutions whose products are in bf16 they may be bf16 too, which halves what is moved.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,12 @@ constexpr int round_up(int number, int multiple) {
 // The activations of one picture.
 struct Map {
   int channels = 0, height = 0, width = 0;
-  int pixel = 0;  // floats from one pixel to the next
+  int pixel = 0;  // numbers from one pixel to the next
+  bool half = false;  // whether they are bf16
 
   std::size_t row() const { return std::size_t(width) * pixel; }
   std::size_t size() const { return height * row(); }
+  std::size_t bytes() const { return size() * (half ? sizeof(Bf16) : sizeof(float)); }
 };
 
 // Weights in the order in which a kernel reads them, in float32 or bf16; the bias in float32.

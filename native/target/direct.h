@@ -24,7 +24,7 @@ inline void direct(const Step& step, const Call& call) {
   call.team.parallel(call.images * out.height, [&](int index, int member) {
     const int image = index / out.height, y = index % out.height;
     const float* source = call.input + image * in.size() + y * step.stride * std::ptrdiff_t(in.row());
-    float* const target = call.output + image * out.size() + y * out.row();
+    const std::size_t start = image * out.size() + y * out.row();
     float* const scratch = call.scratch.own<float>(member);
     if (step.padding) {
       for (int row = 0; row < step.kernel; ++row) {
@@ -42,16 +42,24 @@ inline void direct(const Step& step, const Call& call) {
       p.panel = panel + index * panel_size;
       p.bias = step.weights->bias.data() + index * kPanel;
       const int channel = index * kPanel;
-      if (channel + kPanel <= outputs) {
-        multiply(p, source, out.width, target + channel);
-      } else {  // the panel is wider than what is left of a pixel
-        float* const whole = scratch + step.kernel * padded_row;
-        p.out_stride = kPanel;
-        multiply(p, source, out.width, whole);
-        for (int x = 0; x < out.width; ++x)
-          std::memcpy(target + x * outputs + channel, whole + x * kPanel,
-                      (outputs - channel) * sizeof(float));
+      if (channel + kPanel <= outputs && !out.half) {
+        multiply(p, source, out.width, call.output + start + channel);
+        continue;
       }
+      // The panel is wider than what is left of a pixel, or the outputs are to be rounded.
+      float* const whole = scratch + step.kernel * padded_row;
+      p.out_stride = kPanel;
+      multiply(p, source, out.width, whole);
+      const int valid = min(kPanel, outputs - channel);
+      for (int x = 0; x < out.width; ++x)
+        for (int i = 0; i < valid; i += kLanes) {
+          const Vector values = load(whole + x * kPanel + i);
+          const std::size_t place = start + std::size_t(x) * outputs + channel + i;
+          if (out.half)
+            store_as(reinterpret_cast<Bf16*>(call.output) + place, values);
+          else
+            store(call.output + place, values);
+        }
     }
   });
 }

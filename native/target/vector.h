@@ -54,6 +54,19 @@ inline Bf16 round_to_bf16(float value) {
   return Bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+inline Vector load_as(const float* source) { return load(source); }
+inline Vector load_as(const Bf16* source) {
+#if defined(__AVX512BF16__)
+  const __m256i narrow = _mm256_loadu_si256((const __m256i*)source);
+  return (Vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16);
+#else
+  std::uint32_t bits[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) bits[lane] = std::uint32_t(source[lane]) << 16;
+  Vector values;
+  std::memcpy(&values, bits, sizeof values);
+  return values;
+#endif
+}
 inline void store_as(float* target, Vector values) { store(target, values); }
 inline void store_as(Bf16* target, Vector values) {
 #if defined(__AVX512BF16__)

@@ -48,8 +48,8 @@ struct Block {
         product_plane(tiles * kPanel + 16) {}
 };
 
-template <int kTile, class Element>
-inline void transform_input(const Map& map, const float* image, int top, int left, Element* rows,
+template <int kTile, class Element, class Input>
+inline void transform_input(const Map& map, const Input* image, int top, int left, Element* rows,
                             std::ptrdiff_t plane, int first_channel, int last_channel) {
   constexpr int kSide = kTile + 2;
   const int y0 = top - 1, x0 = left - 1;
@@ -58,12 +58,12 @@ inline void transform_input(const Map& map, const float* image, int top, int lef
     Vector half[kSide][kSide];  // transformed along x
     for (int y = 0; y < kSide; ++y) {
       Vector d[kSide];
-      const float* const source =
+      const Input* const source =
           image + (y0 + y) * std::ptrdiff_t(map.row()) + x0 * std::ptrdiff_t(map.pixel) + channel;
       if (inside) {
 #pragma GCC unroll 8
         for (int x = 0; x < kSide; ++x) {
-          d[x] = load(source + x * std::ptrdiff_t(map.pixel));
+          d[x] = load_as(source + x * std::ptrdiff_t(map.pixel));
           // The next tile's, which lies to the right: too far apart for the machine to foresee.
           __builtin_prefetch(source + (x + kTile) * std::ptrdiff_t(map.pixel));
         }
@@ -71,7 +71,7 @@ inline void transform_input(const Map& map, const float* image, int top, int lef
         const bool row_inside = y0 + y >= 0 && y0 + y < map.height;
         for (int x = 0; x < kSide; ++x)
           d[x] = row_inside && x0 + x >= 0 && x0 + x < map.width
-                     ? load(source + x * std::ptrdiff_t(map.pixel))
+                     ? load_as(source + x * std::ptrdiff_t(map.pixel))
                      : Vector{};
       }
       Transform<kTile>::input(d, half[y]);
@@ -88,16 +88,16 @@ inline void transform_input(const Map& map, const float* image, int top, int lef
   }
 }
 
-template <int kTile>
+template <int kTile, class Output>
 inline void transform_output(const Step& step, const float* products, std::ptrdiff_t plane,
-                             const float* bias, float* image, int top, int left, int channels) {
+                             const float* bias, Output* image, int top, int left, int channels) {
   constexpr int kSide = kTile + 2;
   const Map& map = step.output;
   const int scale = step.pool ? 2 : 1;
   const int first_y = top / scale, first_x = left / scale;
   const int height = min(kTile / scale, map.height - first_y);
   const int width = min(kTile / scale, map.width - first_x);
-  float* const corner = image + first_y * std::ptrdiff_t(map.row()) + first_x * std::ptrdiff_t(map.pixel);
+  Output* const corner = image + first_y * std::ptrdiff_t(map.row()) + first_x * std::ptrdiff_t(map.pixel);
   for (int channel = 0; channel < channels; channel += kLanes) {
     Vector half[kTile][kSide];  // transformed along y
 #pragma GCC unroll 8
@@ -121,32 +121,18 @@ inline void transform_output(const Step& step, const float* products, std::ptrdi
       }
     }
     for (int y = 0; y < height; ++y) {
-      float* const target = corner + y * std::ptrdiff_t(map.row()) + channel;
+      Output* const target = corner + y * std::ptrdiff_t(map.row()) + channel;
       if (step.pool) {
         for (int x = 0; x < width; ++x)
-          store(target + x * std::ptrdiff_t(map.pixel),
-                max(max(values[2 * y][2 * x], values[2 * y][2 * x + 1]),
-                    max(values[2 * y + 1][2 * x], values[2 * y + 1][2 * x + 1])));
+          store_as(target + x * std::ptrdiff_t(map.pixel),
+                   max(max(values[2 * y][2 * x], values[2 * y][2 * x + 1]),
+                       max(values[2 * y + 1][2 * x], values[2 * y + 1][2 * x + 1])));
       } else {
         for (int x = 0; x < width; ++x)
-          store(target + x * std::ptrdiff_t(map.pixel), values[y][x]);
+          store_as(target + x * std::ptrdiff_t(map.pixel), values[y][x]);
       }
     }
   }
-}
-
-// Asks for the lines that transform_output will write, which would else be waited for one by one.
-template <int kTile>
-inline void prefetch_output(const Step& step, const float* image, int top, int left, int channels) {
-  const Map& map = step.output;
-  const int scale = step.pool ? 2 : 1;
-  const int last_y = min((top + kTile) / scale, map.height);
-  const int last_x = min((left + kTile) / scale, map.width);
-  for (int y = top / scale; y < last_y; ++y)
-    for (int x = left / scale; x < last_x; ++x)
-      for (int channel = 0; channel < channels; channel += 16)
-        __builtin_prefetch(
-            image + y * std::ptrdiff_t(map.row()) + x * std::ptrdiff_t(map.pixel) + channel, 1, 2);
 }
 
 template <int kTile, class Element>
@@ -182,30 +168,34 @@ void winograd(const Step& step, const Call& call) {
 
   auto in = [&](int tile, Element* rows, int first_channel, int last_channel) {
     const auto [image, top, left] = tiles.place(tile);
-    transform_input<kTile>(step.input, call.input + image * step.input.size(), top, left, rows,
-                           layout.plane, first_channel, last_channel);
+    const std::size_t start = image * step.input.size();
+    if (step.input.half)
+      transform_input<kTile>(step.input, reinterpret_cast<const Bf16*>(call.input) + start, top, left,
+                             rows, layout.plane, first_channel, last_channel);
+    else
+      transform_input<kTile>(step.input, call.input + start, top, left, rows, layout.plane,
+                             first_channel, last_channel);
   };
   auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
     Product<Element> product{.row_stride = layout.row, .segment_stride = 0, .segments = 1,
                              .depth = depth, .panel = nullptr, .bias = nullptr, .relu = false,
                              .out_stride = kPanel, .next_rows = nullptr};
     const int channel = index * kPanel, channels = min(kPanel, outputs - channel);
-    int asked = 0;  // tiles whose outputs were asked for
     for (int point = 0; point < kPoints; ++point) {
-      for (; asked < count * (point + 1) / kPoints; ++asked) {
-        const auto [image, top, left] = tiles.place(first + asked);
-        prefetch_output<kTile>(step, call.output + image * step.output.size() + channel, top, left,
-                               channels);
-      }
       product.panel = kernels + (std::size_t(index) * kPoints + point) * depth * kPanel;
       product.next_rows = rows + (point + 1) % kPoints * layout.plane;
       multiply(product, rows + point * layout.plane, count, products + point * layout.product_plane);
     }
     for (int tile = 0; tile < count; ++tile) {
       const auto [image, top, left] = tiles.place(first + tile);
-      transform_output<kTile>(step, products + tile * kPanel, layout.product_plane, bias + channel,
-                              call.output + image * step.output.size() + channel, top, left,
-                              channels);
+      const std::size_t start = image * step.output.size() + channel;
+      const float* const own = products + tile * kPanel;
+      if (step.output.half)
+        transform_output<kTile>(step, own, layout.product_plane, bias + channel,
+                                reinterpret_cast<Bf16*>(call.output) + start, top, left, channels);
+      else
+        transform_output<kTile>(step, own, layout.product_plane, bias + channel,
+                                call.output + start, top, left, channels);
     }
   };
   const std::size_t row_space = kPoints * layout.plane;

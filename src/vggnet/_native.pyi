@@ -51,10 +51,19 @@ class Plan:
 
     def __init__(self, kernels: Kernels, height: int, width: int, pixel: int) -> None: ...
     def winograd(
-        self, weights: Weights, outputs: int, tile: int, relu: bool, pool: bool
-    ) -> Plan: ...
+        self, weights: Weights, outputs: int, tile: int, relu: bool, pool: bool, half: bool
+    ) -> Plan:
+        """`half` outputs are kept in bf16; only `winograd` reads such."""
+
     def direct(
-        self, weights: Weights, outputs: int, kernel: int, stride: int, padding: int, relu: bool
+        self,
+        weights: Weights,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        relu: bool,
+        half: bool,
     ) -> Plan: ...
     def linear(self, weights: Weights, outputs: int, kernel: int, relu: bool) -> Plan: ...
     def max_pool(self, kernel: int, stride: int) -> Plan: ...

@@ -54,7 +54,7 @@ def _table(plan: Plan) -> Table:
             "x".join(map(str, step.output)),
             f"{step.products / 1e6:,.1f} M" if step.products else "",
             _mebibytes(step.weights * bytes_per_weight(step, plan.precision)),
-            _mebibytes(4 * (prod(step.input) + prod(step.output))),
+            _mebibytes((2 if step.half else 4) * prod(step.output)),
         )
     return table
 

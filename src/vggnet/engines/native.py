@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import vggnet._native as _native
 from vggnet.engines import check_head, check_images
-from vggnet.engines.plan import Plan, Step, bytes_per_weight, make_plan
+from vggnet.engines.plan import MANY, Plan, Step, bytes_per_weight, make_plan
 from vggnet.engines.reference import softmax
 from vggnet.engines.threads import default_threads
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
@@ -50,7 +50,7 @@ class NativeEngine:
         self._state = state
         self._workspaces = _native.Workspaces(self.threads)
         self._weights: dict[tuple[str, str], _native.Weights] = {}
-        self._plans: dict[tuple[int, int, frozenset[str]], tuple[Plan, _native.Plan]] = {}
+        self._plans: dict[tuple[int, int, frozenset[str], bool], tuple[Plan, _native.Plan]] = {}
         self._lock = threading.Lock()
 
     def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -70,7 +70,7 @@ class NativeEngine:
         if probabilities:
             planned.add(self.spec.logits_layer)
         height, width = images.shape[2:]
-        plan, runnable = self._plan(height, width, frozenset(planned))
+        plan, runnable = self._plan(height, width, frozenset(planned), len(images))
         steps = [step for step in plan.steps if step.wanted]
         flat = self._fully_connected()
         found: dict[str, NDArray[np.float32]] = {}
@@ -86,9 +86,9 @@ class NativeEngine:
             found[probabilities] = softmax(found[self.spec.logits_layer])
         return {name: found[name] for name in wanted}
 
-    def plan(self, height: int, width: int, names: Iterable[str] = ()) -> Plan:
+    def plan(self, height: int, width: int, names: Iterable[str] = (), pictures: int = 1) -> Plan:
         """The plan for pictures of one size; by default the one that gives the logits."""
-        return self._plan(height, width, frozenset(names) or {self.spec.logits_layer})[0]
+        return self._plan(height, width, frozenset(names) or {self.spec.logits_layer}, pictures)[0]
 
     def _is_softmax(self, name: str) -> bool:
         return self._layer(name).kind == "softmax"
@@ -103,14 +103,14 @@ class NativeEngine:
         return frozenset(layer.name for layer in self.spec.layers[first:])
 
     def _plan(
-        self, height: int, width: int, names: frozenset[str] | set[str]
+        self, height: int, width: int, names: frozenset[str] | set[str], pictures: int
     ) -> tuple[Plan, _native.Plan]:
-        key = (height, width, frozenset(names))
+        key = (height, width, frozenset(names), pictures >= MANY)
         with self._lock:
             if key not in self._plans:
                 if len(self._plans) >= _MOST_PLANS:
                     self._plans.clear()
-                plan = make_plan(self.spec, height, width, names, self.precision)
+                plan = make_plan(self.spec, height, width, names, self.precision, pictures)
                 self._plans[key] = (plan, self._build(plan))
             return self._plans[key]
 
@@ -125,9 +125,13 @@ class NativeEngine:
             if step.operation == "direct":
                 channels = -(-step.input[0] // _CHANNEL_BLOCK) * _CHANNEL_BLOCK
                 weights = self._packed(step, picture if step is first else channels)
-                built.direct(weights, outputs, step.kernel, step.stride, step.padding, step.relu)
+                built.direct(
+                    weights, outputs, step.kernel, step.stride, step.padding, step.relu, step.half
+                )
             elif step.operation == "winograd":
-                built.winograd(self._packed(step), outputs, step.tile, step.relu, step.pool)
+                built.winograd(
+                    self._packed(step), outputs, step.tile, step.relu, step.pool, step.half
+                )
             elif step.operation == "linear":
                 built.linear(self._packed(step), outputs, step.kernel, step.relu)
             elif step.operation == "max-pool":

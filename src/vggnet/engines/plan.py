@@ -20,13 +20,15 @@ from vggnet.spec import Spec
 Operation = Literal[
     "direct", "winograd", "linear", "max-pool", "average", "normalise", "batch-norm", "relu"
 ]
-# Winograd's tiles by precision: the larger, the fewer products and the larger the rounding errors.
-# In bf16 F(6x6) loses two more bits than the products themselves.
-TILES = {"fp32": (2, 4, 6), "bf16": (2, 4)}
+# Winograd's tiles: the larger, the fewer products and the larger the rounding errors. Larger ones
+# than 6 lose too much in float32.
+TILES = (2, 4, 6)
 # What else Winograd takes, in products that take as long (measured; docs/log.md): for each number
-# that a transform writes, and for each transformed weight, which has to be read from memory.
+# that a transform writes, and for each transformed weight, which has to be read from memory once
+# for all the pictures of a call.
 _PER_TRANSFORMED_NUMBER = 10
-_PER_TRANSFORMED_WEIGHT = 8
+_PER_TRANSFORMED_WEIGHT = 6.2
+MANY = 8  # pictures from which a plan is made for batches
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Step:
     tile: int = 0
     relu: bool = False
     pool: bool = False
+    half: bool = False  # whether the output is kept in bf16
     wanted: bool = False  # whether the caller gets the output
 
     @property
@@ -72,7 +75,7 @@ class Step:
         return channels * self.kernel**2 if self.operation in ("direct", "linear") else 0
 
     def to_json(self, precision: str) -> dict[str, Any]:
-        """Bytes of weights, inputs and outputs beside the operation, for one picture."""
+        """Bytes of the weights and of the outputs beside the operation, for one picture."""
         return {
             "layers": list(self.layers),
             "algorithm": self.algorithm,
@@ -81,7 +84,7 @@ class Step:
             "output": list(self.output),
             "products": self.products,
             "weight_bytes": self.weights * bytes_per_weight(self, precision),
-            "activation_bytes": 4 * (prod(self.input) + prod(self.output)),
+            "activation_bytes": (2 if self.half else 4) * prod(self.output),
         }
 
 
@@ -111,18 +114,26 @@ def bytes_per_weight(step: Step, precision: str) -> int:
 
 
 def make_plan(
-    spec: Spec, height: int, width: int, wanted: Iterable[str], precision: str = "fp32"
+    spec: Spec,
+    height: int,
+    width: int,
+    wanted: Iterable[str],
+    precision: str = "fp32",
+    pictures: int = 1,
 ) -> Plan:
     """The plan that computes the layers `wanted` and nothing above them.
 
-    A soft-max is not planned: take the logits. Raises ValueError for a size that `spec` cannot take
-    and for a name that it does not have.
+    With `pictures` from MANY on it is made for batches, whose pictures share the reading of the
+    weights. A soft-max is not planned: take the logits. Raises ValueError for a size that `spec`
+    cannot take and for a name that it does not have.
     """
     names = frozenset(spec.check_names(wanted))
     steps = one_step_a_layer(spec.layers_at(height, width), names)
     steps = fuse_relu(steps)
     steps = fuse_pool(steps)
-    steps = choose_algorithms(steps, precision)
+    steps = choose_algorithms(steps, MANY if pictures >= MANY else 1)
+    if precision == "bf16":
+        steps = keep_in_bf16(steps)
     return Plan(spec, height, width, precision, tuple(steps))
 
 
@@ -193,7 +204,7 @@ def fuse_pool(steps: list[Step]) -> list[Step]:
     for step in steps:
         before = fused[-1] if fused else None
         window = (step.operation, step.kernel, step.stride)
-        if window == ("max-pool", 2, 2) and before and _fits_winograd(before) and not before.wanted:
+        if window == ("max-pool", 2, 2) and before and _takes_pool(before):
             layers = before.layers + step.layers
             fused[-1] = replace(
                 before, layers=layers, output=step.output, pool=True, wanted=step.wanted
@@ -203,7 +214,11 @@ def fuse_pool(steps: list[Step]) -> list[Step]:
     return fused
 
 
-def choose_algorithms(steps: list[Step], precision: str) -> list[Step]:
+def _takes_pool(step: Step) -> bool:
+    return _fits_winograd(step) and not step.wanted and not step.pool
+
+
+def choose_algorithms(steps: list[Step], pictures: int = 1) -> list[Step]:
     """Winograd for 3x3 convolutions, with the tile that takes least; the picture's own directly.
 
     The picture's three channels are too few for the transforms to be worth it.
@@ -212,11 +227,27 @@ def choose_algorithms(steps: list[Step], precision: str) -> list[Step]:
         replace(
             step,
             operation="winograd",
-            tile=min(TILES[precision], key=lambda tile: winograd_cost(step, tile)),
+            tile=min(TILES, key=lambda tile: winograd_cost(step, tile, pictures)),
         )
         if _fits_winograd(step)
         else step
         for step in steps
+    ]
+
+
+def keep_in_bf16(steps: list[Step]) -> list[Step]:
+    """Activations between two convolutions in bf16, which halves the bytes that are moved.
+
+    The one that reads them rounds to bf16 anyway, after its transform.
+    """
+    return [
+        replace(step, half=True)
+        if step.operation in ("direct", "winograd")
+        and after is not None
+        and after.operation == "winograd"
+        and not step.wanted
+        else step
+        for step, after in zip(steps, [*steps[1:], None], strict=True)
     ]
 
 
@@ -235,11 +266,13 @@ def winograd_products(step: Step, tile: int) -> int:
     return _transformed(step, tile) * step.input[0] * step.output[0]
 
 
-def winograd_cost(step: Step, tile: int) -> int:
-    """Products, and what the transforms and the reading of the weights take beside them."""
+def winograd_cost(step: Step, tile: int, pictures: int) -> float:
+    """Products a picture, and what the transforms and the reading of the weights take beside."""
     channels_in, channels_out = step.input[0], step.output[0]
+    numbers = _transformed(step, tile) * (channels_in + channels_out)
+    weights = (tile + 2) ** 2 * channels_in * channels_out / pictures
     return (
         winograd_products(step, tile)
-        + _PER_TRANSFORMED_NUMBER * _transformed(step, tile) * (channels_in + channels_out)
-        + _PER_TRANSFORMED_WEIGHT * (tile + 2) ** 2 * channels_in * channels_out
+        + _PER_TRANSFORMED_NUMBER * numbers
+        + _PER_TRANSFORMED_WEIGHT * weights
     )
