@@ -146,9 +146,7 @@ def report(
         "threads": arguments.threads,
         "avx2": arguments.avx2,
         "repeats": arguments.repeats,
-        "machine": _processor(),
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "date": time.strftime("%Y-%m-%d"),
+        **machine(),
         "engines": {
             peer: {
                 "milliseconds_per_image": 1e3 * median / arguments.batch,
@@ -170,6 +168,15 @@ def report(
     name = f"inference_{arguments.network}_batch{arguments.batch}{isa}_{result['date']}.json"
     (FOLDER / "results").mkdir(exist_ok=True)
     (FOLDER / "results" / name).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def machine() -> dict[str, object]:
+    """What the figures hold for."""
+    return {
+        "machine": _processor(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def _ratios(medians: dict[str, float]) -> dict[str, float]:

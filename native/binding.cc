@@ -6,6 +6,8 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -87,11 +89,13 @@ std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weigh
 }
 
 std::shared_ptr<Packed> pack_direct(const Kernels& kernels, const Array& weight, const Array& bias,
-                                    int pixel, Workspaces& workspaces) {
+                                    int pixel, bool bf16, Workspaces& workspaces) {
   check(weight.ndim() == 4 && weight.shape(2) == weight.shape(3),
         "the weight must have the shape (outputs, inputs, kernel, kernel)");
+  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
   check(pixel >= int(weight.shape(1)), "a pixel must hold all inputs");
   auto weights = std::make_shared<Packed>();
+  weights->bf16 = bf16;
   weights->bias = padded(bias, weight.shape(0));
   workspaces.use([&](Workspace& workspace) {
     kernels.pack_direct(weight.data(), int(weight.shape(0)), int(weight.shape(1)),
@@ -122,6 +126,21 @@ std::shared_ptr<Packed> pack_affine(const Array& scale, const Array& shift) {
   weights->data = weights->memory.as<void>();
   std::copy(scale.data(), scale.data() + channels, weights->memory.as<float>());
   return weights;
+}
+
+// Products a second, the most of several runs.
+double peak(const Kernels& kernels, bool bf16, Workspaces& workspaces) {
+  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
+  double most = 0;
+  workspaces.use([&](Workspace& workspace) {
+    for (int repeat = 0; repeat < 10; ++repeat) {
+      const auto start = std::chrono::steady_clock::now();
+      const double products = kernels.peak(bf16, workspace.team, workspace.scratch);
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+      most = std::max(most, products / taken.count());
+    }
+  });
+  return most;
 }
 
 Map output_map(const Map& in, int channels, int kernel, int stride, int padding) {
@@ -226,8 +245,9 @@ NB_MODULE(_native, module) {
       .def_prop_ro("name", [](const Kernels& kernels) { return kernels.name; })
       .def_ro("has_bf16", &Kernels::has_bf16)
       .def("winograd", pack_winograd, "weight"_a, "bias"_a, "tile"_a, "bf16"_a, "workspaces"_a)
-      .def("direct", pack_direct, "weight"_a, "bias"_a, "pixel"_a, "workspaces"_a)
-      .def("linear", pack_linear, "weight"_a, "bias"_a, "bf16"_a, "workspaces"_a);
+      .def("direct", pack_direct, "weight"_a, "bias"_a, "pixel"_a, "bf16"_a, "workspaces"_a)
+      .def("linear", pack_linear, "weight"_a, "bias"_a, "bf16"_a, "workspaces"_a)
+      .def("peak", peak, "bf16"_a, "workspaces"_a);
   module.def("affine", pack_affine, "scale"_a, "shift"_a);
   module.def("kernels", find_kernels, "name"_a, nb::rv_policy::reference);
   module.def("instruction_sets", [] {

@@ -96,6 +96,8 @@ struct Kernels {
   void (*pack_direct)(const float* weight, int outputs, int inputs, int kernel, int pixel, Weights&,
                       Team&);
   void (*pack_linear)(const float* weight, std::size_t outputs, std::size_t inputs, Weights&, Team&);
+  // Does nothing but products, as many as it says, with all members.
+  double (*peak)(bool bf16, Team&, Scratch&);
 };
 
 }  // namespace vggnet

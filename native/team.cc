@@ -69,10 +69,18 @@ struct Team::Shared {
 
 Team::Team(int size) : size_(size) {}
 
+// After a fork the threads are of another process: there is nothing to join, and what they look at
+// stays, as does what stands for them.
+void Team::abandon() {
+  new std::vector<std::thread>(std::move(threads_));
+  threads_.clear();
+  shared_.release();
+}
+
 Team::~Team() {
   if (!shared_) return;
-  if (forks_ != fork_count) {  // the threads are of another process: nothing to join
-    for (std::thread& thread : threads_) thread.detach();
+  if (forks_ != fork_count) {
+    abandon();
     return;
   }
   shared_->stop = true;
@@ -83,9 +91,7 @@ Team::~Team() {
 
 void Team::start() {
   count_forks();
-  for (std::thread& thread : threads_) thread.detach();
-  threads_.clear();
-  shared_.release();  // NOLINT: before a fork others may look at it still; nothing after it
+  if (shared_) abandon();
   shared_ = std::make_unique<Shared>(size_);
   forks_ = fork_count;
   for (int member = 1; member < size_; ++member) {

@@ -37,6 +37,7 @@ class Team {
 
   void run(int count, void* context, Function* function);
   void start();
+  void abandon();
 
   const int size_;
   std::unique_ptr<Shared> shared_;

@@ -1,6 +1,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,32 +9,73 @@ import pytest
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 from vggnet import engines
+from vggnet.cli import main
 from vggnet.spec import Spec
 from vggnet.weights.rewrite import fully_convolutional
 
-NAMES = ("numpy", "torch")
+NAMES = ("native", "torch", "numpy")
 
 
-def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def hide(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """As where these modules are not installed."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name)
+        importlib.util, "find_spec", lambda name: None if name in modules else find_spec(name)
     )
 
 
-def test_auto_takes_torch_where_it_is_installed() -> None:
+def test_auto_takes_native_where_it_was_built() -> None:
     engine = engines.create("auto", AVERAGE, random_state(AVERAGE))
-    assert engine.name == "torch"
-    assert engines.available() == {"torch": None, "numpy": None}
+    assert engine.name == "native"
+    assert list(engines.available().items()) == [("native", None), ("torch", None), ("numpy", None)]
 
 
-def test_auto_takes_numpy_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_torch(monkeypatch)
+def test_auto_takes_torch_without_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "vggnet._native")
+    assert engines.create("auto", AVERAGE, random_state(AVERAGE)).name == "torch"
+    with pytest.raises(ValueError, match=r"engine 'native': it was not built") as fault:
+        engines.create("native", AVERAGE, random_state(AVERAGE))
+    assert "\n" not in str(fault.value)
+
+
+def test_auto_takes_numpy_without_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "vggnet._native", "torch")
     assert engines.create("auto", AVERAGE, random_state(AVERAGE)).name == "numpy"
     assert engines.available()["numpy"] is None
     with pytest.raises(ValueError, match=r"'torch'.*pip install 'vggnet\[train\]'") as fault:
         engines.create("torch", AVERAGE, random_state(AVERAGE))
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("reason", ["no C++ compiler was found when vggnet was installed\n", ""])
+def test_the_build_s_reason_for_no_native_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+) -> None:
+    hide(monkeypatch, "vggnet._native")
+    (tmp_path / "native_absence.txt").write_text(reason)
+    monkeypatch.setattr(engines.resources, "files", lambda package: tmp_path)
+    told = engines.available()["native"]
+    assert told == (reason.strip() or "it was not built; install vggnet with pip, which builds it")
+
+
+def test_the_version_names_every_engine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hide(monkeypatch, "vggnet._native")
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines == [
+        f"engine native: {engines.available()['native']}",
+        "engine torch: available",
+        "engine numpy: available",
+    ]
+
+
+def test_auto_takes_torch_for_a_device_that_only_torch_has() -> None:
+    with pytest.raises(ValueError, match=r"device 'cuda:99': torch finds"):
+        engines.create("auto", AVERAGE, random_state(AVERAGE), device="cuda:99")
+    assert engines.create("auto", AVERAGE, random_state(AVERAGE), device="cpu").name == "native"
 
 
 def test_asking_what_is_available_does_not_import_torch() -> None:
@@ -50,14 +92,14 @@ def test_asking_what_is_available_does_not_import_torch() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "steam"}, r"engine 'steam' must be one of auto, torch, numpy"),
+        ({"name": "steam"}, r"engine 'steam' must be one of auto, native, torch, numpy"),
         ({"precision": "fp8"}, r"precision 'fp8' must be one of fp32, bf16"),
         ({"threads": 0}, r"threads 0 must be at least 1"),
-        (
-            {"name": "numpy", "precision": "bf16"},
-            r"'numpy' computes in fp32 on the cpu, not in bf16",
-        ),
-        ({"name": "numpy", "device": "cuda"}, r"'numpy' computes in fp32 on the cpu, .* on cuda"),
+        ({"threads": -1}, r"threads -1 must be at least 1"),
+        ({"name": "numpy", "precision": "bf16"}, r"'numpy' computes in fp32 .*, not in bf16"),
+        ({"name": "numpy", "threads": 2}, r"'numpy' computes .*, not with 2 threads"),
+        ({"name": "numpy", "device": "cuda"}, r"'numpy' computes on the cpu, not on cuda"),
+        ({"name": "native", "device": "cuda"}, r"'native' computes on the cpu, not on cuda"),
     ],
 )
 def test_what_no_engine_has(options: dict[str, Any], message: str) -> None:

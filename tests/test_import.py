@@ -20,7 +20,9 @@ def loads_torch(program: str) -> bool:
     [
         "import vggnet",
         "from vggnet import load, Model, Prediction, Spec, configuration, analyze, Preprocess",
-        "import vggnet.engines.reference, vggnet.evaluation, vggnet.cli",
+        "import vggnet.engines.reference, vggnet.engines.native, vggnet.evaluation, vggnet.cli",
+        "import vggnet; vggnet.load(engine='native')",
+        "import vggnet; vggnet.load()",
         "import vggnet; vggnet.load(engine='numpy')",
     ],
 )

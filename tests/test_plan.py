@@ -7,12 +7,14 @@ import pytest
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS
 
 from vggnet.engines.plan import (
+    MANY,
     TILES,
     Plan,
     Step,
     choose_algorithms,
     fuse_pool,
     fuse_relu,
+    keep_in_bf16,
     make_plan,
     one_step_a_layer,
     winograd_cost,
@@ -161,6 +163,10 @@ class TestFusePool:
         steps = [dataclasses.replace(CONVOLUTION, **convolution), dataclasses.replace(POOL, **pool)]
         assert fuse_pool(steps) == steps
 
+    def test_the_second_of_two_is_not(self) -> None:
+        second = dataclasses.replace(POOL, layers=("pool3",), input=(5, 3, 3), output=(5, 1, 1))
+        assert fuse_pool([CONVOLUTION, POOL, second])[1:] == [second]
+
     def test_not_past_a_normalisation(self) -> None:
         plan = plan_of(configuration("A-LRN"))
         assert named(plan, "pool1").layers == ("pool1",)
@@ -168,12 +174,22 @@ class TestFusePool:
 
 
 class TestChooseAlgorithms:
-    @pytest.mark.parametrize("precision", TILES)
-    def test_the_tile_that_takes_least(self, precision: str) -> None:
-        (step,) = choose_algorithms([CONVOLUTION], precision)
+    @pytest.mark.parametrize("side", [2, 4, 6, 28, 224])
+    @pytest.mark.parametrize("pictures", [1, MANY])
+    def test_the_tile_that_takes_least(self, pictures: int, side: int) -> None:
+        convolution = dataclasses.replace(CONVOLUTION, input=(8, side, side))
+        (step,) = choose_algorithms([convolution], pictures)
         assert step.operation == "winograd"
-        least = min(winograd_cost(CONVOLUTION, tile) for tile in TILES[precision])
-        assert winograd_cost(CONVOLUTION, step.tile) == least
+        least = min(winograd_cost(convolution, tile, pictures) for tile in TILES)
+        assert winograd_cost(convolution, step.tile, pictures) == least
+
+    def test_weights_that_many_pictures_share_cost_each_less(self) -> None:
+        wide = dataclasses.replace(CONVOLUTION, input=(512, 14, 14), output=(512, 14, 14))
+        alone, shared = (
+            [winograd_cost(wide, tile, pictures) for tile in (2, 4, 6)] for pictures in (1, MANY)
+        )
+        assert all(a > b for a, b in zip(alone, shared, strict=True))
+        assert shared[2] / shared[0] < alone[2] / alone[0]  # F(6x6) has the most weights
 
     @pytest.mark.parametrize(
         "other",
@@ -189,7 +205,7 @@ class TestChooseAlgorithms:
     )
     def test_others_stay_as_they_are(self, other: dict) -> None:
         step = dataclasses.replace(CONVOLUTION, **other)
-        assert choose_algorithms([step], "fp32") == [step]
+        assert choose_algorithms([step]) == [step]
 
     def test_all_but_the_first_convolution_of_d(self) -> None:
         plan = plan_of(D)
@@ -211,8 +227,39 @@ class TestChooseAlgorithms:
         direct = [step.layers[0] for step in plan.steps if step.operation == "direct"]
         assert direct == ["conv1_1", "conv3_3", "conv4_3", "conv5_3"]
 
-    def test_no_f6_in_bf16(self) -> None:
-        assert {step.tile for step in plan_of(D, precision="bf16").steps} <= {0, 2, 4}
+
+class TestKeepInBf16:
+    WINOGRAD = dataclasses.replace(CONVOLUTION, operation="winograd", tile=4)
+
+    @pytest.mark.parametrize("operation", ["winograd", "direct"])
+    def test_what_a_winograd_convolution_reads(self, operation: str) -> None:
+        before = dataclasses.replace(CONVOLUTION, operation=operation)
+        first, last = keep_in_bf16([before, self.WINOGRAD])
+        assert first == dataclasses.replace(before, half=True)
+        assert last == self.WINOGRAD
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"wanted": True}, {}),
+            ({"operation": "max-pool"}, {}),
+            ({}, {"operation": "direct"}),
+            ({}, {"operation": "linear"}),
+            ({}, {"operation": "max-pool"}),
+        ],
+        ids=str,
+    )
+    def test_nothing_else(self, before: dict, after: dict) -> None:
+        steps = [
+            dataclasses.replace(self.WINOGRAD, **before),
+            dataclasses.replace(self.WINOGRAD, **after),
+        ]
+        assert keep_in_bf16(steps) == steps
+
+    def test_only_in_that_precision(self) -> None:
+        assert not any(step.half for step in plan_of(D).steps)
+        halved = [step.layers[0] for step in plan_of(D, precision="bf16").steps if step.half]
+        assert halved == [step.layers[0] for step in plan_of(D).steps[:12]]
 
 
 class TestNumbers:
@@ -237,7 +284,9 @@ class TestNumbers:
         assert step.products == 224 * 224 * 64 * 27 == 86_704_128
         shown = step.to_json("bf16")  # whose convolutions by the definition stay in fp32
         assert shown["weight_bytes"] == 64 * 27 * 4
-        assert shown["activation_bytes"] == 4 * 224 * 224 * (3 + 64)
+        assert shown["activation_bytes"] == 4 * 224 * 224 * 64
+        kept = plan_of(D, precision="bf16").steps[0].to_json("bf16")
+        assert kept["activation_bytes"] == 2 * 224 * 224 * 64
 
     @pytest.mark.parametrize(("precision", "size"), [("fp32", 4), ("bf16", 2)])
     def test_fc6(self, precision: str, size: int) -> None:
@@ -245,7 +294,7 @@ class TestNumbers:
         shown = step.to_json(precision)
         assert shown["products"] == 25_088 * 4096 == 102_760_448
         assert shown["weight_bytes"] == 102_760_448 * size
-        assert shown["activation_bytes"] == 4 * (25_088 + 4096)
+        assert shown["activation_bytes"] == 4 * 4096
 
     def test_winograd_weights_in_bf16(self) -> None:
         step = named(plan_of(D, precision="bf16"), "conv3_1")

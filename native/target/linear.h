@@ -65,8 +65,8 @@ inline void dot_products(const Bf16* weights, std::size_t weight_stride, const B
 }
 #endif
 
-constexpr int kOutputsAtOnce = 4;
-constexpr int kInputsAtOnce = kMaxRows == 12 ? 6 : 2;  // 24 or 8 sums in registers
+constexpr int kOutputsAtOnce = 3;
+constexpr int kInputsAtOnce = kMaxRows == 12 ? 8 : 3;  // 24 or 9 sums in registers
 
 // `inputs` rows with `outputs` rows of weights; sums are written as [outputs][inputs].
 template <int kOutputs, int kInputs, class Element>
@@ -118,8 +118,9 @@ void linear(const Step& step, const Call& call) {
     const int last = min(outputs, (share + 1) * kShare);
     for (int output = share * kShare; output < last; output += kOutputsAtOnce) {
       const int count = min(kOutputsAtOnce, last - output);
-      for (int position = 0; position < positions; position += kInputsAtOnce) {
-        const int batch = min(kInputsAtOnce, positions - position);
+      int position = 0;
+      for (int blocks = (positions + kInputsAtOnce - 1) / kInputsAtOnce; blocks > 0; --blocks) {
+        const int batch = (positions - position + blocks - 1) / blocks;  // nearly equal ones
         const Element* const w = weights + std::size_t(output) * depth;
         const Element* const x = rows + std::size_t(position) * depth;
         if (count == kOutputsAtOnce)
@@ -134,6 +135,7 @@ void linear(const Step& step, const Call& call) {
             call.output[std::size_t(position + i) * out.pixel + output + o] =
                 step.relu && value < 0 ? 0 : value;
           }
+        position += batch;
       }
     }
   });

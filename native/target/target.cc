@@ -2,6 +2,7 @@
 #include "direct.h"
 #include "elementwise.h"
 #include "linear.h"
+#include "peak.h"
 #include "winograd.h"
 
 #define VGGNET_STRING(text) VGGNET_STRING_OF(text)
@@ -30,6 +31,13 @@ void run_winograd(const Step& step, const Call& call) {
   winograd_of<float>(step, call);
 }
 
+void run_direct(const Step& step, const Call& call) {
+#if defined(__AVX512BF16__)
+  if (step.weights->bf16) return direct<Bf16>(step, call);
+#endif
+  direct<float>(step, call);
+}
+
 void run_linear(const Step& step, const Call& call) {
 #if defined(__AVX512BF16__)
   if (step.weights->bf16) return linear<Bf16>(step, call);
@@ -51,17 +59,33 @@ void run_pack_winograd(const float* weight, int outputs, int inputs, int tile, W
   pack_winograd_of<float>(weight, outputs, inputs, tile, weights, team);
 }
 
+void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, int pixel,
+                     Weights& weights, Team& team) {
+  if (weights.bf16) return pack_direct<Bf16>(weight, outputs, inputs, kernel, pixel, weights, team);
+  pack_direct<float>(weight, outputs, inputs, kernel, pixel, weights, team);
+}
+
+double run_peak([[maybe_unused]] bool bf16, Team& team, Scratch& scratch) {
+#if defined(__AVX512BF16__)
+  if (bf16) measure<Bf16>(team, scratch);
+  else
+#endif
+    measure<float>(team, scratch);
+  return kPeakProducts * team.size();
+}
+
 }  // namespace
 
 extern const Kernels kernels;
 const Kernels kernels{
     .name = VGGNET_STRING(VGGNET_TARGET),
     .has_bf16 = kHasBf16,
-    .run = {import_images, run_winograd, direct, run_linear, max_pool, average, normalise, affine,
+    .run = {import_images, run_winograd, run_direct, run_linear, max_pool, average, normalise, affine,
             rectify_all, export_images},
     .pack_winograd = run_pack_winograd,
-    .pack_direct = pack_direct,
+    .pack_direct = run_pack_direct,
     .pack_linear = pack_linear,
+    .peak = run_peak,
 };
 
 }  // namespace vggnet::VGGNET_TARGET

@@ -40,11 +40,13 @@ class Kernels:
         self, weight: _Array, bias: _Array, tile: int, bf16: bool, workspaces: Workspaces
     ) -> Weights: ...
     def direct(
-        self, weight: _Array, bias: _Array, pixel: int, workspaces: Workspaces
+        self, weight: _Array, bias: _Array, pixel: int, bf16: bool, workspaces: Workspaces
     ) -> Weights: ...
     def linear(
         self, weight: _Array, bias: _Array, bf16: bool, workspaces: Workspaces
     ) -> Weights: ...
+    def peak(self, bf16: bool, workspaces: Workspaces) -> float:
+        """Products a second with all numbers in the nearest cache, the most of several runs."""
 
 class Plan:
     """Steps for pictures of one size, each on the output of the one before."""

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from vggnet.cli.benchmark import benchmark
 from vggnet.cli.describe import describe
 from vggnet.cli.evaluate import evaluate
 from vggnet.cli.features import features
@@ -25,7 +26,7 @@ from vggnet.cli.stack import stack
 from vggnet.cli.train import train
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (predict, describe, stack, evaluate, features, train):
+for command in (predict, describe, stack, evaluate, features, train, benchmark):
     app.command()(command)
 
 

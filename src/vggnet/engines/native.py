@@ -90,6 +90,21 @@ class NativeEngine:
         """The plan for pictures of one size; by default the one that gives the logits."""
         return self._plan(height, width, frozenset(names) or {self.spec.logits_layer}, pictures)[0]
 
+    def time_steps(
+        self, images_NCHW: NDArray[np.floating], repeats: int
+    ) -> list[tuple[Step, float]]:
+        """The least seconds of each step over `repeats` runs, on the way to the logits."""
+        images = check_images(self.spec, images_NCHW)
+        height, width = images.shape[2:]
+        plan, runnable = self._plan(height, width, {self.spec.logits_layer}, len(images))
+        seconds = runnable.time_steps(images, repeats, self._workspaces)
+        # The first is the import of the pictures, the last the output of the logits.
+        return list(zip(plan.steps, seconds[1:-1], strict=True))
+
+    def peak(self) -> float:
+        """Products a second at this precision with all numbers in the nearest cache."""
+        return self.kernels.peak(self.precision == "bf16", self._workspaces)
+
     def _is_softmax(self, name: str) -> bool:
         return self._layer(name).kind == "softmax"
 
@@ -166,7 +181,7 @@ class NativeEngine:
         if step.operation == "winograd":
             return self.kernels.winograd(weight, bias, step.tile, bf16, self._workspaces)
         if step.operation == "direct":
-            return self.kernels.direct(weight, bias, pixel, self._workspaces)
+            return self.kernels.direct(weight, bias, pixel, bf16, self._workspaces)
         return self.kernels.linear(weight.reshape(len(weight), -1), bias, bf16, self._workspaces)
 
     def _array(self, name: str, part: str) -> NDArray[np.float32]:

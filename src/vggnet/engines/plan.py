@@ -109,8 +109,8 @@ class Plan:
 
 
 def bytes_per_weight(step: Step, precision: str) -> int:
-    """2 in bf16 for Winograd's and FC weights; the definition's convolutions stay in fp32."""
-    return 2 if precision == "bf16" and step.operation in ("winograd", "linear") else 4
+    """Of what products read; the factors of a batch norm stay in fp32."""
+    return 2 if precision == "bf16" and step.operation != "batch-norm" else 4
 
 
 def make_plan(

@@ -1,0 +1,170 @@
+"""`vggnet benchmark`: how long this machine takes for an answer, engine by engine.
+
+In: a model, a batch size. Out: milliseconds a picture for every engine that is there, measured in
+turns; with --layers where the native engine's time goes, against the most that the machine does.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich import box
+from rich.table import Table
+
+from vggnet.cli.output import FormatOption, print_json, standard_output
+
+if TYPE_CHECKING:
+    from vggnet.engines import Engine
+    from vggnet.engines.native import NativeEngine
+
+_SLOW = 1.0  # seconds from which an engine is asked three times only
+
+
+def benchmark(
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="tiny-imagenet, a weight file, or vgg16 and the like with random weights."
+        ),
+    ] = "tiny-imagenet",
+    batch: Annotated[int, typer.Option(min=1, max=1024, help="Pictures a call.")] = 1,
+    precision: Annotated[
+        str, typer.Option(help="Type that products are computed in: fp32, bf16.")
+    ] = "fp32",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads that compute; by default all.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, max=1000, help="Calls of each engine.")] = 20,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="The native engine step by step.")
+    ] = False,
+    format: FormatOption = "table",
+) -> None:
+    """Time the engines that are installed, on random pictures, in turns; medians are shown."""
+    spec, state = _network(weights)
+    shape = (batch, 3, spec.input_size, spec.input_size)
+    images_NCHW = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    if layers:
+        _show_layers(_native(spec, state, precision, threads), images_NCHW, repeats, format)
+        return
+    engines = _engines(spec, state, precision, threads)
+    seconds = _in_turns(engines, images_NCHW, repeats)
+    report = {
+        "weights": weights,
+        "batch": batch,
+        "precision": precision,
+        "repeats": repeats,
+        "engines": {
+            name: {"milliseconds_per_image": 1e3 * statistics.median(each) / batch}
+            for name, each in seconds.items()
+        },
+    }
+    if format == "json":
+        print_json(report)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("engine")
+    table.add_column("ms a picture", justify="right")
+    for name, entry in report["engines"].items():  # type: ignore[attr-defined]
+        table.add_row(name, f"{entry['milliseconds_per_image']:.2f}")
+    standard_output().print(table)
+
+
+def _network(weights: str) -> tuple[Any, Any]:
+    """Spec and state, batch norm folded; random weights for a configuration's name."""
+    from vggnet.model import load_weights
+    from vggnet.spec import configuration
+    from vggnet.weights.rewrite import fold_batch_norm
+
+    try:
+        spec = configuration(weights)
+    except ValueError:
+        loaded = load_weights(weights)
+        return fold_batch_norm(loaded.spec, loaded.state)
+    random = np.random.default_rng(0)
+    state = {}
+    for name, shape in spec.state_shapes.items():
+        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
+        values = random.standard_normal(shape, dtype=np.float32)
+        state[name] = np.abs(values) if "running_var" in name else values / np.sqrt(fan_in / 2)
+    return fold_batch_norm(spec, state)
+
+
+def _native(spec: Any, state: Any, precision: str, threads: int | None) -> NativeEngine:
+    from vggnet import engines
+
+    return engines.create("native", spec, state, precision=precision, threads=threads)  # type: ignore[return-value]
+
+
+def _engines(spec: Any, state: Any, precision: str, threads: int | None) -> dict[str, Engine]:
+    """All that are there; NumPy knows neither bf16 nor a number of threads."""
+    from vggnet import engines
+
+    found = {}
+    for name, absence in engines.available().items():
+        if absence is None and (name != "numpy" or (precision == "fp32" and threads is None)):
+            found[name] = engines.create(name, spec, state, precision=precision, threads=threads)
+    return found
+
+
+def _in_turns(engines: dict[str, Engine], images_NCHW: Any, repeats: int) -> dict[str, list[float]]:
+    """Seconds of every call. Each engine is called once before; a slow one three times only."""
+    first = {name: _seconds(engine, images_NCHW) for name, engine in engines.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for repeat in range(repeats):
+        for name, engine in engines.items():
+            if repeat < 3 or first[name] < _SLOW:
+                time.sleep(0.02)  # the threads of the one before spin for a while
+                _seconds(engine, images_NCHW)
+                seconds[name].append(_seconds(engine, images_NCHW))
+    return seconds
+
+
+def _seconds(engine: Engine, images_NCHW: Any) -> float:
+    start = time.perf_counter()
+    engine(images_NCHW)
+    return time.perf_counter() - start
+
+
+def _show_layers(engine: NativeEngine, images_NCHW: Any, repeats: int, format: str) -> None:
+    batch = len(images_NCHW)
+    timed = engine.time_steps(images_NCHW, repeats)
+    peak = engine.peak()
+    rows = [
+        {
+            "layers": list(step.layers),
+            "algorithm": step.algorithm,
+            "milliseconds_per_image": 1e3 * seconds / batch,
+            "gflops": 2 * step.products * batch / seconds / 1e9,
+            "share_of_peak": step.products * batch / seconds / peak,
+        }
+        for step, seconds in timed
+    ]
+    if format == "json":
+        print_json({"batch": batch, "peak_gflops": 2 * peak / 1e9, "steps": rows})
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in ("layers", "algorithm"):
+        table.add_column(header, no_wrap=True)
+    for header in ("ms a picture", "GFLOP/s", "of the peak"):
+        table.add_column(header, justify="right")
+    for row in rows:
+        products = row["gflops"] > 0  # type: ignore[operator]
+        table.add_row(
+            " ".join(row["layers"]),  # type: ignore[arg-type]
+            str(row["algorithm"]),
+            f"{row['milliseconds_per_image']:.3f}",
+            f"{row['gflops']:.1f}" if products else "",
+            f"{row['share_of_peak']:.0%}" if products else "",
+        )
+    console = standard_output()
+    console.print(table)
+    console.print(
+        f"\npeak {2 * peak / 1e9:.0f} GFLOP/s with {engine.threads} threads "
+        f"({engine.kernels.name}, {engine.precision}): products alone, in the nearest cache",
+        soft_wrap=True,
+    )
