@@ -13,9 +13,9 @@ FORMS = (
     *((name, "fp32") for name in SETS),
     *((name, "bf16") for name in SETS if _native.kernels(name).has_bf16),
 )
-# What the logits of a small net may be off by, as `relative_error` says it. Operands in bf16 have 8
-# bits; random nets sum up few products with them, and few errors cancel each other out.
-BOUNDS = {"fp32": 1e-5, "bf16": 5e-2}
+# What a layer of a small net may be off by, as `relative_error` says it. Operands in bf16 have 8
+# bits, and F(6x6) makes five times their error of it; small nets average little of that out.
+BOUNDS = {"fp32": 1e-5, "bf16": 0.1}
 
 
 def native(

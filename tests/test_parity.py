@@ -1,4 +1,4 @@
-"""native = torch = NumPy = the float64 oracle, on random small nets; and the comparison can fail."""
+"""native = torch = NumPy = the float64 oracle, on random small nets; the comparison can fail."""
 
 import dataclasses
 import math

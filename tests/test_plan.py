@@ -72,7 +72,7 @@ class TestOneStepALayer:
             assert (step.input, step.output) == (layer.input, layer.output)
             window = (step.kernel, step.stride, step.padding)
             assert window == (layer.kernel, layer.stride, layer.padding)
-            assert not (step.relu or step.pool or step.tile)
+            assert (step.relu, step.pool, step.half, step.tile) == (False, False, False, 0)
 
     def test_a_global_average(self) -> None:
         steps = steps_of(AVERAGE)
@@ -278,15 +278,14 @@ class TestNumbers:
     def test_products_beyond_the_edge_are_done_too(self) -> None:
         assert winograd_products(CONVOLUTION, 4) == 4 * 36 * 8 * 5  # 2 x 2 tiles over 6 x 6
 
-    def test_conv1_1(self) -> None:
-        step = plan_of(D).steps[0]
+    @pytest.mark.parametrize(("precision", "size"), [("fp32", 4), ("bf16", 2)])
+    def test_conv1_1(self, precision: str, size: int) -> None:
+        step = plan_of(D, precision=precision).steps[0]
         assert step.algorithm == "direct"
         assert step.products == 224 * 224 * 64 * 27 == 86_704_128
-        shown = step.to_json("bf16")  # whose convolutions by the definition stay in fp32
-        assert shown["weight_bytes"] == 64 * 27 * 4
-        assert shown["activation_bytes"] == 4 * 224 * 224 * 64
-        kept = plan_of(D, precision="bf16").steps[0].to_json("bf16")
-        assert kept["activation_bytes"] == 2 * 224 * 224 * 64
+        shown = step.to_json(precision)
+        assert shown["weight_bytes"] == 64 * 27 * size
+        assert shown["activation_bytes"] == 224 * 224 * 64 * size
 
     @pytest.mark.parametrize(("precision", "size"), [("fp32", 4), ("bf16", 2)])
     def test_fc6(self, precision: str, size: int) -> None:

@@ -1,0 +1,75 @@
+"""`vggnet benchmark` and `vggnet describe --plan`: what they print, and what they refuse."""
+
+import json
+import subprocess
+import sys
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vggnet", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_every_engine_is_timed() -> None:
+    found = run("benchmark", "--batch", "2", "--repeats", "2", "--format", "json")
+    assert found.returncode == 0, found.stderr
+    report = json.loads(found.stdout)
+    assert report["batch"] == 2
+    assert set(report["engines"]) == {"native", "torch", "numpy"}
+    assert all(each["milliseconds_per_image"] > 0 for each in report["engines"].values())
+
+
+def test_engines_that_lack_what_is_asked_are_left_out() -> None:
+    found = run("benchmark", "--threads", "1", "--repeats", "1", "--format", "json")
+    assert set(json.loads(found.stdout)["engines"]) == {"native", "torch"}
+
+
+def test_layers_against_the_peak() -> None:
+    found = run("benchmark", "--layers", "--repeats", "2", "--format", "json")
+    assert found.returncode == 0, found.stderr
+    report = json.loads(found.stdout)
+    assert report["steps"][0]["layers"] == ["conv1_1", "relu1_1"]
+    assert report["steps"][-1]["layers"] == ["fc6"]
+    for step in report["steps"]:
+        assert step["milliseconds_per_image"] > 0
+        # Rates and shares are of the same products.
+        share = step["gflops"] / report["peak_gflops"]
+        assert abs(share - step["share_of_peak"]) <= 1e-6 * max(share, 1)
+
+
+def test_tables() -> None:
+    found = run("benchmark", "--layers", "--repeats", "1")
+    assert "F(" in found.stdout
+    assert "GFLOP/s with" in found.stdout
+    assert "numpy" in run("benchmark", "--repeats", "1").stdout
+
+
+def test_mistakes_are_one_line() -> None:
+    for arguments in (("--precision", "fp8"), ("--weights", "vgg61"), ("--batch", "0")):
+        found = run("benchmark", *arguments)
+        assert (found.returncode, found.stdout) == (2, "")
+        assert len(found.stderr.splitlines()) == 1, found.stderr
+
+
+def test_the_plan_of_vgg16() -> None:
+    found = run("describe", "vgg16_bn", "--plan", "--format", "json")
+    plan = json.loads(found.stdout)
+    assert plan["input"] == [3, 224, 224]
+    algorithms = [step["algorithm"] for step in plan["steps"]]
+    assert algorithms[0] == "direct"
+    assert sum(name.startswith("F(") for name in algorithms) == 12
+    assert algorithms[-3:] == ["linear"] * 3
+    assert plan["products"] == sum(step["products"] for step in plan["steps"])
+    assert "conv1_2 relu1_2 pool1" in run("describe", "D", "--plan").stdout
+
+
+def test_the_plan_at_another_size_and_precision() -> None:
+    arguments = ("describe", "tiny-imagenet", "--plan", "--precision", "bf16", "--format", "json")
+    small, large = (
+        json.loads(run(*arguments, "--input-size", size).stdout) for size in ("64", "64x96")
+    )
+    assert (small["precision"], large["input"]) == ("bf16", [3, 64, 96])
+    assert small["products"] < large["products"]
+    refused = run("describe", "D", "--plan", "--input-size", "225")
+    assert refused.returncode == 2
+    assert "224 x 224" in refused.stderr
