@@ -56,7 +56,9 @@ void Plan::run(const float* images, int count, const std::vector<float*>& output
     if (images_within(kCacheBytes, largest_map(index, index + 1), count) < std::min(count, 2))
       early = index + 1;
   while (early < steps_.size() && steps_[early].kind == Kind::kExport) ++early;
-  const int batch = images_within(kMemoryBytes, largest_map(early, steps_.size()), count);
+  // What the early steps leave is kept for the whole batch as well.
+  const std::size_t late = largest_map(early ? early - 1 : 0, steps_.size());
+  const int batch = images_within(kMemoryBytes, late, count);
   const int few = images_within(kCacheBytes, largest_map(0, early), batch);
   for (int start = 0; start < count; start += batch) {
     const int now = std::min(batch, count - start);

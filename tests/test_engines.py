@@ -94,8 +94,8 @@ def test_asking_what_is_available_does_not_import_torch() -> None:
     [
         ({"name": "steam"}, r"engine 'steam' must be one of auto, native, torch, numpy"),
         ({"precision": "fp8"}, r"precision 'fp8' must be one of fp32, bf16"),
-        ({"threads": 0}, r"threads 0 must be at least 1"),
-        ({"threads": -1}, r"threads -1 must be at least 1"),
+        ({"threads": 0}, r"threads 0 must be from 1 to 1024"),
+        ({"threads": -1}, r"threads -1 must be from 1 to 1024"),
         ({"name": "numpy", "precision": "bf16"}, r"'numpy' computes in fp32 .*, not in bf16"),
         ({"name": "numpy", "threads": 2}, r"'numpy' computes .*, not with 2 threads"),
         ({"name": "numpy", "device": "cuda"}, r"'numpy' computes on the cpu, not on cuda"),

@@ -162,7 +162,7 @@ class TestImages:
 class TestRefused:
     @pytest.mark.parametrize("threads", [0, -1])
     def test_no_threads(self, threads: int) -> None:
-        with pytest.raises(ValueError, match=f"threads {threads} must be at least 1"):
+        with pytest.raises(ValueError, match=f"threads {threads} must be from 1 to 1024"):
             engines.create("native", AVERAGE, random_state(AVERAGE), threads=threads)
         with pytest.raises(ValueError, match="threads must be at least 1"):
             _native.Workspaces(threads)

@@ -81,17 +81,18 @@ inline void dot_products_of(int num_inputs, const Element* weights, std::size_t 
   }
 }
 
-// One row an output position: the numbers under its window in the order (channel, row, column).
+// One row an output position, `count` from `first` on: the numbers under its window in the order
+// (channel, row, column).
 template <class Element>
-inline void gather_windows(const Step& step, const Call& call, Element* rows) {
+inline void gather_windows(const Step& step, const Call& call, int first, int count, Element* rows) {
   const Map &in = step.input, &out = step.output;
   const int area = step.kernel * step.kernel;
-  call.team.parallel(call.images * out.height * out.width * in.channels, [&](int index, int) {
-    const int position = index / in.channels, channel = index % in.channels;
+  call.team.parallel(count * in.channels, [&](int index, int) {
+    const int channel = index % in.channels, position = first + index / in.channels;
     const int image = position / (out.height * out.width), pixel = position % (out.height * out.width);
     const float* const corner = call.input + image * in.size() +
                                 pixel / out.width * in.row() + std::size_t(pixel % out.width) * in.pixel;
-    Element* const row = rows + (std::size_t(position) * in.channels + channel) * area;
+    Element* const row = rows + std::size_t(index) * area;
     for (int y = 0; y < step.kernel; ++y)
       for (int x = 0; x < step.kernel; ++x) {
         const float value = corner[y * in.row() + std::size_t(x) * in.pixel + channel];
@@ -103,42 +104,53 @@ inline void gather_windows(const Step& step, const Call& call, Element* rows) {
   });
 }
 
+// `num_outputs` outputs from `output` on, at most kOutputsAtOnce, for all rows.
+template <class Element>
+inline void some_outputs(const Step& step, const Element* weights, const Element* rows, int num_rows,
+                         int output, int num_outputs, float* target) {
+  const int depth = step.input.channels * step.kernel * step.kernel;
+  const Element* const w = weights + std::size_t(output) * depth;
+  float sums[kOutputsAtOnce * kInputsAtOnce];
+  int row = 0;
+  for (int blocks = (num_rows + kInputsAtOnce - 1) / kInputsAtOnce; blocks > 0; --blocks) {
+    const int batch = (num_rows - row + blocks - 1) / blocks;  // nearly equal ones
+    const Element* const x = rows + std::size_t(row) * depth;
+    if (num_outputs == kOutputsAtOnce)
+      dot_products_of<kOutputsAtOnce, kInputsAtOnce>(batch, w, depth, x, depth, depth, sums);
+    else
+      for (int o = 0; o < num_outputs; ++o)
+        dot_products_of<1, kInputsAtOnce>(batch, w + std::size_t(o) * depth, depth, x, depth, depth,
+                                          sums + o * batch);
+    for (int o = 0; o < num_outputs; ++o)
+      for (int i = 0; i < batch; ++i) {
+        const float value = sums[o * batch + i] + step.weights->bias[output + o];
+        target[std::size_t(row + i) * step.output.pixel + output + o] =
+            step.relu && value < 0 ? 0 : value;
+      }
+    row += batch;
+  }
+}
+
 template <class Element>
 void linear(const Step& step, const Call& call) {
+  constexpr std::size_t kRowBytes = std::size_t{64} << 20;  // written out at a time
+  constexpr int kShare = 2 * kOutputsAtOnce;                // outputs that a member takes at a time
   const Map& out = step.output;
-  const int depth = step.input.channels * step.kernel * step.kernel;
+  const int outputs = out.channels, depth = step.input.channels * step.kernel * step.kernel;
   const int positions = call.images * out.height * out.width;
-  Element* const rows = call.scratch.shared<Element>(std::size_t(positions) * depth);
-  gather_windows(step, call, rows);
+  const int most = min(positions, max(1, int(kRowBytes / (depth * sizeof(Element)))));
+  Element* const rows = call.scratch.shared<Element>(std::size_t(most) * depth);
   const Element* const weights = static_cast<const Element*>(step.weights->data);
-  constexpr int kShare = 2 * kOutputsAtOnce;  // outputs that a member takes at a time
-  const int outputs = out.channels;
-  call.team.parallel((outputs + kShare - 1) / kShare, [&](int share, int) {
-    float sums[kOutputsAtOnce * kInputsAtOnce];
-    const int last = min(outputs, (share + 1) * kShare);
-    for (int output = share * kShare; output < last; output += kOutputsAtOnce) {
-      const int count = min(kOutputsAtOnce, last - output);
-      int position = 0;
-      for (int blocks = (positions + kInputsAtOnce - 1) / kInputsAtOnce; blocks > 0; --blocks) {
-        const int batch = (positions - position + blocks - 1) / blocks;  // nearly equal ones
-        const Element* const w = weights + std::size_t(output) * depth;
-        const Element* const x = rows + std::size_t(position) * depth;
-        if (count == kOutputsAtOnce)
-          dot_products_of<kOutputsAtOnce, kInputsAtOnce>(batch, w, depth, x, depth, depth, sums);
-        else
-          for (int o = 0; o < count; ++o)
-            dot_products_of<1, kInputsAtOnce>(batch, w + std::size_t(o) * depth, depth, x, depth,
-                                              depth, sums + o * batch);
-        for (int o = 0; o < count; ++o)
-          for (int i = 0; i < batch; ++i) {
-            const float value = sums[o * batch + i] + step.weights->bias[output + o];
-            call.output[std::size_t(position + i) * out.pixel + output + o] =
-                step.relu && value < 0 ? 0 : value;
-          }
-        position += batch;
-      }
-    }
-  });
+  for (int first = 0; first < positions; first += most) {
+    const int count = min(most, positions - first);
+    gather_windows(step, call, first, count, rows);
+    call.team.parallel((outputs + kShare - 1) / kShare, [&](int share, int) {
+      const int last = min(outputs, (share + 1) * kShare);
+      for (int output = share * kShare; output < last; output += kOutputsAtOnce)
+        some_outputs(step, weights, rows, count, output, min(kOutputsAtOnce, last - output),
+                     call.output + std::size_t(first) * out.pixel);
+    });
+  }
   for (int position = 0; position < positions; ++position)
     for (int channel = outputs; channel < out.pixel; ++channel)
       call.output[std::size_t(position) * out.pixel + channel] = 0;

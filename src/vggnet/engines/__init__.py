@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from vggnet.spec import Spec
 from vggnet.weights.state import State, check_state
 
+MOST_THREADS = 1024
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -84,8 +85,8 @@ def create(
     engines = available()
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads {threads} must be at least 1")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads {threads} must be from 1 to {MOST_THREADS}")
     if name == "auto":
         name = _first_choice(engines, device)
     if name not in engines:

@@ -10,6 +10,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,19 @@ from vggnet.weights.state import State
 
 _CHANNEL_BLOCK = 16  # the native code fills the channels of a pixel up to a multiple of this
 _MOST_PLANS = 64  # picture sizes and choices of layers whose plans are kept
+
+
+# A lock that a thread of the parent holds while a process forks would stay held in the child.
+_engines: WeakSet[NativeEngine] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for engine in list(_engines):
+        engine._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class NativeEngine:
@@ -52,6 +66,7 @@ class NativeEngine:
         self._weights: dict[tuple[str, str], _native.Weights] = {}
         self._plans: dict[tuple[int, int, frozenset[str], bool], tuple[Plan, _native.Plan]] = {}
         self._lock = threading.Lock()
+        _engines.add(self)
 
     def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
         """logits_NK; see `Engine`."""
