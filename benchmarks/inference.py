@@ -21,7 +21,6 @@ import time
 from importlib import metadata
 from math import prod, sqrt
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +74,7 @@ def serve(peer: str, name: str, folder: Path, threads: int) -> None:
 
 def ask(process: subprocess.Popen[str], line: str) -> float:
     stdin, stdout = process.stdin, process.stdout
-    assert isinstance(stdin, IO) or stdin
+    assert stdin
     assert stdout
     stdin.write(line + "\n")
     stdin.flush()

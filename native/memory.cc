@@ -21,6 +21,12 @@ Memory::Memory(std::size_t bytes) {
   bytes_ = bytes;
 }
 
+void Memory::reserve(std::size_t bytes) {
+  if (bytes <= bytes_) return;
+  *this = Memory();  // first given back, so that both are never held
+  *this = Memory(bytes);
+}
+
 Memory::~Memory() {
   if (data_) munmap(data_, bytes_);
 }

@@ -20,9 +20,7 @@ class Memory {
   ~Memory();
 
   // Room for at least `bytes`; what it held is lost when it has to grow.
-  void reserve(std::size_t bytes) {
-    if (bytes > bytes_) *this = Memory(), *this = Memory(bytes);
-  }
+  void reserve(std::size_t bytes);
   std::size_t bytes() const { return bytes_; }
   template <class Element>
   Element* as() const {

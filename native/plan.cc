@@ -20,6 +20,11 @@ int images_within(std::size_t bytes, std::size_t bytes_an_image, int images) {
 
 }  // namespace
 
+// Not in the header: what the code of an instruction set has inline, the linker may take for all.
+void Scratch::reserve_own(std::size_t bytes) {
+  for (Memory& memory : own_) memory.reserve(bytes);
+}
+
 Plan::Plan(const Kernels& kernels, Map image) : kernels_(kernels), last_(image) {}
 
 void Plan::add(Step step, std::shared_ptr<const Weights> weights) {

@@ -63,9 +63,7 @@ class Scratch {
     return shared_.as<Element>();
   }
   // Before the members start, so that none of them has to allocate.
-  void reserve_own(std::size_t bytes) {
-    for (Memory& memory : own_) memory.reserve(bytes);
-  }
+  void reserve_own(std::size_t bytes);
   template <class Element>
   Element* own(int member) const {
     return own_[member].as<Element>();

@@ -154,7 +154,8 @@ void winograd(const Step& step, const Call& call) {
   int block_tiles = kOwnBytes / tile_bytes / kMaxRows * kMaxRows;
   bool alone = block_tiles > 0 && tiles.count >= block_tiles * members;
   if (!alone) {
-    block_tiles = min(kSharedBytes / tile_bytes, kProductBytes / int(kPoints * kPanel * sizeof(float)));
+    block_tiles =
+        max(1, min(kSharedBytes / tile_bytes, kProductBytes / int(kPoints * kPanel * sizeof(float))));
     if (tiles.count >= kFewTiles * members) {
       alone = true;
       const int rounds = (tiles.count + block_tiles * members - 1) / (block_tiles * members);
