@@ -200,7 +200,8 @@ class NativeEngine:
         return self.kernels.linear(weight.reshape(len(weight), -1), bias, bf16, self._workspaces)
 
     def _array(self, name: str, part: str) -> NDArray[np.float32]:
-        return np.require(self._state[f"{name}.{part}"], np.float32, "CA")
+        array = np.asarray(self._state[f"{name}.{part}"], np.float32)
+        return np.require(array, requirements=["C", "A"])
 
 
 def _kernels() -> _native.Kernels:
