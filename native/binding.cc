@@ -8,8 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cpu.h"
 #include "plan.h"
@@ -23,8 +27,13 @@ namespace {
 using Array = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Output = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 
-// Weights and, where they are used in place, the array that they lie in.
+// Weights, what they were made for, and the array that they lie in where they are used in place.
 struct Packed : Weights {
+  Kind kind = Kind::kCount;
+  const Kernels* kernels = nullptr;  // null: any
+  int outputs = 0, inputs = 0, kernel = 1;
+  int tile = 0;   // of Winograd's
+  int pixel = 0;  // floats from one pixel of the input to the next, of direct ones
   nb::object array;
 };
 
@@ -60,16 +69,37 @@ class Workspaces {
   std::vector<std::unique_ptr<Workspace>> free_;
 };
 
-std::vector<float> padded(const Array& bias, std::size_t outputs) {
-  if (bias.ndim() != 1 || bias.shape(0) != outputs)
-    throw std::invalid_argument("the bias must have one number an output");
-  std::vector<float> result(round_up(int(outputs), 64));
+void check(bool fits, const char* message) {
+  if (!fits) throw std::invalid_argument(message);
+}
+
+void check_bf16(const Kernels& kernels, bool bf16) {
+  check(!bf16 || kernels.has_bf16, "this instruction set has no bf16");
+}
+
+std::vector<float> padded(const Array& bias, int outputs) {
+  check(bias.ndim() == 1 && bias.shape(0) == std::size_t(outputs),
+        "the bias must have one number an output");
+  std::vector<float> result(round_up(outputs, 64));
   std::copy(bias.data(), bias.data() + outputs, result.begin());
   return result;
 }
 
-void check(bool fits, const char* message) {
-  if (!fits) throw std::invalid_argument(message);
+// What all weights of outputs, inputs and kernels have in common.
+std::shared_ptr<Packed> packed(Kind kind, const Kernels& kernels, const Array& weight,
+                               const Array& bias, bool bf16) {
+  constexpr std::size_t kMost = 1 << 30;
+  check_bf16(kernels, bf16);
+  check(weight.shape(0) > 0 && weight.shape(1) > 0 && weight.shape(0) < kMost && weight.shape(1) < kMost,
+        "the weight must have outputs and inputs, fewer than 2^30");
+  auto weights = std::make_shared<Packed>();
+  weights->kind = kind;
+  weights->kernels = &kernels;
+  weights->outputs = int(weight.shape(0));
+  weights->inputs = int(weight.shape(1));
+  weights->bf16 = bf16;
+  weights->bias = padded(bias, weights->outputs);
+  return weights;
 }
 
 std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weight,
@@ -77,12 +107,11 @@ std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weigh
   check(weight.ndim() == 4 && weight.shape(2) == 3 && weight.shape(3) == 3,
         "the weight must have the shape (outputs, inputs, 3, 3)");
   check(tile == 2 || tile == 4 || tile == 6, "tile must be 2, 4 or 6");
-  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
-  auto weights = std::make_shared<Packed>();
-  weights->bf16 = bf16;
-  weights->bias = padded(bias, weight.shape(0));
+  auto weights = packed(Kind::kWinograd, kernels, weight, bias, bf16);
+  weights->kernel = 3;
+  weights->tile = tile;
   workspaces.use([&](Workspace& workspace) {
-    kernels.pack_winograd(weight.data(), int(weight.shape(0)), int(weight.shape(1)), tile, *weights,
+    kernels.pack_winograd(weight.data(), weights->outputs, weights->inputs, tile, *weights,
                           workspace.team);
   });
   return weights;
@@ -92,14 +121,14 @@ std::shared_ptr<Packed> pack_direct(const Kernels& kernels, const Array& weight,
                                     int pixel, bool bf16, Workspaces& workspaces) {
   check(weight.ndim() == 4 && weight.shape(2) == weight.shape(3),
         "the weight must have the shape (outputs, inputs, kernel, kernel)");
-  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
-  check(pixel >= int(weight.shape(1)), "a pixel must hold all inputs");
-  auto weights = std::make_shared<Packed>();
-  weights->bf16 = bf16;
-  weights->bias = padded(bias, weight.shape(0));
+  check(weight.shape(2) > 0 && weight.shape(2) < 1 << 14, "a kernel must have rows, fewer than 2^14");
+  auto weights = packed(Kind::kDirect, kernels, weight, bias, bf16);
+  check(pixel >= weights->inputs, "a pixel must hold all inputs");
+  weights->kernel = int(weight.shape(2));
+  weights->pixel = pixel;
   workspaces.use([&](Workspace& workspace) {
-    kernels.pack_direct(weight.data(), int(weight.shape(0)), int(weight.shape(1)),
-                        int(weight.shape(2)), pixel, *weights, workspace.team);
+    kernels.pack_direct(weight.data(), weights->outputs, weights->inputs, weights->kernel, pixel,
+                        *weights, workspace.team);
   });
   return weights;
 }
@@ -107,10 +136,7 @@ std::shared_ptr<Packed> pack_direct(const Kernels& kernels, const Array& weight,
 std::shared_ptr<Packed> pack_linear(const Kernels& kernels, const Array& weight, const Array& bias,
                                     bool bf16, Workspaces& workspaces) {
   check(weight.ndim() == 2, "the weight must have the shape (outputs, inputs)");
-  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
-  auto weights = std::make_shared<Packed>();
-  weights->bf16 = bf16;
-  weights->bias = padded(bias, weight.shape(0));
+  auto weights = packed(Kind::kLinear, kernels, weight, bias, bf16);
   if (!bf16) weights->array = nb::cast(weight);
   workspaces.use([&](Workspace& workspace) {
     kernels.pack_linear(weight.data(), weight.shape(0), weight.shape(1), *weights, workspace.team);
@@ -119,8 +145,11 @@ std::shared_ptr<Packed> pack_linear(const Kernels& kernels, const Array& weight,
 }
 
 std::shared_ptr<Packed> pack_affine(const Array& scale, const Array& shift) {
+  check(scale.ndim() == 1 && scale.shape(0) < 1 << 30, "the scale must have the shape (channels,)");
   auto weights = std::make_shared<Packed>();
-  const std::size_t channels = scale.shape(0), space = round_up(int(channels), 64);
+  const int channels = int(scale.shape(0)), space = round_up(channels, 64);
+  weights->kind = Kind::kAffine;
+  weights->outputs = weights->inputs = channels;
   weights->bias = padded(shift, channels);
   weights->memory = Memory(space * sizeof(float));
   weights->data = weights->memory.as<void>();
@@ -130,7 +159,7 @@ std::shared_ptr<Packed> pack_affine(const Array& scale, const Array& shift) {
 
 // Products a second, the most of several runs.
 double peak(const Kernels& kernels, bool bf16, Workspaces& workspaces) {
-  check(!bf16 || kernels.has_bf16, "this instruction set has no products in bf16");
+  check_bf16(kernels, bf16);
   double most = 0;
   workspaces.use([&](Workspace& workspace) {
     for (int repeat = 0; repeat < 10; ++repeat) {
@@ -144,6 +173,8 @@ double peak(const Kernels& kernels, bool bf16, Workspaces& workspaces) {
 }
 
 Map output_map(const Map& in, int channels, int kernel, int stride, int padding) {
+  check(kernel > 0 && stride > 0 && padding >= 0 && padding < 1 << 24,
+        "a kernel and a stride must be at least 1, a padding at least 0");
   const int height = (in.height + 2 * padding - kernel) / stride + 1;
   const int width = (in.width + 2 * padding - kernel) / stride + 1;
   check(in.height + 2 * padding >= kernel && in.width + 2 * padding >= kernel,
@@ -151,25 +182,39 @@ Map output_map(const Map& in, int channels, int kernel, int stride, int padding)
   return {channels, height, width, round_up(channels, kChannelBlock)};
 }
 
-// Only Winograd's convolutions read bf16.
+// Weights that were made for something else would be read beyond their end.
 void add(Plan& plan, const Step& step, std::shared_ptr<Packed> weights = nullptr) {
-  check(!plan.last().half || step.kind == Kind::kWinograd, "this step does not read bf16");
+  const Map& in = plan.last();
+  check(!in.half || step.kind == Kind::kWinograd, "this step does not read bf16");
+  check_bf16(plan.kernels(), step.output.half);
+  if (weights) {
+    check(weights->kind == step.kind, "the weights are of another kind of step");
+    check(!weights->kernels || weights->kernels == &plan.kernels(),
+          "the weights are of another instruction set");
+    const bool windows = step.kind == Kind::kLinear;  // each input is a channel of one of its pixels
+    const std::int64_t inputs = std::int64_t(in.channels) * (windows ? step.kernel * step.kernel : 1);
+    check(inputs == weights->inputs, "the weights do not have an input for each of the map's channels");
+    check(windows || weights->kernel == step.kernel, "the weights are of another kernel");
+    check(weights->tile == step.tile, "the weights are of another tile");
+    check(weights->pixel == 0 || weights->pixel == in.pixel, "the weights are of another pixel");
+  }
   plan.add(step, std::move(weights));
 }
 
-Plan& winograd(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int tile, bool relu,
-               bool pool, bool half) {
-  Step step{.kind = Kind::kWinograd, .output = output_map(plan.last(), outputs, 3, 1, 1),
-            .kernel = 3, .padding = 1, .tile = tile, .relu = relu, .pool = pool};
-  if (pool) step.output = output_map(step.output, outputs, 2, 2, 0);
+Plan& winograd(Plan& plan, std::shared_ptr<Packed> weights, bool relu, bool pool, bool half) {
+  Step step{.kind = Kind::kWinograd, .output = output_map(plan.last(), weights->outputs, 3, 1, 1),
+            .kernel = 3, .padding = 1, .tile = weights->tile, .relu = relu, .pool = pool};
+  if (pool) step.output = output_map(step.output, weights->outputs, 2, 2, 0);
   step.output.half = half;
   add(plan, step, weights);
   return plan;
 }
 
-Plan& direct(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int kernel, int stride,
-             int padding, bool relu, bool half) {
-  Step step{.kind = Kind::kDirect, .output = output_map(plan.last(), outputs, kernel, stride, padding),
+Plan& direct(Plan& plan, std::shared_ptr<Packed> weights, int stride, int padding, bool relu,
+             bool half) {
+  const int kernel = weights->kernel;
+  Step step{.kind = Kind::kDirect,
+            .output = output_map(plan.last(), weights->outputs, kernel, stride, padding),
             .kernel = kernel, .stride = stride, .padding = padding, .relu = relu};
   step.output.half = half;
   add(plan, step, weights);
@@ -177,8 +222,8 @@ Plan& direct(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int kerne
 }
 
 // A fully connected layer over windows of kernel x kernel pixels.
-Plan& linear(Plan& plan, std::shared_ptr<Packed> weights, int outputs, int kernel, bool relu) {
-  add(plan, {.kind = Kind::kLinear, .output = output_map(plan.last(), outputs, kernel, 1, 0),
+Plan& linear(Plan& plan, std::shared_ptr<Packed> weights, int kernel, bool relu) {
+  add(plan, {.kind = Kind::kLinear, .output = output_map(plan.last(), weights->outputs, kernel, 1, 0),
             .kernel = kernel, .relu = relu}, weights);
   return plan;
 }
@@ -202,13 +247,19 @@ Plan& same(Plan& plan, Kind kind, std::shared_ptr<Packed> weights = nullptr, boo
   return plan;
 }
 
+// How many images there are, all of the shape that the plan was made for.
+int count_of(const Plan& plan, const Array& images) {
+  const Map& image = plan.steps().front().output;
+  check(images.ndim() == 4 && images.shape(1) == std::size_t(image.channels) &&
+            images.shape(2) == std::size_t(image.height) && images.shape(3) == std::size_t(image.width),
+        "the images do not have the shape that the plan was made for");
+  check(images.shape(0) < 1 << 30, "there are too many images for one call");
+  return int(images.shape(0));
+}
+
 void run(const Plan& plan, const Array& images, const std::vector<Output>& outputs,
          Workspaces& workspaces) {
-  const Map& image = plan.steps().front().output;
-  check(images.ndim() == 4 && int(images.shape(1)) == image.channels &&
-            int(images.shape(2)) == image.height && int(images.shape(3)) == image.width,
-        "the images do not have the shape that the plan was made for");
-  const std::size_t count = images.shape(0);
+  const int count = count_of(plan, images);
   const std::vector<std::size_t> sizes = plan.output_sizes();
   check(outputs.size() == sizes.size(), "one array is needed for each output of the plan");
   std::vector<float*> targets;
@@ -218,15 +269,17 @@ void run(const Plan& plan, const Array& images, const std::vector<Output>& outpu
   }
   if (count == 0) return;
   workspaces.use([&](Workspace& workspace) {
-    plan.run(images.data(), int(count), targets, workspace);
+    plan.run(images.data(), count, targets, workspace);
   });
 }
 
 std::vector<double> time_steps(const Plan& plan, const Array& images, int repeats,
                                Workspaces& workspaces) {
+  const int count = count_of(plan, images);
+  check(count > 0 && repeats > 0, "there must be images and repeats");
   std::vector<double> seconds;
   workspaces.use([&](Workspace& workspace) {
-    seconds = plan.time_steps(images.data(), int(images.shape(0)), repeats, workspace);
+    seconds = plan.time_steps(images.data(), count, repeats, workspace);
   });
   return seconds;
 }
@@ -235,6 +288,7 @@ std::vector<double> time_steps(const Plan& plan, const Array& images, int repeat
 
 NB_MODULE(_native, module) {
   module.doc() = "3x3 convolutions by Winograd's algorithm, and what else a VGG is made of.";
+  nb::set_leak_warnings(false);  // an engine may live until the process ends
   nb::class_<Packed>(module, "Weights", "Weights in the order in which a kernel reads them.")
       .def_prop_ro("bytes", [](const Packed& weights) { return weights.memory.bytes(); },
                    "Memory of its own; 0 where an array is used in place.");
@@ -244,11 +298,11 @@ NB_MODULE(_native, module) {
   nb::class_<Kernels>(module, "Kernels", "What is compiled for one instruction set.")
       .def_prop_ro("name", [](const Kernels& kernels) { return kernels.name; })
       .def_ro("has_bf16", &Kernels::has_bf16)
-      .def("winograd", pack_winograd, "weight"_a, "bias"_a, "tile"_a, "bf16"_a, "workspaces"_a)
-      .def("direct", pack_direct, "weight"_a, "bias"_a, "pixel"_a, "bf16"_a, "workspaces"_a)
-      .def("linear", pack_linear, "weight"_a, "bias"_a, "bf16"_a, "workspaces"_a)
+      .def("winograd", pack_winograd, "weight"_a.noconvert(), "bias"_a.noconvert(), "tile"_a, "bf16"_a, "workspaces"_a)
+      .def("direct", pack_direct, "weight"_a.noconvert(), "bias"_a.noconvert(), "pixel"_a, "bf16"_a, "workspaces"_a)
+      .def("linear", pack_linear, "weight"_a.noconvert(), "bias"_a.noconvert(), "bf16"_a, "workspaces"_a)
       .def("peak", peak, "bf16"_a, "workspaces"_a);
-  module.def("affine", pack_affine, "scale"_a, "shift"_a);
+  module.def("affine", pack_affine, "scale"_a.noconvert(), "shift"_a.noconvert());
   module.def("kernels", find_kernels, "name"_a, nb::rv_policy::reference);
   module.def("instruction_sets", [] {
     std::vector<std::string> names;
@@ -262,11 +316,11 @@ NB_MODULE(_native, module) {
              new (plan) Plan(kernels, {3, height, width, pixel});
              same(*plan, Kind::kImport);
            }, "kernels"_a, "height"_a, "width"_a, "pixel"_a)
-      .def("winograd", winograd, "weights"_a, "outputs"_a, "tile"_a, "relu"_a, "pool"_a, "half"_a,
+      .def("winograd", winograd, "weights"_a, "relu"_a, "pool"_a, "half"_a,
            nb::rv_policy::reference)
-      .def("direct", direct, "weights"_a, "outputs"_a, "kernel"_a, "stride"_a, "padding"_a, "relu"_a, "half"_a,
+      .def("direct", direct, "weights"_a, "stride"_a, "padding"_a, "relu"_a, "half"_a,
            nb::rv_policy::reference)
-      .def("linear", linear, "weights"_a, "outputs"_a, "kernel"_a, "relu"_a, nb::rv_policy::reference)
+      .def("linear", linear, "weights"_a, "kernel"_a, "relu"_a, nb::rv_policy::reference)
       .def("max_pool", max_pool, "kernel"_a, "stride"_a, nb::rv_policy::reference)
       .def("average", average, nb::rv_policy::reference)
       .def("normalise", [](Plan& plan) -> Plan& { return same(plan, Kind::kNormalise); },
@@ -278,6 +332,6 @@ NB_MODULE(_native, module) {
            nb::rv_policy::reference)
       .def("output", [](Plan& plan) -> Plan& { return same(plan, Kind::kExport); },
            nb::rv_policy::reference)
-      .def("run", run, "images"_a, "outputs"_a, "workspaces"_a)
-      .def("time_steps", time_steps, "images"_a, "repeats"_a, "workspaces"_a);
+      .def("run", run, "images"_a.noconvert(), "outputs"_a.noconvert(), "workspaces"_a)
+      .def("time_steps", time_steps, "images"_a.noconvert(), "repeats"_a, "workspaces"_a);
 }

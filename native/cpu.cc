@@ -10,7 +10,7 @@ namespace vggnet {
   namespace target {                 \
   extern const Kernels kernels;      \
   }
-#if defined(__x86_64__)
+#if defined(VGGNET_X86)
 VGGNET_DECLARE(avx512bf16)
 VGGNET_DECLARE(avx512)
 VGGNET_DECLARE(avx2)
@@ -20,7 +20,7 @@ VGGNET_DECLARE(portable)
 std::span<const Kernels* const> available_kernels() {
   static const std::vector<const Kernels*> found = [] {
     std::vector<const Kernels*> list;
-#if defined(__x86_64__)
+#if defined(VGGNET_X86)
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <stdexcept>
+#include <string>
 
 namespace vggnet {
 namespace {
@@ -28,6 +31,13 @@ void Scratch::reserve_own(std::size_t bytes) {
 Plan::Plan(const Kernels& kernels, Map image) : kernels_(kernels), last_(image) {}
 
 void Plan::add(Step step, std::shared_ptr<const Weights> weights) {
+  const Map &in = last_, &out = step.output;
+  // Kernels count within a map in ints; with what is put around it, it must not be too large.
+  const double padded = (in.height + 2.0 * step.padding) * (in.width + 2.0 * step.padding) * in.pixel;
+  const double written = double(out.height) * out.width * out.pixel;
+  if (std::max(padded, written) > std::numeric_limits<int>::max())
+    throw std::invalid_argument("a map of " + std::to_string(in.height) + " x " +
+                                std::to_string(in.width) + " pixels is too large for the native engine");
   step.input = last_;
   step.weights = weights.get();
   last_ = step.output;

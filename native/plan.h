@@ -25,7 +25,9 @@ class Plan {
  public:
   Plan(const Kernels& kernels, Map image);
 
+  // Throws std::invalid_argument for maps whose numbers an int cannot count.
   void add(Step step, std::shared_ptr<const Weights> weights = nullptr);
+  const Kernels& kernels() const { return kernels_; }
   const Map& last() const { return last_; }
   const std::vector<Step>& steps() const { return steps_; }
   // Floats of each of the caller's arrays for one picture.
@@ -34,7 +36,8 @@ class Plan {
   // `images` as NCHW. May be called by several threads at once with a workspace each.
   void run(const float* images, int count, const std::vector<float*>& outputs,
            Workspace& workspace) const;
-  // The same for one step alone, for measuring: seconds of every step, the least of `repeats`.
+  // For measuring: seconds of every step, the least of `repeats`. Each is run over all images at
+  // once, where `run` takes the early ones over few at a time, so that many images need memory.
   std::vector<double> time_steps(const float* images, int count, int repeats,
                                  Workspace& workspace) const;
 

@@ -1,13 +1,24 @@
 """`vggnet benchmark` and `vggnet describe --plan`: what they print, and what they refuse."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+from instruction_sets import SETS
+
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
+from vggnet.weights.random import random_state
+from vggnet.weights.state import Weights, save
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vggnet", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}
+    )
 
 
 def test_every_engine_is_timed() -> None:
@@ -17,6 +28,16 @@ def test_every_engine_is_timed() -> None:
     assert report["batch"] == 2
     assert set(report["engines"]) == {"native", "torch", "numpy"}
     assert all(each["milliseconds_per_image"] > 0 for each in report["engines"].values())
+    assert {each["precision"] for each in report["engines"].values()} == {"fp32"}
+
+
+def test_each_engine_names_what_it_computed_in() -> None:
+    arguments = ("--precision", "bf16", "--repeats", "1", "--format", "json")
+    found = run("benchmark", *arguments, VGGNET_ISA="portable")  # which has no bf16
+    engines = json.loads(found.stdout)["engines"]
+    precisions = {name: entry["precision"] for name, entry in engines.items()}
+    assert precisions == {"native": "fp32", "torch": "bf16"}
+    assert "fp32 is used instead" in found.stderr
 
 
 def test_engines_that_lack_what_is_asked_are_left_out() -> None:
@@ -28,6 +49,8 @@ def test_layers_against_the_peak() -> None:
     found = run("benchmark", "--layers", "--repeats", "2", "--format", "json")
     assert found.returncode == 0, found.stderr
     report = json.loads(found.stdout)
+    made_for = (report["precision"], report["instruction_set"], report["threads"] >= 1)
+    assert made_for == ("fp32", os.environ.get("VGGNET_ISA", SETS[0]), True)
     assert report["steps"][0]["layers"] == ["conv1_1", "relu1_1"]
     assert report["steps"][-1]["layers"] == ["fc6"]
     for step in report["steps"]:
@@ -35,6 +58,18 @@ def test_layers_against_the_peak() -> None:
         # Rates and shares are of the same products.
         share = step["gflops"] / report["peak_gflops"]
         assert abs(share - step["share_of_peak"]) <= 1e-6 * max(share, 1)
+
+
+def test_layers_refuse_what_would_not_fit_in_memory(tmp_path: Path) -> None:
+    spec = Spec("large", ("conv3-64", "avgpool FC-2 soft-max"), 256)
+    path = tmp_path / "large.safetensors"
+    save(path, Weights(spec, random_state(spec), Preprocess(256, 256, 1 / 255, (0.5, 0.5, 0.5))))
+    # Three maps of 64 channels in float32 are 48 MiB a picture.
+    found = run("benchmark", "--weights", str(path), "--layers", "--batch", "86")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert len(found.stderr.splitlines()) == 1, found.stderr
+    assert "4.0 GiB" in found.stderr
+    assert "--batch 85 or less" in found.stderr
 
 
 def test_tables() -> None:

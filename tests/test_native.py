@@ -98,6 +98,13 @@ class TestLayers:
         images = random_images(2, *size)
         assert_layers(AVERAGE, random_state(AVERAGE), images, AVERAGE.layer_names, BOUNDS["fp32"])
 
+    def test_of_one_step_are_arrays_of_their_own(self) -> None:
+        """relu3 and drop3 are one step here; who writes to one must not change the other."""
+        engine = native(WIDE, random_state(WIDE))
+        found = engine.features(random_images(1, 44, 44), ["relu3", "drop3"])
+        assert np.array_equal(found["relu3"], found["drop3"])
+        assert not np.shares_memory(found["relu3"], found["drop3"])
+
     def test_of_the_largest_picture(self) -> None:
         spec = Spec("large", ("conv3-4", "conv3-4", "maxpool", "conv3-5", "maxpool"), 1024)
         assert_layers(spec, random_state(spec), random_images(1, 1024, 1024), ("pool2",), 1e-5)
@@ -150,13 +157,105 @@ class TestImages:
         alone = np.concatenate([engine(image[None]) for image in images])
         assert np.array_equal(engine(images), alone)
 
-    def test_large_ones_are_taken_few_at_a_time(self) -> None:
+    @pytest.mark.parametrize(("name", "precision"), FORMS)
+    def test_large_ones_are_taken_few_at_a_time(self, name: str, precision: str) -> None:
         """Maps beyond the cache: the early steps run over fewer pictures than the late ones."""
-        spec = Spec("early", ("conv3-64", "maxpool", "conv3-9", "maxpool", "avgpool FC-7"), 160)
+        rows = ("conv3-64 conv3-17", "maxpool", "conv3-9 conv3-20", "maxpool", "avgpool FC-7")
+        spec = Spec("early", rows, 160)
         state, images = random_state(spec), random_images(5, 160, 130)
-        names = ("conv1_1", "pool1", "conv2_1", "relu2_1", "fc3")
-        assert_layers(spec, state, images, names, BOUNDS["fp32"])
-        assert_layers(spec, state, images, ("relu1_1",), BOUNDS["fp32"])
+        engine = native(spec, state, name, precision, threads=2)
+        for names in (("conv1_1", "pool1", "conv2_1", "relu2_1", "fc3"), ("pool2",), ("relu1_1",)):
+            expected = oracle(spec, state).features(images, names)
+            for layer, values in engine.features(images, names).items():
+                assert relative_error(values, expected[layer]) < BOUNDS[precision], layer
+
+
+class TestPlan:
+    """What native/binding.cc refuses, since the kernels would read beyond an array's end."""
+
+    @pytest.fixture(autouse=True)
+    def _machine(self) -> None:
+        self.kernels, self.workspaces = _native.kernels(SETS[0]), _native.Workspaces(1)
+
+    def plan(self) -> _native.Plan:
+        """For 8 x 8 pictures, after a first convolution to 20 channels."""
+        weights = self.direct(20, 3, 3)
+        return _native.Plan(self.kernels, 8, 8, 16).direct(weights, 1, 1, True, False)
+
+    def direct(self, outputs: int, inputs: int, kernel: int) -> _native.Weights:
+        weight, bias = self.arrays(outputs, inputs, kernel, kernel)
+        return self.kernels.direct(weight, bias, -(-inputs // 16) * 16, False, self.workspaces)
+
+    def winograd(self, outputs: int, inputs: int, tile: int = 4) -> _native.Weights:
+        weight, bias = self.arrays(outputs, inputs, 3, 3)
+        return self.kernels.winograd(weight, bias, tile, False, self.workspaces)
+
+    def linear(self, outputs: int, inputs: int) -> _native.Weights:
+        return self.kernels.linear(*self.arrays(outputs, inputs), False, self.workspaces)
+
+    def arrays(self, *shape: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return np.zeros(shape, np.float32), np.zeros(shape[0], np.float32)
+
+    def test_takes_weights_that_fit(self) -> None:
+        plan = self.plan().winograd(self.winograd(7, 20), True, True, False)
+        plan.linear(self.linear(3, 7 * 4 * 4), 4, False).output()
+        found = np.ones((1, 3), np.float32)
+        plan.run(random_images(1, 8, 8), [found], self.workspaces)
+        assert np.array_equal(found, np.zeros((1, 3)))
+
+    def test_refuses_weights_of_something_else(self) -> None:
+        faults = {
+            "another kind": lambda: self.plan().linear(self.winograd(4, 20), 8, False),
+            "each of the map's channels": lambda: self.plan().winograd(
+                self.winograd(4, 16), False, False, False
+            ),
+            "an input for each": lambda: self.plan().linear(self.linear(4, 20 * 7 * 7), 8, False),
+            "another pixel": lambda: _native.Plan(self.kernels, 8, 8, 3).direct(
+                self.direct(4, 3, 3), 1, 1, False, False
+            ),
+            "kernel is larger": lambda: self.plan().direct(
+                self.direct(4, 20, 9), 1, 0, True, False
+            ),
+            "at least 1": lambda: self.plan().direct(self.direct(4, 20, 3), 0, 0, True, False),
+        }
+        for message, make in faults.items():
+            with pytest.raises(ValueError, match=message):
+                make()
+
+    @pytest.mark.skipif(len(SETS) < 2, reason="this machine has one instruction set")
+    def test_refuses_weights_of_another_instruction_set(self) -> None:
+        plan = _native.Plan(_native.kernels(SETS[-1]), 8, 8, 16)
+        with pytest.raises(ValueError, match="another instruction set"):
+            plan.direct(self.direct(20, 3, 3), 1, 1, True, False)
+
+    @pytest.mark.skipif(SETS[0] == "portable", reason="there is no instruction set without bf16")
+    def test_refuses_bf16_where_there_is_none(self) -> None:
+        kernels = _native.kernels("portable")
+        weights = kernels.direct(*self.arrays(4, 3, 3, 3), 16, False, self.workspaces)
+        with pytest.raises(ValueError, match="no bf16"):
+            _native.Plan(kernels, 8, 8, 16).direct(weights, 1, 1, True, True)
+
+    def test_refuses_maps_too_large_to_count(self) -> None:
+        plan = _native.Plan(self.kernels, 20_000, 20_000, 3)
+        weight, bias = self.arrays(64, 3, 3, 3)
+        weights = self.kernels.direct(weight, bias, 3, False, self.workspaces)
+        with pytest.raises(ValueError, match="20000 x 20000 pixels is too large for the native"):
+            plan.direct(weights, 1, 1, True, False)
+
+    def test_refuses_arrays_that_it_would_have_to_copy(self) -> None:
+        """An output's copy would be written and thrown away."""
+        plan = self.plan().output()
+        images = random_images(1, 8, 8)
+        for found in (np.zeros((1, 20, 8, 8)), np.zeros((1, 20, 8, 16), np.float32)[..., ::2]):
+            with pytest.raises(TypeError, match="incompatible"):
+                plan.run(images, [found], self.workspaces)
+        with pytest.raises(ValueError, match="wrong size"):
+            plan.run(images, [np.zeros((1, 20, 8, 7), np.float32)], self.workspaces)
+        for bad in (images[:, :2].copy(), images[..., :7].copy(), images[0]):
+            with pytest.raises(ValueError, match="do not have the shape"):
+                plan.run(bad, [np.zeros((1, 20, 8, 8), np.float32)], self.workspaces)
+            with pytest.raises(ValueError, match="do not have the shape"):
+                plan.time_steps(bad, 1, self.workspaces)
 
 
 class TestRefused:
@@ -209,6 +308,19 @@ class TestBf16:
             engine = native(WIDE, state, precision="bf16")
         error = relative_error(engine(images), native(WIDE, state)(images))
         assert 1e-4 < error < BOUNDS["bf16"]
+
+
+class TestNotFinite:
+    """Engines run what they are given; a NaN must not come out as a number."""
+
+    @pytest.mark.parametrize(("name", "precision"), FORMS)
+    @pytest.mark.parametrize("layer", ["conv1_1", "conv2_1", "fc3"])
+    def test_a_weight_that_is_no_number_shows(self, layer: str, name: str, precision: str) -> None:
+        state, images = random_state(WIDE), random_images(1, 44, 44)
+        state[f"{layer}.weight"][3].flat[0] = np.array(0x7FFFFFFF, np.uint32).view(np.float32)
+        found = native(WIDE, state, name, precision).features(images, [layer])[layer]
+        assert np.isnan(found[0, 3]).any()
+        assert np.isfinite(np.delete(found, 3, axis=1)).all()
 
 
 class TestThreads:

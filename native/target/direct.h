@@ -99,15 +99,11 @@ void direct(const Step& step, const Call& call) {
       p.out_stride = kPanel;
       multiply(p, source, out.width, whole);
       const int valid = min(kPanel, outputs - channel);
-      for (int x = 0; x < out.width; ++x)
-        for (int i = 0; i < valid; i += kLanes) {
-          const Vector values = load(whole + x * kPanel + i);
-          const std::size_t place = start + std::size_t(x) * outputs + channel + i;
-          if (out.half)
-            store_as(reinterpret_cast<Bf16*>(call.output) + place, values);
-          else
-            store(call.output + place, values);
-        }
+      as_stored(out, call.output, [&](auto* output) {
+        for (int x = 0; x < out.width; ++x)
+          for (int i = 0; i < valid; i += kLanes)
+            store_as(output + start + std::size_t(x) * outputs + channel + i, load(whole + x * kPanel + i));
+      });
     }
   });
 }

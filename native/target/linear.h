@@ -19,7 +19,7 @@ inline void dot_products(const float* weights, std::size_t weight_stride, const 
 #pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
       w[o] = load(weights + o * weight_stride + k);
-      __builtin_prefetch(weights + o * weight_stride + k + 512);
+      prefetch(weights + o * weight_stride + k, 2048);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < kInputs; ++i) {
@@ -51,7 +51,7 @@ inline void dot_products(const Bf16* weights, std::size_t weight_stride, const B
 #pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
       w[o] = (__m512bh)_mm512_maskz_loadu_epi16(mask, weights + o * weight_stride + k);
-      __builtin_prefetch(weights + o * weight_stride + k + 1024);
+      prefetch(weights + o * weight_stride + k, 2048);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < kInputs; ++i) {

@@ -36,12 +36,13 @@ struct Product {
 // Asks for the next product's numbers evenly over the steps of a block, as otherwise its first
 // block of rows would wait for memory and the others leave the memory idle.
 struct Ahead {
-  const char *panel, *rows;
+  const void *panel, *rows;
+  std::ptrdiff_t panel_done, rows_done;  // bytes that were asked for during the blocks before
   std::ptrdiff_t panel_step, rows_step;  // bytes a step of depth
 
   void operator()(std::ptrdiff_t step) const {
-    __builtin_prefetch(panel + step * panel_step, 0, 2);
-    __builtin_prefetch(rows + step * rows_step, 0, 2);
+    prefetch<2>(panel, panel_done + step * panel_step);
+    prefetch<2>(rows, rows_done + step * rows_step);
   }
 };
 
@@ -132,16 +133,14 @@ inline void multiply(const Product<Element>& p, const Element* rows, int num_row
   int blocks = (num_rows + kMaxRows - 1) / kMaxRows;
   const std::ptrdiff_t steps = p.segments * p.depth / kPair<Element>;
   const std::ptrdiff_t panel_bytes = steps * kPanel * 4, shares = steps * blocks;
-  Ahead ahead{reinterpret_cast<const char*>(p.panel) + panel_bytes,
-              reinterpret_cast<const char*>(p.next_rows),
-              (panel_bytes + shares - 1) / shares,
+  Ahead ahead{p.panel, p.next_rows, panel_bytes, 0, (panel_bytes + shares - 1) / shares,
               p.next_rows ? (num_rows * p.row_stride * std::ptrdiff_t(sizeof(Element)) + shares - 1) / shares
                           : 0};
   for (; blocks > 0; --blocks) {
     const int height = (num_rows + blocks - 1) / blocks;
     block_of<kMaxRows>(p, rows, height, out, ahead);
-    ahead.panel += steps * ahead.panel_step;
-    ahead.rows += steps * ahead.rows_step;
+    ahead.panel_done += steps * ahead.panel_step;
+    ahead.rows_done += steps * ahead.rows_step;
     rows += height * p.row_stride;
     out += height * p.out_stride;
     num_rows -= height;

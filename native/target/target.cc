@@ -11,12 +11,6 @@
 namespace vggnet::VGGNET_TARGET {
 namespace {
 
-#if defined(__AVX512BF16__)
-constexpr bool kHasBf16 = true;
-#else
-constexpr bool kHasBf16 = false;
-#endif
-
 template <class Element>
 void winograd_of(const Step& step, const Call& call) {
   if (step.tile == 2) return winograd<2, Element>(step, call);
@@ -55,13 +49,15 @@ void pack_winograd_of(const float* weight, int outputs, int inputs, int tile, We
 
 void run_pack_winograd(const float* weight, int outputs, int inputs, int tile, Weights& weights,
                        Team& team) {
-  if (weights.bf16) return pack_winograd_of<Bf16>(weight, outputs, inputs, tile, weights, team);
+  if constexpr (kHasBf16)
+    if (weights.bf16) return pack_winograd_of<Bf16>(weight, outputs, inputs, tile, weights, team);
   pack_winograd_of<float>(weight, outputs, inputs, tile, weights, team);
 }
 
 void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, int pixel,
                      Weights& weights, Team& team) {
-  if (weights.bf16) return pack_direct<Bf16>(weight, outputs, inputs, kernel, pixel, weights, team);
+  if constexpr (kHasBf16)
+    if (weights.bf16) return pack_direct<Bf16>(weight, outputs, inputs, kernel, pixel, weights, team);
   pack_direct<float>(weight, outputs, inputs, kernel, pixel, weights, team);
 }
 

@@ -15,6 +15,11 @@
 
 namespace vggnet::VGGNET_TARGET {
 
+#if defined(__AVX512BF16__)
+constexpr bool kHasBf16 = true;  // products of bf16, and activations kept in it
+#else
+constexpr bool kHasBf16 = false;
+#endif
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 constexpr int kMaxRows = 12;  // rows and vectors of a block of products kept in registers
@@ -47,34 +52,50 @@ inline float sum(Vector x) {
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 
-// To the nearest bf16, to even at a tie. Not for NaN.
+// Asks for the line `bytes` after `base`, which may lie outside of what `base` points into: the
+// address is made as a number, since C++ knows no such pointer, and the machine ignores it.
+template <int kLocality = 3>
+inline void prefetch(const void* base, std::ptrdiff_t bytes) {
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(base) + std::uintptr_t(bytes)), 0,
+      kLocality);
+}
+
+// To the nearest bf16, to even at a tie; NaN stays NaN.
 inline Bf16 round_to_bf16(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, 4);
-  return Bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+  const std::uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1);
+  return Bf16((value == value ? rounded : bits | 0x400000) >> 16);
 }
 
 inline Vector load_as(const float* source) { return load(source); }
-inline Vector load_as(const Bf16* source) {
+inline void store_as(float* target, Vector values) { store(target, values); }
 #if defined(__AVX512BF16__)
+inline Vector load_as(const Bf16* source) {
   const __m256i narrow = _mm256_loadu_si256((const __m256i*)source);
   return (Vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16);
-#else
-  std::uint32_t bits[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) bits[lane] = std::uint32_t(source[lane]) << 16;
-  Vector values;
-  std::memcpy(&values, bits, sizeof values);
-  return values;
-#endif
 }
-inline void store_as(float* target, Vector values) { store(target, values); }
 inline void store_as(Bf16* target, Vector values) {
-#if defined(__AVX512BF16__)
   const __m256bh narrow = _mm512_cvtneps_pbh((__m512)values);
   std::memcpy(target, &narrow, sizeof narrow);
-#else
-  for (int lane = 0; lane < kLanes; ++lane) target[lane] = round_to_bf16(values[lane]);
+}
 #endif
+
+// Calls body(numbers) with the type that a map's numbers really have.
+template <class Body>
+inline void as_stored(const Map& map, const float* numbers, const Body& body) {
+#if defined(__AVX512BF16__)
+  if (map.half) return body(reinterpret_cast<const Bf16*>(numbers));
+#endif
+  body(numbers);
+}
+template <class Body>
+inline void as_stored(const Map& map, float* numbers, const Body& body) {
+#if defined(__AVX512BF16__)
+  if (map.half) return body(reinterpret_cast<Bf16*>(numbers));
+#endif
+  body(numbers);
 }
 
 }  // namespace vggnet::VGGNET_TARGET

@@ -58,21 +58,21 @@ inline void transform_input(const Map& map, const Input* image, int top, int lef
     Vector half[kSide][kSide];  // transformed along x
     for (int y = 0; y < kSide; ++y) {
       Vector d[kSide];
-      const Input* const source =
-          image + (y0 + y) * std::ptrdiff_t(map.row()) + x0 * std::ptrdiff_t(map.pixel) + channel;
+      const std::ptrdiff_t pixel = map.pixel;
+      const std::ptrdiff_t start = (y0 + y) * std::ptrdiff_t(map.row()) + x0 * pixel + channel;
       if (inside) {
+        const Input* const source = image + start;
 #pragma GCC unroll 8
         for (int x = 0; x < kSide; ++x) {
-          d[x] = load_as(source + x * std::ptrdiff_t(map.pixel));
+          d[x] = load_as(source + x * pixel);
           // The next tile's, which lies to the right: too far apart for the machine to foresee.
-          __builtin_prefetch(source + (x + kTile) * std::ptrdiff_t(map.pixel));
+          prefetch(source, (x + kTile) * pixel * std::ptrdiff_t(sizeof(Input)));
         }
       } else {
         const bool row_inside = y0 + y >= 0 && y0 + y < map.height;
         for (int x = 0; x < kSide; ++x)
-          d[x] = row_inside && x0 + x >= 0 && x0 + x < map.width
-                     ? load_as(source + x * std::ptrdiff_t(map.pixel))
-                     : Vector{};
+          d[x] = row_inside && x0 + x >= 0 && x0 + x < map.width ? load_as(image + start + x * pixel)
+                                                                 : Vector{};
       }
       Transform<kTile>::input(d, half[y]);
     }
@@ -169,13 +169,10 @@ void winograd(const Step& step, const Call& call) {
 
   auto in = [&](int tile, Element* rows, int first_channel, int last_channel) {
     const auto [image, top, left] = tiles.place(tile);
-    const std::size_t start = image * step.input.size();
-    if (step.input.half)
-      transform_input<kTile>(step.input, reinterpret_cast<const Bf16*>(call.input) + start, top, left,
-                             rows, layout.plane, first_channel, last_channel);
-    else
-      transform_input<kTile>(step.input, call.input + start, top, left, rows, layout.plane,
-                             first_channel, last_channel);
+    as_stored(step.input, call.input, [&, image = image, top = top, left = left](auto* input) {
+      transform_input<kTile>(step.input, input + image * step.input.size(), top, left, rows,
+                             layout.plane, first_channel, last_channel);
+    });
   };
   auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
     Product<Element> product{.row_stride = layout.row, .segment_stride = 0, .segments = 1,
@@ -189,14 +186,10 @@ void winograd(const Step& step, const Call& call) {
     }
     for (int tile = 0; tile < count; ++tile) {
       const auto [image, top, left] = tiles.place(first + tile);
-      const std::size_t start = image * step.output.size() + channel;
-      const float* const own = products + tile * kPanel;
-      if (step.output.half)
-        transform_output<kTile>(step, own, layout.product_plane, bias + channel,
-                                reinterpret_cast<Bf16*>(call.output) + start, top, left, channels);
-      else
-        transform_output<kTile>(step, own, layout.product_plane, bias + channel,
-                                call.output + start, top, left, channels);
+      as_stored(step.output, call.output, [&, image = image, top = top, left = left](auto* output) {
+        transform_output<kTile>(step, products + tile * kPanel, layout.product_plane, bias + channel,
+                                output + image * step.output.size() + channel, top, left, channels);
+      });
     }
   };
   const std::size_t row_space = kPoints * layout.plane;

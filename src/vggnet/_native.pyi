@@ -49,25 +49,22 @@ class Kernels:
         """Products a second with all numbers in the nearest cache, the most of several runs."""
 
 class Plan:
-    """Steps for pictures of one size, each on the output of the one before."""
+    """Steps for pictures of one size, each on the output of the one before.
+
+    Each method raises ValueError for weights that were made for another step or instruction set,
+    and for maps that are too large.
+    """
 
     def __init__(self, kernels: Kernels, height: int, width: int, pixel: int) -> None: ...
-    def winograd(
-        self, weights: Weights, outputs: int, tile: int, relu: bool, pool: bool, half: bool
-    ) -> Plan:
+    def winograd(self, weights: Weights, relu: bool, pool: bool, half: bool) -> Plan:
         """`half` outputs are kept in bf16; only `winograd` reads such."""
 
     def direct(
-        self,
-        weights: Weights,
-        outputs: int,
-        kernel: int,
-        stride: int,
-        padding: int,
-        relu: bool,
-        half: bool,
+        self, weights: Weights, stride: int, padding: int, relu: bool, half: bool
     ) -> Plan: ...
-    def linear(self, weights: Weights, outputs: int, kernel: int, relu: bool) -> Plan: ...
+    def linear(self, weights: Weights, kernel: int, relu: bool) -> Plan:
+        """Over every window of kernel x kernel pixels; the weights' inputs in C, H, W order."""
+
     def max_pool(self, kernel: int, stride: int) -> Plan: ...
     def average(self) -> Plan: ...
     def normalise(self) -> Plan: ...
@@ -80,4 +77,7 @@ class Plan:
         """images_NCHW, contiguous, to one array an `output`; other threads go on meanwhile."""
 
     def time_steps(self, images: _Array, repeats: int, workspaces: Workspaces) -> list[float]:
-        """Least seconds of each step, the import of the images and the outputs among them."""
+        """Least seconds of each step, the import of the images and the outputs among them.
+
+        Each step takes all images at once, where `run` takes the early ones over few at a time.
+        """

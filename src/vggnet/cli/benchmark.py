@@ -1,13 +1,15 @@
 """`vggnet benchmark`: how long this machine takes for an answer, engine by engine.
 
 In: a model, a batch size. Out: milliseconds a picture for every engine that is there, measured in
-turns; with --layers where the native engine's time goes, against the most that the machine does.
+turns, and what each computed in; with --layers where the native engine's time goes, against the
+most that the machine does.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -20,8 +22,11 @@ from vggnet.cli.output import FormatOption, print_json, standard_output
 if TYPE_CHECKING:
     from vggnet.engines import Engine
     from vggnet.engines.native import NativeEngine
+    from vggnet.spec import Spec
+    from vggnet.weights.state import State
 
 _SLOW = 1.0  # seconds from which an engine is asked three times only
+_MOST_BYTES = 4 << 30  # of the activations that --layers may hold
 
 
 def benchmark(
@@ -40,12 +45,19 @@ def benchmark(
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="Calls of each engine.")] = 20,
     layers: Annotated[
-        bool, typer.Option("--layers", help="The native engine step by step.")
+        bool,
+        typer.Option(
+            "--layers",
+            help="The native engine step by step: each for the whole batch before the next begins, "
+            "where an ordinary call takes a part of it through several steps.",
+        ),
     ] = False,
     format: FormatOption = "table",
 ) -> None:
     """Time the engines that are installed, on random pictures, in turns; medians are shown."""
     spec, state = _network(weights)
+    if layers:
+        _check_memory(spec, batch)
     shape = (batch, 3, spec.input_size, spec.input_size)
     images_NCHW = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     if layers:
@@ -56,10 +68,12 @@ def benchmark(
     report = {
         "weights": weights,
         "batch": batch,
-        "precision": precision,
         "repeats": repeats,
         "engines": {
-            name: {"milliseconds_per_image": 1e3 * statistics.median(each) / batch}
+            name: {
+                "precision": _precision(engines[name]),
+                "milliseconds_per_image": 1e3 * statistics.median(each) / batch,
+            }
             for name, each in seconds.items()
         },
     }
@@ -68,16 +82,18 @@ def benchmark(
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("engine")
+    table.add_column("precision")
     table.add_column("ms a picture", justify="right")
     for name, entry in report["engines"].items():  # type: ignore[attr-defined]
-        table.add_row(name, f"{entry['milliseconds_per_image']:.2f}")
+        table.add_row(name, entry["precision"], f"{entry['milliseconds_per_image']:.2f}")
     standard_output().print(table)
 
 
-def _network(weights: str) -> tuple[Any, Any]:
+def _network(weights: str) -> tuple[Spec, State]:
     """Spec and state, batch norm folded; random weights for a configuration's name."""
     from vggnet.model import load_weights
     from vggnet.spec import configuration
+    from vggnet.weights.random import random_state
     from vggnet.weights.rewrite import fold_batch_norm
 
     try:
@@ -85,22 +101,33 @@ def _network(weights: str) -> tuple[Any, Any]:
     except ValueError:
         loaded = load_weights(weights)
         return fold_batch_norm(loaded.spec, loaded.state)
-    random = np.random.default_rng(0)
-    state = {}
-    for name, shape in spec.state_shapes.items():
-        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
-        values = random.standard_normal(shape, dtype=np.float32)
-        state[name] = np.abs(values) if "running_var" in name else values / np.sqrt(fan_in / 2)
-    return fold_batch_norm(spec, state)
+    return fold_batch_norm(spec, random_state(spec))
 
 
-def _native(spec: Any, state: Any, precision: str, threads: int | None) -> NativeEngine:
+def _check_memory(spec: Spec, batch: int) -> None:
+    """Raises ValueError where timing step by step would hold too much.
+
+    The native code then has the input and the output of a step for the whole batch, and a third map
+    for the answer, each as large as the largest one; pixels have 16 channels or more.
+    """
+    largest = max(max(16, layer.output[0]) * prod(layer.output[1:]) for layer in spec.layers)
+    bytes_per_picture = 3 * 4 * largest
+    if batch * bytes_per_picture > _MOST_BYTES:
+        most = _MOST_BYTES // bytes_per_picture
+        what = f"--batch {most} or less" if most else "smaller pictures"
+        raise ValueError(
+            f"--layers with {batch} pictures would hold {batch * bytes_per_picture / 2**30:.1f} "
+            f"GiB of activations, and may hold {_MOST_BYTES >> 30}; take {what}"
+        )
+
+
+def _native(spec: Spec, state: State, precision: str, threads: int | None) -> NativeEngine:
     from vggnet import engines
 
     return engines.create("native", spec, state, precision=precision, threads=threads)  # type: ignore[return-value]
 
 
-def _engines(spec: Any, state: Any, precision: str, threads: int | None) -> dict[str, Engine]:
+def _engines(spec: Spec, state: State, precision: str, threads: int | None) -> dict[str, Engine]:
     """All that are there; NumPy knows neither bf16 nor a number of threads."""
     from vggnet import engines
 
@@ -109,6 +136,11 @@ def _engines(spec: Any, state: Any, precision: str, threads: int | None) -> dict
         if absence is None and (name != "numpy" or (precision == "fp32" and threads is None)):
             found[name] = engines.create(name, spec, state, precision=precision, threads=threads)
     return found
+
+
+def _precision(engine: Engine) -> str:
+    """What it really computes in: native falls back to fp32 where the machine has no bf16."""
+    return getattr(engine, "precision", "fp32")  # NumPy has no other
 
 
 def _in_turns(engines: dict[str, Engine], images_NCHW: Any, repeats: int) -> dict[str, list[float]]:
@@ -131,6 +163,11 @@ def _seconds(engine: Engine, images_NCHW: Any) -> float:
 
 
 def _show_layers(engine: NativeEngine, images_NCHW: Any, repeats: int, format: str) -> None:
+    """The least seconds of each step, timed by itself for all the pictures of the batch.
+
+    For a batch that is another order than that of an ordinary call, so the steps need not add up
+    to its time.
+    """
     batch = len(images_NCHW)
     timed = engine.time_steps(images_NCHW, repeats)
     peak = engine.peak()
@@ -145,7 +182,13 @@ def _show_layers(engine: NativeEngine, images_NCHW: Any, repeats: int, format: s
         for step, seconds in timed
     ]
     if format == "json":
-        print_json({"batch": batch, "peak_gflops": 2 * peak / 1e9, "steps": rows})
+        made_for = {
+            "batch": batch,
+            "precision": engine.precision,
+            "instruction_set": engine.kernels.name,
+            "threads": engine.threads,
+        }
+        print_json({**made_for, "peak_gflops": 2 * peak / 1e9, "steps": rows})
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for header in ("layers", "algorithm"):

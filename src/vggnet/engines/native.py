@@ -45,7 +45,9 @@ class NativeEngine:
     """Plans made once a picture size, over weights that are transformed once.
 
     May be called from several threads at once; each then computes with `threads` threads of its
-    own. The FC weights are used where they lie, in the arrays of `state`.
+    own. The FC weights are used where they lie, in the arrays of `state`. What was made stays for
+    the next call: the buffers of each concurrent caller, as large as the largest pictures and batch
+    took, and a layer's weights for each tile that was chosen for it (in VGG two at most).
     """
 
     name = "native"
@@ -88,15 +90,13 @@ class NativeEngine:
         plan, runnable = self._plan(height, width, frozenset(planned), len(images))
         steps = [step for step in plan.steps if step.wanted]
         flat = self._fully_connected()
-        found: dict[str, NDArray[np.float32]] = {}
-        arrays = []
-        for step in steps:
-            shape = step.output[:1] if step.layers[0] in flat else step.output
-            array = np.empty((len(images), *shape), np.float32)
-            arrays.append(array)
-            for name in planned.intersection(step.layers):
-                found[name] = array
+        shapes = [step.output[:1] if step.layers[0] in flat else step.output for step in steps]
+        arrays = [np.empty((len(images), *shape), np.float32) for shape in shapes]
         runnable.run(images, arrays, self._workspaces)
+        found: dict[str, NDArray[np.float32]] = {}
+        for step, array in zip(steps, arrays, strict=True):
+            for num, name in enumerate(planned.intersection(step.layers)):
+                found[name] = array.copy() if num else array  # one step may be relu6 and drop6
         if probabilities:
             found[probabilities] = softmax(found[self.spec.logits_layer])
         return {name: found[name] for name in wanted}
@@ -151,19 +151,14 @@ class NativeEngine:
         picture = 3 if first.operation == "direct" else _CHANNEL_BLOCK
         built = _native.Plan(self.kernels, plan.height, plan.width, picture)
         for step in plan.steps:
-            outputs = step.output[0]
             if step.operation == "direct":
                 channels = -(-step.input[0] // _CHANNEL_BLOCK) * _CHANNEL_BLOCK
                 weights = self._packed(step, picture if step is first else channels)
-                built.direct(
-                    weights, outputs, step.kernel, step.stride, step.padding, step.relu, step.half
-                )
+                built.direct(weights, step.stride, step.padding, step.relu, step.half)
             elif step.operation == "winograd":
-                built.winograd(
-                    self._packed(step), outputs, step.tile, step.relu, step.pool, step.half
-                )
+                built.winograd(self._packed(step), step.relu, step.pool, step.half)
             elif step.operation == "linear":
-                built.linear(self._packed(step), outputs, step.kernel, step.relu)
+                built.linear(self._packed(step), step.kernel, step.relu)
             elif step.operation == "max-pool":
                 built.max_pool(step.kernel, step.stride)
             elif step.operation == "average":

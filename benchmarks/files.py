@@ -1,0 +1,184 @@
+"""The files that other runtimes read, each written once for a network and its weights.
+
+In: a Spec, its state. Out: files in a folder of their own, whose name holds a digest of all that
+they depend on: the network, the weights, what wrote them. So nothing in it is ever out of date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from machine import versions
+from networks import torch_network
+from numpy.typing import NDArray
+
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
+from vggnet.weights import state as weight_files
+from vggnet.weights.state import State, Weights
+
+DEFAULT_PARENT = Path.home() / ".cache/vggnet/benchmarks"
+_WRITERS = ("torch", "onnx", "onnxruntime", "MNN", "pnnx")
+
+
+def folder_for(name: str, spec: Spec, state: State, parent: Path) -> Path:
+    """Where the files of this network with these weights lie; it is made. Others are left alone."""
+    digest = hashlib.sha256(json.dumps([spec.to_json(), versions(_WRITERS)]).encode())
+    for source in (__file__, weight_files.__file__):
+        digest.update(Path(source).read_bytes())
+    for each in spec.state_shapes:
+        digest.update(np.ascontiguousarray(state[each]).data)
+    folder = parent / f"{name}-{digest.hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _once(path: Path, write: Callable[[Path], object]) -> Path:
+    """`path`, which `write` makes whole or not at all, unless it is there."""
+    if not path.exists():
+        with TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder) / path.name
+            write(made)
+            made.replace(path)
+    return path
+
+
+def weights_file(spec: Spec, state: State, folder: Path) -> Path:
+    """vggnet's own."""
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    side = spec.input_size
+    preprocess = Preprocess(side * 8 // 7, side, 1 / 255, mean, deviation)
+    weights = Weights(spec, state, preprocess)
+    return _once(folder / "network.safetensors", lambda made: weight_files.save(made, weights))
+
+
+def onnx_file(spec: Spec, state: State, folder: Path) -> Path:
+    """With a free batch size."""
+    return _once(folder / "network.onnx", lambda made: _write_onnx(spec, state, made))
+
+
+def quantised_file(spec: Spec, state: State, folder: Path) -> Path:
+    """The ONNX file in int8 by ONNX Runtime's quantiser: QDQ, weights by channel."""
+    return _once(
+        folder / "network-int8.onnx",
+        lambda made: _quantise(spec, onnx_file(spec, state, folder), made),
+    )
+
+
+def mnn_file(spec: Spec, state: State, folder: Path) -> Path:
+    source = onnx_file(spec, state, folder)
+    # What its own command calls; the command itself installs a logging package when it is run.
+    convert = [sys.executable, "-c", "import MNN, _tools, sys; _tools.mnnconvert(sys.argv)"]
+    options = ["-f", "ONNX", "--modelFile", source, "--bizCode", "x", "--MNNModel"]
+    return _once(
+        folder / "network.mnn",
+        lambda made: subprocess.run([*convert, *options, made], check=True, stdout=sys.stderr),
+    )
+
+
+def ncnn_files(spec: Spec, state: State, folder: Path) -> tuple[Path, Path]:
+    """The network and its weights."""
+    weights = folder / "network.ncnn.bin"
+
+    def write(made: Path) -> None:
+        _export_by_pnnx(spec, state, made.with_name("network.pt"))
+        made.with_name(weights.name).replace(weights)
+
+    return _once(folder / "network.ncnn.param", write), weights
+
+
+def _write_onnx(spec: Spec, state: State, path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, arrays, name = [], [], "images"
+    for layer in spec.layers:
+        if layer.name == spec.logits_layer:
+            output = "logits"
+        elif layer.kind == "softmax":
+            break
+        else:
+            output = layer.name
+        inputs = [name, *(f"{layer.name}.{part}" for part in layer.parameter_shapes)]
+        arrays += [numpy_helper.from_array(np.asarray(state[each]), each) for each in inputs[1:]]
+        if layer.kind == "conv":
+            pads, kernel = [layer.padding] * 4, [layer.kernel] * 2
+            node = helper.make_node("Conv", inputs, [output], kernel_shape=kernel, pads=pads)
+        elif layer.kind == "maxpool":
+            kernel, strides = [layer.kernel] * 2, [layer.stride] * 2
+            node = helper.make_node(
+                "MaxPool", inputs, [output], kernel_shape=kernel, strides=strides
+            )
+        elif layer.kind == "fc":
+            if layer.input[1:] != (1, 1) or name == "avgpool":
+                nodes.append(helper.make_node("Flatten", [name], [f"{name}_flat"]))
+                inputs[0] = f"{name}_flat"
+            node = helper.make_node("Gemm", inputs, [output], transB=1)
+        elif layer.kind == "dropout":
+            continue
+        else:
+            operator = {"relu": "Relu", "avgpool": "GlobalAveragePool"}[layer.kind]
+            node = helper.make_node(operator, inputs, [output])
+        nodes.append(node)
+        name = output
+    side = spec.input_size
+    graph = helper.make_graph(
+        nodes,
+        spec.name,
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, side, side])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", spec.num_classes])],
+        arrays,
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+
+
+def _quantise(spec: Spec, source: Path, path: Path) -> None:
+    from onnxruntime import quantization
+
+    class Pictures(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            random = np.random.default_rng(1)
+            shape = (1, 3, spec.input_size, spec.input_size)
+            self.left = [random.standard_normal(shape, dtype=np.float32) for _ in range(4)]
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            return {"images": self.left.pop()} if self.left else None
+
+    quantization.quantize_static(
+        source,
+        path,
+        Pictures(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+
+
+def _export_by_pnnx(spec: Spec, state: State, path: Path) -> None:
+    """ncnn's two files beside `path`, a name that ends in .pt."""
+    import pnnx
+    import torch
+
+    network = torch_network(spec, state)
+    plain = torch.nn.Sequential()
+    for layer in spec.layers:
+        if layer.kind == "softmax":
+            break
+        if layer.kind == "fc" and layer.name == "fc6":
+            plain.add_module("flatten", torch.nn.Flatten())
+        module = network.get_submodule(layer.name)
+        plain.add_module(
+            layer.name, torch.nn.AdaptiveAvgPool2d(1) if layer.kind == "avgpool" else module
+        )
+    plain.eval()
+    images = torch.zeros(1, 3, spec.input_size, spec.input_size)
+    pnnx.export(plain, str(path), images, fp16=False)
