@@ -106,7 +106,7 @@ std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weigh
                                       const Array& bias, int tile, bool bf16, Workspaces& workspaces) {
   check(weight.ndim() == 4 && weight.shape(2) == 3 && weight.shape(3) == 3,
         "the weight must have the shape (outputs, inputs, 3, 3)");
-  check(tile == 2 || tile == 4 || tile == 6, "tile must be 2, 4 or 6");
+  check(tile == 2 || (tile >= 4 && tile <= 6), "tile must be 2, 4, 5 or 6");
   auto weights = packed(Kind::kWinograd, kernels, weight, bias, bf16);
   weights->kernel = 3;
   weights->tile = tile;
@@ -202,6 +202,7 @@ void add(Plan& plan, const Step& step, std::shared_ptr<Packed> weights = nullptr
 }
 
 Plan& winograd(Plan& plan, std::shared_ptr<Packed> weights, bool relu, bool pool, bool half) {
+  check(!pool || weights->tile % 2 == 0, "the tile cuts through windows of the pool");
   Step step{.kind = Kind::kWinograd, .output = output_map(plan.last(), weights->outputs, 3, 1, 1),
             .kernel = 3, .padding = 1, .tile = weights->tile, .relu = relu, .pool = pool};
   if (pool) step.output = output_map(step.output, weights->outputs, 2, 2, 0);

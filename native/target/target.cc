@@ -15,6 +15,7 @@ template <class Element>
 void winograd_of(const Step& step, const Call& call) {
   if (step.tile == 2) return winograd<2, Element>(step, call);
   if (step.tile == 4) return winograd<4, Element>(step, call);
+  if (step.tile == 5) return winograd<5, Element>(step, call);
   return winograd<6, Element>(step, call);
 }
 
@@ -44,6 +45,7 @@ void pack_winograd_of(const float* weight, int outputs, int inputs, int tile, We
                       Team& team) {
   if (tile == 2) return pack_winograd<2, Element>(weight, outputs, inputs, weights, team);
   if (tile == 4) return pack_winograd<4, Element>(weight, outputs, inputs, weights, team);
+  if (tile == 5) return pack_winograd<5, Element>(weight, outputs, inputs, weights, team);
   pack_winograd<6, Element>(weight, outputs, inputs, weights, team);
 }
 

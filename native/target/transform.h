@@ -1,11 +1,11 @@
-// Winograd's minimal filtering for 3x3 kernels, F(m x m, 3 x 3) with m = 2, 4, 6.
+// Winograd's minimal filtering for 3x3 kernels, F(m x m, 3 x 3) with m = 2, 4, 5, 6.
 //
 // A tile of m x m outputs takes (m + 2) x (m + 2) products a channel instead of 9 m m, when inputs,
 // kernels and products are transformed: Y = A^T [(G g G^T) . (B^T d B)] A (Lavin and Gray 2015,
 // arXiv 1509.09308). The transforms follow from the points at which polynomials are evaluated (Cook
-// and Toom): here 0, pairs +p and -p, and infinity. The two rows of a pair have the same even terms
-// and opposite odd terms, so that they share their work; what is here writes that out for any
-// number of pairs.
+// and Toom): here pairs +p and -p, infinity, and 0 where m is even. The two rows of a pair have the
+// same even terms and opposite odd terms, so that they share their work; what is here writes that
+// out for any number of pairs.
 #pragma once
 
 #include "vector.h"
@@ -13,7 +13,8 @@
 namespace vggnet::VGGNET_TARGET {
 
 // The pairs decide how rounding errors grow. For m = 4 the common 1 and 2 give twice the error of
-// these (measured on random numbers; Barabasz et al. 2020, arXiv 1803.10986, on choosing points).
+// these, and those for m = 5 are the best of 364 triples (measured on random numbers; Barabasz et
+// al. 2020, arXiv 1803.10986, on choosing points).
 template <int kTile>
 struct Points;
 template <>
@@ -25,6 +26,10 @@ struct Points<4> {
   static constexpr double pairs[] = {2.0 / 3, 3.0 / 2};
 };
 template <>
+struct Points<5> {
+  static constexpr double pairs[] = {1.0 / 3, 4.0 / 5, 2.0};
+};
+template <>
 struct Points<6> {
   static constexpr double pairs[] = {0.5, 1.0, 2.0};
 };
@@ -32,8 +37,9 @@ struct Points<6> {
 // One dimension of a tile. `Number` is a Vector, each lane a channel of its own, or a double.
 template <int kTile>
 struct Transform {
-  static constexpr int kPairs = kTile / 2;
   static constexpr int kSide = kTile + 2;  // inputs, and products, a dimension
+  static constexpr int kPairs = (kSide - 1) / 2;
+  static constexpr int kZero = (kSide - 1) % 2;  // 1 if the point 0 is among them, which is then the first
 
   // Coefficients in x^2 of the product of (x^2 - p^2) over all pairs but one: kPairs of them, with
   // left_out = -1 kPairs + 1.
@@ -63,18 +69,19 @@ struct Transform {
     return total;
   }
 
-  // v = B^T d: point 0, the pairs (+, -), infinity.
+  // v = B^T d: point 0, the pairs (+, -), infinity. The row of a point holds the coefficients of
+  // the product of (x - q) over all other finite points q, that of infinity those over all.
   template <class Number>
   static inline void input(const Number (&d)[kSide], Number (&v)[kSide]) {
     constexpr Polynomial all = product(-1);
-    Number zero = d[2 * kPairs], infinity = d[2 * kPairs + 1];
+    Number zero = d[2 * kPairs], infinity = d[2 * kPairs + kZero];
 #pragma GCC unroll 8
     for (int i = 0; i < kPairs; ++i) {
       zero += float(all.of[i]) * d[2 * i];
-      infinity += float(all.of[i]) * d[2 * i + 1];
+      infinity += float(all.of[i]) * d[2 * i + kZero];
     }
-    v[0] = zero;
     v[kSide - 1] = infinity;
+    if constexpr (kZero) v[0] = zero;
     pairs_of_input<0>(d, v);
   }
   template <int kPair, class Number>
@@ -82,14 +89,14 @@ struct Transform {
     if constexpr (kPair < kPairs) {
       constexpr Polynomial rest = product(kPair);
       constexpr double p = Points<kTile>::pairs[kPair];
-      Number even = d[2 * kPairs], odd = float(p) * d[2 * kPairs - 1];
+      Number same = d[2 * kPairs - 1 + kZero], opposite = float(p) * d[2 * kPairs - 2 + kZero];
 #pragma GCC unroll 8
       for (int i = 0; i < kPairs - 1; ++i) {
-        even += float(rest.of[i]) * d[2 * i + 2];
-        odd += float(p * rest.of[i]) * d[2 * i + 1];
+        same += float(rest.of[i]) * d[2 * i + 1 + kZero];
+        opposite += float(p * rest.of[i]) * d[2 * i + kZero];
       }
-      v[1 + 2 * kPair] = even + odd;
-      v[2 + 2 * kPair] = even - odd;
+      v[kZero + 2 * kPair] = same + opposite;
+      v[kZero + 2 * kPair + 1] = same - opposite;
       pairs_of_input<kPair + 1>(d, v);
     }
   }
@@ -100,8 +107,8 @@ struct Transform {
     Number same[kPairs], opposite[kPairs];
 #pragma GCC unroll 8
     for (int pair = 0; pair < kPairs; ++pair) {
-      same[pair] = m[1 + 2 * pair] + m[2 + 2 * pair];
-      opposite[pair] = m[1 + 2 * pair] - m[2 + 2 * pair];
+      same[pair] = m[kZero + 2 * pair] + m[kZero + 2 * pair + 1];
+      opposite[pair] = m[kZero + 2 * pair] - m[kZero + 2 * pair + 1];
     }
     rows_of_output<0>(m, same, opposite, y);
   }
@@ -110,7 +117,7 @@ struct Transform {
                                     const Number (&opposite)[kPairs], Number (&y)[kTile]) {
     if constexpr (kRow < kTile) {
       const auto& terms = kRow % 2 ? opposite : same;
-      Number total = kRow == 0 ? m[0] : kRow == kTile - 1 ? m[kSide - 1] : Number{};
+      Number total = kZero && kRow == 0 ? m[0] : kRow == kTile - 1 ? m[kSide - 1] : Number{};
       add_terms<kRow, 0>(terms, total);
       y[kRow] = total;
       rows_of_output<kRow + 1>(m, same, opposite, y);
@@ -129,19 +136,20 @@ struct Transform {
   template <class Number>
   static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
     constexpr double at_zero = 1 / product(-1).of[0];
-    u[0] = at_zero * g[0];
     u[kSide - 1] = g[2];
+    if constexpr (kZero) u[0] = at_zero * g[0];
     pairs_of_kernel<0>(g, u);
   }
   template <int kPair, class Number>
   static inline void pairs_of_kernel(const Number (&g)[3], Number (&u)[kSide]) {
     if constexpr (kPair < kPairs) {
       constexpr double p = Points<kTile>::pairs[kPair];
-      constexpr double distances = 2 * p * p * value(kPair, p * p);
+      constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);
       const Number even = (1 / distances) * g[0] + (p * p / distances) * g[2];
       const Number odd = (p / distances) * g[1];
-      u[1 + 2 * kPair] = even + odd;
-      u[2 + 2 * kPair] = even - odd;
+      u[kZero + 2 * kPair] = even + odd;
+      // Of the point -p the distances, and without the point 0 they, change sign.
+      u[kZero + 2 * kPair + 1] = kZero ? even - odd : odd - even;
       pairs_of_kernel<kPair + 1>(g, u);
     }
   }

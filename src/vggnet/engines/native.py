@@ -22,6 +22,7 @@ from vggnet.engines.reference import softmax
 from vggnet.engines.threads import default_threads
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
+from vggnet.weights.mapped import release
 from vggnet.weights.state import State
 
 _CHANNEL_BLOCK = 16  # the native code fills the channels of a pixel up to a multiple of this
@@ -180,6 +181,8 @@ class NativeEngine:
         if key not in self._weights:
             bf16 = bytes_per_weight(step, self.precision) == 2
             self._weights[key] = self._pack(name, step, pixel, bf16)
+            if step.operation in ("direct", "winograd"):  # there is a copy in another order now
+                release(self._state[f"{name}.weight"])
         return self._weights[key]
 
     def _pack(self, name: str, step: Step, pixel: int, bf16: bool) -> _native.Weights:

@@ -22,12 +22,14 @@ Operation = Literal[
 ]
 # Winograd's tiles: the larger, the fewer products and the larger the rounding errors. Larger ones
 # than 6 lose too much in float32.
-TILES = (2, 4, 6)
+TILES = (2, 4, 5, 6)
 # What else Winograd takes, in products that take as long (measured; docs/log.md): for each number
-# that a transform writes, and for each transformed weight, which has to be read from memory once
-# for all the pictures of a call.
+# that a transform writes; for each transformed weight, which has to be read from memory once for
+# all the pictures of a call, while products go on; and for the reading alone, which is the least
+# that a layer takes.
 _PER_TRANSFORMED_NUMBER = 10
 _PER_TRANSFORMED_WEIGHT = 6.2
+_PER_WEIGHT_ALONE = 11
 MANY = 8  # pictures from which a plan is made for batches
 
 
@@ -130,8 +132,8 @@ def make_plan(
     names = frozenset(spec.check_names(wanted))
     steps = one_step_a_layer(spec.layers_at(height, width), names)
     steps = fuse_relu(steps)
-    steps = fuse_pool(steps)
     steps = choose_algorithms(steps, MANY if pictures >= MANY else 1)
+    steps = fuse_pool(steps)
     if precision == "bf16":
         steps = keep_in_bf16(steps)
     return Plan(spec, height, width, precision, tuple(steps))
@@ -199,7 +201,7 @@ def _takes_relu(step: Step) -> bool:
 
 
 def fuse_pool(steps: list[Step]) -> list[Step]:
-    """A 2x2 pool is applied by the 3x3 convolution before it, whose tiles hold whole windows."""
+    """A 2x2 pool is applied by Winograd's convolution before it, if its tiles hold whole windows."""
     fused: list[Step] = []
     for step in steps:
         before = fused[-1] if fused else None
@@ -215,7 +217,8 @@ def fuse_pool(steps: list[Step]) -> list[Step]:
 
 
 def _takes_pool(step: Step) -> bool:
-    return _fits_winograd(step) and not step.wanted and not step.pool
+    whole_windows = step.operation == "winograd" and step.tile % 2 == 0
+    return whole_windows and not step.wanted and not step.pool
 
 
 def choose_algorithms(steps: list[Step], pictures: int = 1) -> list[Step]:
@@ -271,8 +274,5 @@ def winograd_cost(step: Step, tile: int, pictures: int) -> float:
     channels_in, channels_out = step.input[0], step.output[0]
     numbers = _transformed(step, tile) * (channels_in + channels_out)
     weights = (tile + 2) ** 2 * channels_in * channels_out / pictures
-    return (
-        winograd_products(step, tile)
-        + _PER_TRANSFORMED_NUMBER * numbers
-        + _PER_TRANSFORMED_WEIGHT * weights
-    )
+    computing = winograd_products(step, tile) + _PER_TRANSFORMED_NUMBER * numbers
+    return max(computing, _PER_WEIGHT_ALONE * weights) + _PER_TRANSFORMED_WEIGHT * weights
