@@ -1,11 +1,10 @@
 """Small networks with random weights, for tests of what computes and what stores them."""
 
-import math
-
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vggnet.spec import Spec
+from vggnet.weights import random
 
 # Every kind of layer, a stride, an even kernel, a padding of its own and overlapping pools.
 EVERYTHING = Spec(
@@ -22,18 +21,8 @@ HEADLESS = Spec("headless", ("conv3-6", "maxpool", "conv3-8"), 16)
 
 
 def random_state(spec: Spec, seed: int = 0, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
-    """Weights that keep activations near 1, biases and statistics that are not trivial."""
-    random = np.random.default_rng(seed)
-    state = {}
-    for name, shape in spec.state_shapes.items():
-        if name.endswith("running_var") or (name.startswith("bn") and name.endswith("weight")):
-            values = random.uniform(0.5, 2, shape)
-        elif name.endswith("weight"):
-            values = random.normal(0, math.sqrt(2 / math.prod(shape[1:])), shape)
-        else:
-            values = random.normal(0, 0.3, shape)
-        state[name] = values.astype(np.float32).astype(dtype)
-    return state
+    """The package's random weights in another type, such as the oracle's float64."""
+    return {name: array.astype(dtype) for name, array in random.random_state(spec, seed).items()}
 
 
 def random_images(num: int, height: int, width: int, seed: int = 1) -> NDArray[np.float32]:

@@ -20,9 +20,8 @@ from vggnet import engines
 from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
 from vggnet.labels import Label
-from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
-from vggnet.weights import state
+from vggnet.preprocess import ColourOrder, Preprocess
+from vggnet.spec import Spec
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 from vggnet.weights.state import Weights
 
@@ -48,30 +47,49 @@ def load(
     precision: str = "fp32",
     threads: int | None = None,
     device: str | None = None,
+    convention: str | None = None,
+    colour: ColourOrder | None = None,
 ) -> Model:
-    """A model by name ("tiny-imagenet", inside the package) or from a weight file.
+    """A model by name or from a weight file.
 
-    `engine` is "auto", "torch" or "numpy"; the rest as in `vggnet.engines.create`. Raises
-    ValueError, in one line, for weights that are not there or damaged.
+    "tiny-imagenet" is inside the package; "vgg16", "vgg16@oxford" and the like are published files,
+    fetched where they are not on this disk; a file may be of any framework (`weights.files.load`,
+    which takes `convention` and `colour`). `engine` is "auto", "native", "torch" or "numpy"; the
+    rest as in `vggnet.engines.create`. Raises ValueError, in one line, for weights that are not
+    there or damaged.
     """
     if isinstance(weights, Weights):
         return Model(weights, engine, precision, threads, device)
-    return Model(load_weights(weights), engine, precision, threads, device, str(weights))
+    loaded = load_weights(weights, convention, colour)
+    return Model(loaded, engine, precision, threads, device, str(weights))
 
 
-def load_weights(name: str | Path) -> Weights:
-    """The weights of a model inside the package, of a file, or of a training run's folder."""
+def load_weights(
+    name: str | Path, convention: str | None = None, colour: ColourOrder | None = None
+) -> Weights:
+    """The weights of a model by name, of a file, or of a training run's folder; see `load`."""
+    from vggnet.weights import files
+
     if name in EMBEDDED:
         with resources.as_file(
             resources.files("vggnet") / "models" / f"{name}.safetensors"
         ) as path:
-            return state.load(path)
+            return files.load(path, convention, colour)
     path = Path(name)
     if str(name) and path.is_dir():
         path /= WEIGHTS_OF_A_RUN
     if not path.is_file():
-        raise ValueError(f"weights {str(name)!r}: {_why_there_are_none(str(name))}")
-    return state.load(path)
+        path = _published(str(name))
+    return files.load(path, convention, colour)
+
+
+def _published(name: str) -> Path:
+    """The published file of that name, fetched where it is not here."""
+    from vggnet.weights import catalog, fetch
+
+    if not catalog.is_name(name):
+        raise ValueError(f"weights {name!r}: {_why_there_are_none(name)}")
+    return fetch.fetch(name)
 
 
 def _why_there_are_none(name: str) -> str:
@@ -79,12 +97,10 @@ def _why_there_are_none(name: str) -> str:
         return "an address, not a file; download it first"
     if name and Path(name).is_dir():
         return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
-    inside = f"give a weight file or what is inside the package ({', '.join(EMBEDDED)})"
-    try:
-        configuration(name)
-    except ValueError:
-        return f"no such file; {inside}"
-    return f"published weights are not fetched yet in this version; {inside}"
+    return (
+        f"no such file; give a weight file, what is inside the package ({', '.join(EMBEDDED)}) or "
+        "the name of a published file (vggnet weights list shows them)"
+    )
 
 
 class Model:

@@ -24,10 +24,12 @@ from vggnet.cli.output import note
 from vggnet.cli.predict import predict
 from vggnet.cli.stack import stack
 from vggnet.cli.train import train
+from vggnet.cli.weights import weights
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for command in (predict, describe, stack, evaluate, features, train, benchmark):
     app.command()(command)
+app.add_typer(weights, name="weights")
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from vggnet.preprocess import ColourOrder
+
 if TYPE_CHECKING:
     from vggnet.model import Model
 
@@ -25,7 +27,8 @@ class ModelChoice:
     weights: Annotated[
         str,
         typer.Option(
-            help="tiny-imagenet (inside the package), a weight file or the folder of a run."
+            help="tiny-imagenet (inside the package), a weight file of any framework, the folder "
+            "of a run, or a published file: vgg16, vgg16@oxford ..."
         ),
     ] = "tiny-imagenet"
     engine: Annotated[
@@ -39,12 +42,25 @@ class ModelChoice:
         typer.Option(min=1, max=1024, help="Threads that compute; by default all."),
     ] = None
 
+    convention: Annotated[
+        str | None,
+        typer.Option(help="Read the weight file so: oxford, keras ...; else it is recognised."),
+    ] = None
+    colour: Annotated[
+        ColourOrder | None, typer.Option(help="The order of channels that the net wants.")
+    ] = None
+
     def load(self) -> Model:
         """The model. Raises ValueError, in one line, where there is no such one."""
         from vggnet.model import load
 
         return load(
-            self.weights, engine=self.engine, precision=self.precision, threads=self.threads
+            self.weights,
+            engine=self.engine,
+            precision=self.precision,
+            threads=self.threads,
+            convention=self.convention,
+            colour=self.colour,
         )
 
 

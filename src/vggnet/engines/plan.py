@@ -201,7 +201,7 @@ def _takes_relu(step: Step) -> bool:
 
 
 def fuse_pool(steps: list[Step]) -> list[Step]:
-    """A 2x2 pool is applied by Winograd's convolution before it, if its tiles hold whole windows."""
+    """A 2x2 pool is applied by the convolution before it, where tiles hold whole windows of it."""
     fused: list[Step] = []
     for step in steps:
         before = fused[-1] if fused else None

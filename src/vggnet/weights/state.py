@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from vggnet.labels import Label
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.weights.containers import StoredArray, safetensors
+from vggnet.weights.containers.stored import widen_bfloat16
 
 State = Mapping[str, NDArray[np.floating]]  # by canonical name
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -33,7 +33,6 @@ _CODES: dict[Precision, str] = {
     "bf16": "BF16",
     "fp16": "F16",
 }  # safetensors' own names
-_STORED = {"F32": "<f4", "BF16": "<u2", "F16": "<f2"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,26 +101,8 @@ def save(path: str | os.PathLike[str], weights: Weights, dtype: Precision = "fp3
     overflown = [name for name, array in stored.items() if not _is_finite(_widen(array))]
     if overflown:
         raise ValueError(f"{path}: too large for {dtype}: {', '.join(overflown)}; save as fp32")
-    header: dict[str, object] = {"__metadata__": _metadata(weights)}
-    end = 0
-    for name, array in stored.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": _CODES[dtype], "shape": list(array.shape), "data_offsets": [begin, end],
-        }  # fmt: skip
-    text = json.dumps(header, allow_nan=False).encode()
-    text += b" " * (-len(text) % 8)  # so that the arrays are aligned in a mapped file
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for array in stored.values():
-                file.write(array.data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    codes = dict.fromkeys(stored, _CODES[dtype])
+    safetensors.write(path, stored, _metadata(weights), codes)
 
 
 def load(path: str | os.PathLike[str]) -> Weights:
@@ -131,16 +112,9 @@ def load(path: str | os.PathLike[str]) -> Weights:
     for a file that cannot be read, is damaged, is not one of ours or does not fit its own spec.
     """
     path = Path(path)
-    try:
-        with safe_open(path, framework="numpy") as file:  # checks lengths, offsets and overlaps
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: damaged or not a safetensors file: {error}") from None
-    except OSError as error:
-        reason = error.strerror or ("no such file" if not path.exists() else "cannot be read")
-        raise ValueError(f"{path}: {reason}") from None
-    fields = _read_metadata(path, metadata)
-    state = _map_arrays(path)
+    contents = safetensors.read(path)
+    fields = _read_metadata(path, contents.metadata)
+    state = {name: _loaded(path, name, array) for name, array in contents.arrays.items()}
     check_state(fields["spec"], state, str(path))
     try:
         return Weights(state=state, **fields)
@@ -159,7 +133,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
     return {name: json.dumps(value, allow_nan=False) for name, value in fields.items()}
 
 
-def _read_metadata(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _read_metadata(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of Weights but the state."""
     if "vggnet_format" not in metadata:
         raise ValueError(f"{path}: a safetensors file, but not one that vggnet wrote")
@@ -182,23 +156,12 @@ def _read_metadata(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         raise ValueError(f"{path}: broken metadata: {error}") from None
 
 
-def _map_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file whose header safetensors has checked, float32, mapped where possible."""
-    mapped = np.memmap(path, mode="r", dtype=np.uint8).view(np.ndarray)
-    start = 8 + int.from_bytes(mapped[:8].tobytes(), "little")
-    header = json.loads(mapped[8:start].tobytes())
-    arrays = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in _STORED:
-            raise ValueError(f"{path}: {name} is {entry['dtype']}, not {', '.join(_STORED)}")
-        begin, end = (start + offset for offset in entry["data_offsets"])
-        if not start <= begin <= end <= mapped.size:
-            raise ValueError(f"{path}: {name} lies outside the file")
-        array = mapped[begin:end].view(_STORED[entry["dtype"]]).reshape(entry["shape"])
-        arrays[name] = np.require(_widen(array), requirements="A")
-    return arrays
+def _loaded(path: Path, name: str, stored: StoredArray) -> np.ndarray:
+    """An array as float32, of a file of ours, which holds no other numbers than `save` writes."""
+    if stored.dtype not in (np.float32, np.float16):
+        code = safetensors.CODES[stored.dtype]
+        raise ValueError(f"{path}: {name} is {code}, not {', '.join(_CODES.values())}")
+    return np.require(stored.load().astype(np.float32, copy=False), requirements="A")
 
 
 def _narrow(array: np.ndarray, dtype: Precision) -> np.ndarray:
@@ -217,7 +180,7 @@ def _narrow(array: np.ndarray, dtype: Precision) -> np.ndarray:
 def _widen(array: np.ndarray) -> np.ndarray:
     """The float32 values of a stored array; float32 itself is not copied."""
     if array.dtype.kind == "u":
-        return (array.astype(np.uint32) << 16).view(np.float32)
+        return widen_bfloat16(array)
     return array.astype(np.float32, copy=False)
 
 

@@ -1,0 +1,143 @@
+"""`vggnet weights inspect FILE` and `vggnet weights convert IN OUT --to ...`.
+
+In: a weight file of any container and convention. Out: what it was taken for and why, as a table or
+JSON; or the same net as a file for another library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vggnet.cli.output import FormatOption, note, print_json, standard_output
+from vggnet.preprocess import ColourOrder
+
+if TYPE_CHECKING:
+    from vggnet.weights.catalog import PublishedFile
+    from vggnet.weights.recognise import Recognition
+
+ConventionOption = Annotated[
+    str | None,
+    typer.Option(help="Read the file so: oxford, torchvision, keras ...; else it is recognised."),
+]
+ColourOption = Annotated[
+    ColourOrder | None, typer.Option(help="The order of channels that the net wants.")
+]
+Target = Literal[
+    "vggnet", "torchvision", "timm", "keras", "frossard", "tensorflow-vgg", "caffe", "onnx"
+]
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A weight file.")],
+    convention: ConventionOption = None,
+    colour: ColourOption = None,
+    format: FormatOption = "table",
+) -> None:
+    """Show what a weight file is taken for, how sure that is, and why."""
+    from vggnet.weights import files
+
+    recognition = files.inspect(file, convention, colour)
+    found = _as_json(recognition) | _bytes_of(file)
+    if format == "json":
+        print_json(found)
+    else:
+        console = standard_output()
+        for line in _lines(recognition, found):
+            console.print(line, soft_wrap=True)
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A weight file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    to: Annotated[Target, typer.Option(help="Whose files to write.")] = "vggnet",
+    dtype: Annotated[
+        Literal["fp32", "bf16", "fp16"], typer.Option(help="Type of the stored numbers.")
+    ] = "fp32",
+    convention: ConventionOption = None,
+    colour: ColourOption = None,
+) -> None:
+    """Write a weight file as another library has it. What it cannot keep is told."""
+    from vggnet.weights import convert, files
+
+    weights = files.load(source, convention, colour)
+    for remark in convert.save(target, weights, to, dtype):
+        note(f"{target}: {remark}")
+    note(f"written to {target}")
+
+
+def _as_json(recognition: Recognition) -> dict[str, object]:
+    spec = recognition.spec
+    return {
+        "container": recognition.container,
+        "convention": recognition.convention,
+        "architecture": spec.name,
+        "rows": list(spec.rows),
+        "input_size": spec.input_size,
+        "num_classes": spec.num_classes,
+        "colour_order": recognition.preprocess.colour_order,
+        "colour_order_known": recognition.known_colours,
+        "preprocessing": recognition.preprocess.to_json(),
+        "parameters": recognition.num_parameters,
+        "confidence": recognition.confidence,
+        "evidence": list(recognition.evidence),
+    }
+
+
+def _bytes_of(path: Path) -> dict[str, object]:
+    """Size and sha256, and the name in the catalog of the published file with these bytes."""
+    from vggnet.weights.catalog import CATALOG
+
+    size = path.stat().st_size
+    alike = [each for each in CATALOG.values() if each.digest and _may_be(each, size)]
+    algorithms = {"sha256", *(each.digest.algorithm for each in alike if each.digest)}
+    hashers = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            for hasher in hashers.values():
+                hasher.update(piece)
+    digits = {name: hasher.hexdigest() for name, hasher in hashers.items()}
+    published = next(
+        (
+            each.name
+            for each in alike
+            if each.digest and digits[each.digest.algorithm].startswith(each.digest.digits)
+        ),
+        None,
+    )
+    return {"bytes": size, "sha256": digits["sha256"], "published": published}
+
+
+def _may_be(file: PublishedFile, size: int) -> bool:
+    if file.num_bytes is not None:
+        return file.num_bytes == size
+    return abs(size / file.approximate_bytes - 1) < 0.05
+
+
+def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
+    """What `found` says, for people."""
+    spec, preprocess = recognition.spec, recognition.preprocess
+    usual = "" if recognition.known_colours else " (not known, but usual)"
+    mean, std = (" ".join(f"{x:.6g}" for x in each) for each in (preprocess.mean, preprocess.std))
+    classes = "none: features only" if spec.num_classes is None else f"{spec.num_classes:,}"
+    for name, value in (
+        ("container", recognition.container),
+        ("convention", recognition.convention),
+        ("architecture", f"{spec.name}: {' '.join(spec.tokens)}"),
+        ("input", f"{spec.input_size} x {spec.input_size}"),
+        ("classes", classes),
+        ("parameters", f"{recognition.num_parameters:,}"),
+        ("colours", f"{preprocess.colour_order}{usual}"),
+        ("range", f"(pixel x {preprocess.scale:.6g} - mean) / std for each of R, G, B"),
+        ("mean", mean),
+        ("std", std),
+        ("published as", found["published"] or "nothing of the catalog"),
+        ("sha256", found["sha256"]),
+        ("confidence", recognition.confidence),
+        *(("evidence", remark) for remark in recognition.evidence),
+    ):
+        yield f"{name:14}{value}"

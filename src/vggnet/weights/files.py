@@ -1,0 +1,139 @@
+"""Any weight file that is known to us -> a network ready to use, and what the file was taken for.
+
+In: a path. Out: `Weights`, and a `Recognition` that says container, convention and configuration.
+The container is told by the file's content and not by its suffix. Only what a net uses is read:
+arrays that are in the canonical layout stay views of the mapped file, the others are copied one by
+one, and the memory of each is given back before the next is touched.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vggnet.preprocess import ColourOrder
+from vggnet.weights import state
+from vggnet.weights.containers import (
+    Contents,
+    caffe,
+    keras,
+    matlab,
+    numpy,
+    onnx,
+    safetensors,
+    torch,
+)
+from vggnet.weights.layouts import canonical_view, in_order
+from vggnet.weights.recognise import Recognition, recognise
+from vggnet.weights.state import Weights, check_state
+
+
+class Container(Protocol):
+    """What a module of containers/ has to read with."""
+
+    NAME: str
+
+    def recognises(self, head: bytes) -> bool: ...
+    def read(self, path: Path) -> Contents: ...
+
+
+# In the order in which they are asked: protocol buffers, which have no magic number, come last.
+CONTAINERS: tuple[Container, ...] = (keras, torch, numpy, matlab, safetensors, onnx, caffe)
+_HEAD = 4096  # bytes of a file that containers are told by
+
+
+def load(
+    path: str | os.PathLike[str],
+    convention: str | None = None,
+    colour: ColourOrder | None = None,
+) -> Weights:
+    """The weights in a file of any container and convention that are known.
+
+    `convention` and `colour` say what the file is where it does not show it, or shows it wrongly.
+    Raises ValueError, in one line that begins with the path, for a file that cannot be read, is
+    damaged, holds NaN or infinity, or is no VGG's.
+    """
+    path = Path(path)
+    contents = read(path)
+    if _is_ours(contents) and convention in (None, "vggnet"):
+        ours = state.load(path)
+        return ours if colour is None else _recoloured(ours, colour)
+    recognition = recognise(contents, str(path), convention, colour)
+    return weights_of(contents, recognition, str(path))
+
+
+def inspect(
+    path: str | os.PathLike[str],
+    convention: str | None = None,
+    colour: ColourOrder | None = None,
+) -> Recognition:
+    """What `load` would take the file for, from its names, shapes and first convolution alone."""
+    path = Path(path)
+    contents = read(path)
+    if _is_ours(contents) and convention in (None, "vggnet"):
+        ours = state.load(path)
+        ours = ours if colour is None else _recoloured(ours, colour)
+        return Recognition(
+            contents.container, "vggnet", ours.spec, ours.preprocess, {}, ours.labels,
+            "certain", True, ("vggnet wrote it, and all of this in it",),
+        )  # fmt: skip
+    return recognise(contents, str(path), convention, colour)
+
+
+def read(path: Path) -> Contents:
+    """What the file holds, in its own names. Raises ValueError as `load` does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or error}") from None
+    if not head:
+        raise ValueError(f"{path}: empty file")
+    for container in CONTAINERS:
+        if container.recognises(head):
+            return container.read(path)
+    names = ", ".join(container.NAME for container in CONTAINERS)
+    raise ValueError(f"{path}: none of the formats that are read: {names}")
+
+
+def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weights:
+    """The net as `recognition` reads it. Raises ValueError as `load` does."""
+    spec = recognition.spec
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for layer in spec.layers:
+        for part, shape in (layer.parameter_shapes | layer.buffer_shapes).items():
+            name = f"{layer.name}.{part}"
+            source = recognition.sources[name]
+            array = contents.arrays[source.name].load()
+            if source.divisor:
+                array = array / contents.arrays[source.divisor].load()
+            if part == "weight" and layer.kind in ("conv", "fc"):
+                kernel = shape if layer.kind == "conv" else (shape[0], *layer.input)
+                array = canonical_view(array, kernel, source.layout)
+            else:
+                array = array.reshape(shape)
+            arrays[name] = in_order(array).reshape(shape)
+    check_state(spec, arrays, path)
+    try:
+        return Weights(
+            spec,
+            arrays,
+            recognition.preprocess,
+            recognition.labels,
+            {"convention": recognition.convention, "evidence": list(recognition.evidence)},
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _is_ours(contents: Contents) -> bool:
+    return "vggnet_format" in contents.metadata
+
+
+def _recoloured(weights: Weights, colour: ColourOrder) -> Weights:
+    return replace(weights, preprocess=replace(weights.preprocess, colour_order=colour))

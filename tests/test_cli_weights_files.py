@@ -1,0 +1,139 @@
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from published_forms import frossard, small
+from published_forms import torchvision as torch_names
+from small_nets import random_state
+
+from vggnet.cli import main
+from vggnet.weights import catalog, files
+from vggnet.weights.catalog import Digest
+from vggnet.weights.containers import numpy, torch
+
+SPEC = small("A")
+STATE = random_state(SPEC)
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        main([str(each) for each in arguments])
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def npz(tmp_path: Path) -> Path:
+    numpy.write(tmp_path / "net.npz", frossard(SPEC, STATE))
+    return tmp_path / "net.npz"
+
+
+def test_inspect_says_all_in_json(npz: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("weights", "inspect", npz, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    evidence = found.pop("evidence")
+    assert any("colour order unknown, RGB is usual here" in each for each in evidence)
+    assert found == {
+        "container": "NumPy",
+        "convention": "frossard",
+        "architecture": "A",
+        "rows": list(SPEC.rows),
+        "input_size": 64,
+        "num_classes": 7,
+        "colour_order": "RGB",
+        "colour_order_known": False,
+        "preprocessing": {
+            "resize": 73, "crop": 64, "scale": 1.0, "mean": [123.68, 116.779, 103.939],
+            "std": [1.0, 1.0, 1.0], "colour_order": "RGB", "interpolation": "bilinear",
+        },
+        "parameters": sum(array.size for array in STATE.values()),
+        "confidence": "likely",
+        "bytes": npz.stat().st_size,
+        "sha256": hashlib.sha256(npz.read_bytes()).hexdigest(),
+        "published": None,
+    }  # fmt: skip
+
+
+def test_inspect_prints_a_table(npz: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("weights", "inspect", npz, "--colour", "BGR", "--convention", "frossard") == 0
+    text = capsys.readouterr().out
+    assert "A: conv3-4 maxpool conv3-8" in text
+    assert "colours       BGR\n" in text
+    assert "frossard as asked for" in text
+    assert "nothing of the catalog" in text
+    assert hashlib.sha256(npz.read_bytes()).hexdigest() in text
+    assert run("weights", "inspect", npz) == 0
+    assert "colours       RGB (not known, but usual)\n" in capsys.readouterr().out
+
+
+def test_inspect_knows_a_published_file(
+    npz: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = Digest("md5", hashlib.md5(npz.read_bytes()).hexdigest())
+    size = npz.stat().st_size
+    file = replace(catalog.CATALOG["vgg16@frossard"], digest=digest, num_bytes=size)
+    monkeypatch.setitem(catalog.CATALOG, "vgg16@frossard", file)
+    assert run("weights", "inspect", npz, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["published"] == "vgg16@frossard"
+
+
+def test_convert_tells_what_is_not_kept(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net.pth"
+    assert run("weights", "convert", npz, out, "--to", "torchvision") == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert lines[0].startswith(f"{out}: the range of the pixels is folded into conv1_1")
+    assert lines[1].startswith(f"{out}: it wants its own mean, R, G, B 123.68, 116.779, 103.939")
+    assert lines[2:] == [f"written to {out}"]
+    assert files.load(out).spec == SPEC
+
+
+def test_convert_writes_our_own_files_by_default(npz: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net.safetensors"
+    assert run("weights", "convert", npz, out, "--dtype", "bf16") == 0
+    assert files.inspect(out).convention == "vggnet"
+    assert out.stat().st_size < 0.6 * npz.stat().st_size
+
+
+@pytest.mark.parametrize(("arguments", "fault"), [
+    (("convert", "{npz}", "out.npz", "--to", "keras"), "out.npz: the suffix of a keras file"),
+    (("convert", "{npz}", "out.h5", "--to", "chainer"), "'chainer'"),
+    (("convert", "{npz}", "out.h5", "--to", "keras", "--dtype", "bf16"), "holds fp32, not bf16"),
+    (("convert", "none.npz", "out.h5", "--to", "keras"), "none.npz: No such file or directory"),
+    (("inspect", "none.npz"), "none.npz: No such file or directory"),
+    (("inspect", "{npz}", "--convention", "chainer"), "convention 'chainer' must be one of"),
+    (("inspect", "{npz}", "--convention", "keras"), "net.npz: NumPy whose 22 arrays"),
+    (("inspect", "{npz}", "--colour", "grey"), "'grey'"),
+])  # fmt: skip
+def test_mistakes_are_told_in_one_line(
+    npz: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], fault: str
+) -> None:
+    assert run("weights", *(each.format(npz=npz) for each in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("vggnet: ")
+    assert error.count("\n") == 1
+    assert fault in error
+    assert not Path("out.h5").exists()
+
+
+def test_predict_takes_any_file_and_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.write(tmp_path / "net.pth", torch_names(SPEC, STATE))
+    picture = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    command = ("predict", tmp_path / "picture.png", "--weights", tmp_path / "net.pth",
+               "--engine", "numpy", "--format", "json")  # fmt: skip
+    answers = []
+    for options in ((), ("--convention", "torchvision-features"), ("--colour", "BGR")):
+        assert run(*command, *options) == 0
+        (answer,) = json.loads(capsys.readouterr().out)
+        answers.append([each["probability"] for each in answer["predictions"]])
+    assert all(len(each) == 5 for each in answers)
+    assert answers[0] != answers[1] != answers[2] != answers[0]

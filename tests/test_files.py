@@ -1,0 +1,165 @@
+"""From a path to weights: containers by content, arrays in place or copied, errors in one line."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from damage import check_damaged
+from published_forms import contents, flipped, frossard, matconvnet, small
+from published_forms import tensorflow_vgg as dictionary
+from published_forms import torchvision as torch_names
+from small_nets import AVERAGE, random_state
+
+from vggnet.labels import labels
+from vggnet.model import Model
+from vggnet.preprocess import Preprocess
+from vggnet.spec import configuration
+from vggnet.weights import convert, state
+from vggnet.weights.containers import numpy, safetensors, torch
+from vggnet.weights.files import inspect, load, weights_of
+from vggnet.weights.recognise import recognise
+from vggnet.weights.state import Weights
+
+SPEC = small("A")
+STATE = random_state(SPEC)
+WRITERS = {
+    "net.pth": lambda path: torch.write(path, torch_names(SPEC, STATE)),
+    "net.safetensors": lambda path: safetensors.write(path, torch_names(SPEC, STATE)),
+    "net.npz": lambda path: numpy.write(path, frossard(SPEC, STATE)),
+    "net.npy": lambda path: numpy.write_dictionary(path, dictionary(SPEC, flipped(STATE))),
+    "net.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
+    "net.weights.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
+    "net.caffemodel": lambda path: convert.save(path, weights("BGR"), "caffe"),
+    "net.onnx": lambda path: convert.save(path, weights("RGB"), "onnx"),
+}
+
+
+def weights(colour_order: str) -> Weights:
+    arrays = STATE if colour_order == "RGB" else flipped(STATE)
+    preprocess = Preprocess.paper(73, 64) if colour_order == "RGB" else Preprocess.caffe(73, 64)
+    return Weights(SPEC, arrays, preprocess)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("suffix", ["", ".renamed"])
+def test_a_file_is_known_by_its_content(tmp_path: Path, name: str, suffix: str) -> None:
+    WRITERS[name](tmp_path / name)
+    path = (tmp_path / name).rename(tmp_path / f"{name}{suffix}")
+    loaded = load(path)
+    expected = flipped(STATE) if loaded.preprocess.colour_order == "BGR" else STATE
+    assert loaded.spec == SPEC
+    assert list(loaded.state) == list(SPEC.state_shapes)
+    for canonical, array in loaded.state.items():
+        assert np.array_equal(array, expected[canonical]), canonical
+        assert array.flags.c_contiguous
+        assert array.flags.aligned
+    assert inspect(path).spec == SPEC
+
+
+def test_what_needs_no_change_is_a_view_of_the_file(tmp_path: Path) -> None:
+    for name in ("net.pth", "net.safetensors"):
+        WRITERS[name](tmp_path / name)
+        for array in load(tmp_path / name).state.values():
+            assert not array.flags.owndata
+            assert not array.flags.writeable
+
+
+def test_our_own_file_keeps_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    mine = labels("tiny-imagenet")[:7]
+    saved = Weights(AVERAGE, random_state(AVERAGE), Preprocess.paper(20, 16), mine, {"epochs": 3})
+    state.save(path, saved)
+    loaded, recognition = load(path), inspect(path)
+    assert (loaded.spec, loaded.labels, loaded.training) == (AVERAGE, mine, {"epochs": 3})
+    assert (recognition.convention, recognition.confidence) == ("vggnet", "certain")
+    assert recognition.spec == AVERAGE
+    assert load(path, colour="BGR").preprocess == replace(saved.preprocess, colour_order="BGR")
+    assert inspect(path, colour="BGR").preprocess.colour_order == "BGR"
+    with pytest.raises(ValueError, match=r"net\.safetensors: .*none of its names is known"):
+        load(path, convention="keras")
+
+
+def test_what_is_asked_for_holds(tmp_path: Path) -> None:
+    WRITERS["net.pth"](tmp_path / "net.pth")
+    asked = load(tmp_path / "net.pth", "torchvision-features", "BGR")
+    assert asked.training["convention"] == "torchvision-features"
+    assert asked.preprocess.colour_order == "BGR"
+    assert asked.preprocess.std == (1 / 255,) * 3
+
+
+def test_a_net_without_head_gives_features_and_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "notop.npz"
+    numpy.write(path, {n: a for n, a in frossard(SPEC, STATE).items() if not n.startswith("fc")})
+    model = Model(load(path), engine="numpy")
+    picture = np.zeros((64, 64, 3), np.uint8)
+    found = model.features(model.preprocess(picture), ["pool5"])
+    assert found["pool5"].shape == (1, 32, 7, 7)
+    with pytest.raises(ValueError, match="has no classifier; use features"):
+        model.predict(picture)
+
+
+def test_numbers_that_are_not_finite_are_reported(tmp_path: Path) -> None:
+    arrays = frossard(SPEC, STATE)
+    arrays["conv2_1_W"][0, 0, 0, 0] = np.inf
+    numpy.write(tmp_path / "net.npz", arrays)
+    with pytest.raises(ValueError, match=r"net\.npz: .*not finite: conv2_1\.weight$"):
+        load(tmp_path / "net.npz")
+
+
+def test_matconvnet_says_mean_and_classes() -> None:
+    classes = {"name": ["n01440764"] * 7, "description": [f"thing {i}, a thing" for i in range(7)]}
+    found = contents(
+        matconvnet(SPEC, STATE),
+        "MATLAB",
+        classes=classes,
+        normalization={"averageImage": [120.5, 110.25, 100.0]},
+    )
+    recognition = recognise(found, "net.mat")
+    assert recognition.preprocess.mean == (120.5, 110.25, 100.0)
+    assert [label.name for label in recognition.labels] == [f"thing {i}" for i in range(7)]
+    assert "mean as the file states it" in recognition.evidence
+    assert weights_of(found, recognition, "net.mat").labels == recognition.labels
+
+
+@pytest.mark.parametrize(("content", "fault"), [
+    (b"", "empty file"),
+    (b"not a weight file, not even one that is damaged" * 20, "none of the formats that are read"),
+    (b"PK\3\4" + bytes(200), "none of the formats that are read"),
+])  # fmt: skip
+def test_a_file_of_no_known_format(tmp_path: Path, content: bytes, fault: str) -> None:
+    (tmp_path / "net.bin").write_bytes(content)
+    for call in (load, inspect):
+        with pytest.raises(ValueError, match=rf"net\.bin: {fault}"):
+            call(tmp_path / "net.bin")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for path, fault in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(ValueError, match=rf"^{path}: {fault}"):
+            load(path)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_that_was_cut_off(tmp_path: Path, name: str) -> None:
+    WRITERS[name](tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    for length in (len(whole) // 4, len(whole) // 2, len(whole) - 2000):
+        (tmp_path / name).write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=rf"^{tmp_path / name}: ") as caught:
+            load(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+TINY = configuration("A").scaled(1 / 64, input_size=32, num_classes=2, head="average")
+
+
+@pytest.mark.parametrize(("to", "name"), [
+    ("vggnet", "net.safetensors"), ("timm", "net.safetensors"), ("torchvision", "net.pth"),
+    ("keras", "net.h5"), ("frossard", "net.npz"), ("tensorflow-vgg", "net.npy"),
+    ("caffe", "net.caffemodel"), ("onnx", "net.onnx"),
+])  # fmt: skip
+def test_damaged_files_fail_in_one_line(tmp_path: Path, to: str, name: str) -> None:
+    """Damage that the container does not notice reaches names, shapes and metadata."""
+    convert.save(tmp_path / name, Weights(TINY, random_state(TINY), Preprocess.paper()), to)
+    assert check_damaged(load, tmp_path / name, num=32, header=64) > 5

@@ -1,0 +1,65 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vggnet.weights.mapped import map_file, release, whole_file
+
+
+def test_a_file_is_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc" * 100)
+    mapped = map_file(path)
+    assert type(mapped) is np.ndarray
+    assert mapped.tobytes() == b"abc" * 100
+    assert not mapped.flags.writeable
+
+
+def test_files_that_cannot_be_mapped(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for name, reason in (("none", "No such file"), ("empty", "empty file"), ("", "directory")):
+        path = tmp_path / name
+        with pytest.raises(ValueError, match=reason) as caught:
+            map_file(path)
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def resident() -> int:
+    """Bytes of mapped files that this process has in memory."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if "RssFile" in line)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read from /proc")
+def test_released_memory_is_given_back_and_read_anew(tmp_path: Path) -> None:
+    numbers = np.arange(2**21, dtype="<f8")
+    path = tmp_path / "file"
+    path.write_bytes(b"odd" + numbers.tobytes())
+    view = map_file(path)[3:].view("<f8").reshape(2, 2**20)
+    before = resident()
+    assert view.sum() == numbers.sum()
+    touched = resident()
+    assert touched - before > 0.9 * numbers.nbytes
+    release(view)
+    assert touched - resident() > 0.9 * numbers.nbytes
+    assert np.array_equal(view.reshape(-1), numbers)
+
+
+def test_other_arrays_are_left_alone() -> None:
+    array = np.ones(10_000)
+    release(array)
+    release(array[::2])
+    assert array.sum() == 10_000
+
+
+def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with whole_file(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    with pytest.raises(TypeError), whole_file(path) as file:
+        file.writelines([b"second", "half"])  # type: ignore[list-item]
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
