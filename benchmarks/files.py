@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.weights import convert, onnx_network
 from vggnet.weights import state as weight_files
 from vggnet.weights.state import State, Weights
 
@@ -31,7 +32,7 @@ _WRITERS = ("torch", "onnx", "onnxruntime", "MNN", "pnnx")
 def folder_for(name: str, spec: Spec, state: State, parent: Path) -> Path:
     """Where the files of this network with these weights lie; it is made. Others are left alone."""
     digest = hashlib.sha256(json.dumps([spec.to_json(), versions(_WRITERS)]).encode())
-    for source in (__file__, weight_files.__file__):
+    for source in (__file__, weight_files.__file__, onnx_network.__file__):
         digest.update(Path(source).read_bytes())
     for each in spec.state_shapes:
         digest.update(np.ascontiguousarray(state[each]).data)
@@ -59,9 +60,15 @@ def weights_file(spec: Spec, state: State, folder: Path) -> Path:
     return _once(folder / "network.safetensors", lambda made: weight_files.save(made, weights))
 
 
+def frossard_file(spec: Spec, state: State, folder: Path) -> Path:
+    """As `vgg16_weights.npz` has it: kernels as row, column, in, out; FC inputs channel last."""
+    weights = Weights(spec, state, Preprocess.paper())
+    return _once(folder / "network.npz", lambda made: convert.save(made, weights, "frossard"))
+
+
 def onnx_file(spec: Spec, state: State, folder: Path) -> Path:
     """With a free batch size."""
-    return _once(folder / "network.onnx", lambda made: _write_onnx(spec, state, made))
+    return _once(folder / "network.onnx", lambda made: onnx_network.write_onnx(made, spec, state))
 
 
 def quantised_file(spec: Spec, state: State, folder: Path) -> Path:
@@ -92,52 +99,6 @@ def ncnn_files(spec: Spec, state: State, folder: Path) -> tuple[Path, Path]:
         made.with_name(weights.name).replace(weights)
 
     return _once(folder / "network.ncnn.param", write), weights
-
-
-def _write_onnx(spec: Spec, state: State, path: Path) -> None:
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes, arrays, name = [], [], "images"
-    for layer in spec.layers:
-        if layer.name == spec.logits_layer:
-            output = "logits"
-        elif layer.kind == "softmax":
-            break
-        else:
-            output = layer.name
-        inputs = [name, *(f"{layer.name}.{part}" for part in layer.parameter_shapes)]
-        arrays += [numpy_helper.from_array(np.asarray(state[each]), each) for each in inputs[1:]]
-        if layer.kind == "conv":
-            pads, kernel = [layer.padding] * 4, [layer.kernel] * 2
-            node = helper.make_node("Conv", inputs, [output], kernel_shape=kernel, pads=pads)
-        elif layer.kind == "maxpool":
-            kernel, strides = [layer.kernel] * 2, [layer.stride] * 2
-            node = helper.make_node(
-                "MaxPool", inputs, [output], kernel_shape=kernel, strides=strides
-            )
-        elif layer.kind == "fc":
-            if layer.input[1:] != (1, 1) or name == "avgpool":
-                nodes.append(helper.make_node("Flatten", [name], [f"{name}_flat"]))
-                inputs[0] = f"{name}_flat"
-            node = helper.make_node("Gemm", inputs, [output], transB=1)
-        elif layer.kind == "dropout":
-            continue
-        else:
-            operator = {"relu": "Relu", "avgpool": "GlobalAveragePool"}[layer.kind]
-            node = helper.make_node(operator, inputs, [output])
-        nodes.append(node)
-        name = output
-    side = spec.input_size
-    graph = helper.make_graph(
-        nodes,
-        spec.name,
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, side, side])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", spec.num_classes])],
-        arrays,
-    )
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
 def _quantise(spec: Spec, source: Path, path: Path) -> None:

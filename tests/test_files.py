@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 from damage import check_damaged
 from published_forms import contents, flipped, frossard, matconvnet, small
 from published_forms import tensorflow_vgg as dictionary
@@ -32,7 +33,25 @@ WRITERS = {
     "net.weights.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
     "net.caffemodel": lambda path: convert.save(path, weights("BGR"), "caffe"),
     "net.onnx": lambda path: convert.save(path, weights("RGB"), "onnx"),
+    "net.mat": lambda path: write_simplenn(path, matconvnet(SPEC, STATE)),
 }
+
+
+def write_simplenn(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """MatConvNet's `layers`: a cell a layer, its weights in a cell of two."""
+
+    def cell(*values: object) -> np.ndarray:
+        row = np.empty((1, len(values)), object)
+        row[0, :] = values
+        return row
+
+    names = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    layers = [
+        {"name": name, "type": "conv", "weights": cell(arrays[f"{name}/0"], arrays[f"{name}/1"])}
+        for name in names
+    ]
+    with path.open("wb") as file:  # scipy would add a suffix
+        scipy.io.savemat(file, {"layers": cell(*layers)})
 
 
 def weights(colour_order: str) -> Weights:

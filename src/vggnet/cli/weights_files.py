@@ -17,6 +17,7 @@ from vggnet.cli.output import FormatOption, note, print_json, standard_output
 from vggnet.preprocess import ColourOrder
 
 if TYPE_CHECKING:
+    from vggnet.spec import Spec
     from vggnet.weights.catalog import PublishedFile
     from vggnet.weights.recognise import Recognition
 
@@ -118,6 +119,19 @@ def _may_be(file: PublishedFile, size: int) -> bool:
     return abs(size / file.approximate_bytes - 1) < 0.05
 
 
+def _architecture(spec: Spec) -> str:
+    """The paper's name where it says all, else with the tokens of the layers."""
+    from vggnet.spec import configuration, configuration_names
+
+    if spec.name.removesuffix("-BN") in configuration_names():
+        usual = configuration(spec.name).tokens
+        if spec.tokens == usual:
+            return spec.name
+        if spec.num_classes is None and spec.tokens == usual[: len(spec.tokens)]:
+            return f"{spec.name} without its FC layers"
+    return f"{spec.name}: {' '.join(spec.tokens)}"
+
+
 def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
     """What `found` says, for people."""
     spec, preprocess = recognition.spec, recognition.preprocess
@@ -127,7 +141,7 @@ def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
     for name, value in (
         ("container", recognition.container),
         ("convention", recognition.convention),
-        ("architecture", f"{spec.name}: {' '.join(spec.tokens)}"),
+        ("architecture", _architecture(spec)),
         ("input", f"{spec.input_size} x {spec.input_size}"),
         ("classes", classes),
         ("parameters", f"{recognition.num_parameters:,}"),

@@ -87,7 +87,7 @@ def _save(path: Path, weights: Weights, to: str, dtype: Precision) -> list[str]:
     if dtype != "fp32":
         arrays = {name: _narrowed(path, name, array, dtype) for name, array in arrays.items()}
     if to == "keras":
-        keras.write(path, _by_layer(arrays))
+        keras.write(path, _by_layer(arrays), properties=properties(ready))
     elif to == "frossard":
         numpy.write(path, arrays)
     elif to == "tensorflow-vgg":
@@ -110,7 +110,7 @@ def _folded(weights: Weights, convention: Convention) -> tuple[Weights, list[str
 
 
 def _narrowed(path: Path, name: str, array: np.ndarray, dtype: Precision) -> np.ndarray:
-    narrow = state._narrow(array, dtype)
+    narrow = state.narrow(array, dtype)
     if dtype == "fp16" and not np.isfinite(narrow).all():
         raise ValueError(f"{path}: too large for fp16: {name}; write fp32")
     return narrow

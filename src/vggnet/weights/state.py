@@ -97,7 +97,7 @@ def save(path: str | os.PathLike[str], weights: Weights, dtype: Precision = "fp3
         raise ValueError(f"dtype {dtype!r} must be one of {', '.join(_CODES)}")
     path = Path(path)
     check_state(weights.spec, weights.state, str(path))
-    stored = {name: _narrow(weights.state[name], dtype) for name in weights.spec.state_shapes}
+    stored = {name: narrow(weights.state[name], dtype) for name in weights.spec.state_shapes}
     overflown = [name for name, array in stored.items() if not _is_finite(_widen(array))]
     if overflown:
         raise ValueError(f"{path}: too large for {dtype}: {', '.join(overflown)}; save as fp32")
@@ -164,7 +164,7 @@ def _loaded(path: Path, name: str, stored: StoredArray) -> np.ndarray:
     return np.require(stored.load().astype(np.float32, copy=False), requirements="A")
 
 
-def _narrow(array: np.ndarray, dtype: Precision) -> np.ndarray:
+def narrow(array: np.ndarray, dtype: Precision) -> np.ndarray:
     """A contiguous array as it is stored: float32, float16, or the bits of bf16 as uint16."""
     with np.errstate(over="ignore"):  # the caller names the arrays that overflow
         if dtype == "fp16":
