@@ -159,8 +159,19 @@ def test_without_a_digest_hugging_faces_own_is_taken(tmp_path: Path) -> None:
     assert fault(put_in_hub_cache(tmp_path / "1", BODY, good), file) is None
     said = fault(put_in_hub_cache(tmp_path / "2", OTHER, good), file)
     assert said == f"expected sha256 {good}, found sha256 {hashlib.sha256(OTHER).hexdigest()}"
-    assert fault(put(tmp_path / "by hand"), file) is None
-    assert fault(put(tmp_path / "empty", b""), file) == "it is empty"
+
+
+@pytest.mark.parametrize(
+    ("more", "accepted"), [(-1, False), (0, True), (1_000_000, True), (1_000_001, False)]
+)
+def test_without_any_digest_the_size_is_that_of_the_parameters(
+    more: int, accepted: bool, tmp_path: Path
+) -> None:
+    parameters = 4 * 14_714_688  # of D's convolutions
+    path = put(tmp_path / "by hand", b"")
+    os.truncate(path, parameters + more)  # a hole, which takes no disk
+    found = fault(path, hub_file(digest=None, num_bytes=None, head=False))
+    assert found is None if accepted else str(found).startswith("it cannot be verified: its digest")
 
 
 def test_what_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

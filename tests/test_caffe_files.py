@@ -24,22 +24,45 @@ SCHEMA = {  # message: {field: (number, type, is it repeated)}
     },
     "Convolution": {
         "num_output": (1, "uint32", False), "pad": (3, "uint32", True),
-        "kernel_size": (4, "uint32", True), "stride": (6, "uint32", True),
+        "kernel_size": (4, "uint32", True), "group": (5, "uint32", False),
+        "stride": (6, "uint32", True), "pad_h": (9, "uint32", False),
+        "pad_w": (10, "uint32", False), "stride_h": (13, "uint32", False),
+        "stride_w": (14, "uint32", False), "dilation": (18, "uint32", True),
     },
-    "Pooling": {"pool": (1, "int32", False), "kernel_size": (2, "uint32", False)},
-    "LRN": {"local_size": (1, "uint32", False), "alpha": (2, "float", False)},
+    "InnerProduct": {"axis": (5, "int32", False), "transpose": (6, "bool", False)},
+    "Pooling": {
+        "pool": (1, "int32", False), "kernel_size": (2, "uint32", False),
+        "pad": (4, "uint32", False), "kernel_h": (5, "uint32", False),
+        "kernel_w": (6, "uint32", False), "stride_h": (7, "uint32", False),
+        "stride_w": (8, "uint32", False), "pad_h": (9, "uint32", False),
+        "pad_w": (10, "uint32", False), "round_mode": (13, "int32", False),
+    },
+    "Power": {
+        "power": (1, "float", False), "scale": (2, "float", False), "shift": (3, "float", False),
+    },
+    "ReLU": {"negative_slope": (1, "float", False)},
+    "BatchNorm": {"use_global_stats": (1, "bool", False), "eps": (3, "float", False)},
+    "LRN": {
+        "local_size": (1, "uint32", False), "alpha": (2, "float", False),
+        "norm_region": (4, "int32", False),
+    },
     "Input": {"shape": (1, "BlobShape", True)},
     "V1Layer": {
         "layer": (1, "Blob", False), "bottom": (2, "string", True), "top": (3, "string", True),
         "name": (4, "string", False), "type": (5, "int32", False), "blobs": (6, "Blob", True),
         "blobs_lr": (7, "float", True), "convolution_param": (10, "Convolution", False),
-        "lrn_param": (18, "LRN", False), "pooling_param": (19, "Pooling", False),
+        "inner_product_param": (17, "InnerProduct", False), "lrn_param": (18, "LRN", False),
+        "pooling_param": (19, "Pooling", False), "power_param": (21, "Power", False),
+        "relu_param": (30, "ReLU", False),
     },
     "Layer": {
         "name": (1, "string", False), "type": (2, "string", False), "bottom": (3, "string", True),
         "top": (4, "string", True), "blobs": (7, "Blob", True),
-        "convolution_param": (106, "Convolution", False), "lrn_param": (118, "LRN", False),
-        "pooling_param": (121, "Pooling", False), "input_param": (143, "Input", False),
+        "convolution_param": (106, "Convolution", False),
+        "inner_product_param": (117, "InnerProduct", False), "lrn_param": (118, "LRN", False),
+        "pooling_param": (121, "Pooling", False), "power_param": (122, "Power", False),
+        "relu_param": (123, "ReLU", False), "batch_norm_param": (139, "BatchNorm", False),
+        "input_param": (143, "Input", False),
     },
     "Net": {
         "name": (1, "string", False), "layers": (2, "V1Layer", True), "input": (3, "string", True),
@@ -134,7 +157,6 @@ def test_layers_of_2013(tmp_path: Path, packed: bool) -> None:
     assert not arrays["conv1_1/0"].flags.writeable
     assert arrays["conv1_1/0"].base is not None  # a view of the file
     assert contents.metadata == {
-        "name": "VGG_small",
         "layers": [
             {
                 "name": "conv1_1",
@@ -160,6 +182,38 @@ def test_layers_of_today(tmp_path: Path, packed: bool) -> None:
     assert arrays["fc6/0"].dtype == np.float64
     assert np.array_equal(arrays["fc6/0"], FC)
     assert contents.metadata["input_shape"] == [1, 3, 8, 8]
+
+
+SETTINGS = {  # type: the V1 number, if any, the message, and what is set
+    "Convolution": (4, "Convolution", {"group": 2, "pad_h": 1, "pad_w": 2, "stride_h": 3,
+                                       "stride_w": 4, "dilation": 5}),
+    "InnerProduct": (14, "InnerProduct", {"axis": 2, "transpose": True}),
+    "Pooling": (17, "Pooling", {"pool": "AVE", "pad": 1, "kernel_h": 2, "kernel_w": 3,
+                                "stride_h": 4, "stride_w": 5, "pad_h": 6, "pad_w": 7,
+                                "round_mode": 1}),
+    "Power": (26, "Power", {"power": 0.5, "scale": 2.0, "shift": -1.0}),
+    "ReLU": (18, "ReLU", {"negative_slope": 0.25}),
+    "LRN": (15, "LRN", {"norm_region": 1}),
+    "BatchNorm": (0, "BatchNorm", {"use_global_stats": True, "eps": 0.0009765625}),
+}  # fmt: skip
+FIELDS = {"InnerProduct": "inner_product", "BatchNorm": "batch_norm"}
+
+
+@pytest.mark.parametrize(("kind", "v1"), [
+    *((kind, False) for kind in SETTINGS), *((kind, True) for kind in SETTINGS if SETTINGS[kind][0])
+])  # fmt: skip
+def test_what_is_set_in_a_layer(tmp_path: Path, kind: str, v1: bool) -> None:
+    number, message, settings = SETTINGS[kind]
+    net = schema(True)["Net"]()
+    layer = net.layers.add(name="a", type=number) if v1 else net.layer.add(name="a", type=kind)
+    found = getattr(layer, f"{FIELDS.get(kind, kind.lower())}_param")
+    found.MergeFrom(schema(True)[message](**{
+        name: {"AVE": 1}.get(value, value) if isinstance(value, str) else [value]
+        if name == "dilation" else value for name, value in settings.items()
+    }))  # fmt: skip
+    assert load_all(saved(tmp_path / "net", net)).metadata["layers"] == [
+        {"name": "a", "type": kind, "settings": settings}
+    ]
 
 
 def test_what_we_write_google_reads(tmp_path: Path) -> None:
@@ -201,7 +255,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     ])  # fmt: skip
     contents = load_all(tmp_path / "net")
     assert contents.arrays["a/0"].load().tobytes() == unusual.tobytes()
-    assert contents.metadata["name"] == "é"
+    assert schema(True)["Net"].FromString((tmp_path / "net").read_bytes()).name == "é"
 
 
 def test_an_unknown_setting_is_refused() -> None:

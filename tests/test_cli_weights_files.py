@@ -101,12 +101,31 @@ def test_convert_writes_our_own_files_by_default(npz: Path, tmp_path: Path) -> N
     assert out.stat().st_size < 0.6 * npz.stat().st_size
 
 
+def test_convert_to_caffe_names_both_files(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net.caffemodel"
+    assert run("weights", "convert", npz, out, "--to", "caffe") == 0
+    assert capsys.readouterr().err == f"written to {out} and {tmp_path / 'net.prototxt'}\n"
+    assert (tmp_path / "net.prototxt").exists()
+
+
+def test_the_help_names_all_that_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("weights", "convert", "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--to keras writes Keras 3's tree where OUT ends in .weights.h5" in text
+    assert "--to caffe writes OUT's .prototxt beside it" in text
+    assert run("weights", "--help") == 0
+    assert "inspect and convert any" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(("arguments", "fault"), [
     (("convert", "{npz}", "out.npz", "--to", "keras"), "out.npz: the suffix of a keras file"),
     (("convert", "{npz}", "out.h5", "--to", "chainer"), "'chainer'"),
     (("convert", "{npz}", "out.h5", "--to", "keras", "--dtype", "bf16"), "holds fp32, not bf16"),
-    (("convert", "none.npz", "out.h5", "--to", "keras"), "none.npz: No such file or directory"),
-    (("inspect", "none.npz"), "none.npz: No such file or directory"),
+    (("convert", "none.npz", "out.h5", "--to", "keras"), "'none.npz': no such file; give"),
+    (("convert", "{npz}", "none/out.h5", "--to", "keras"), "the folder none is missing"),
+    (("inspect", "none.npz"), "'none.npz': no such file; give"),
     (("inspect", "{npz}", "--convention", "chainer"), "convention 'chainer' must be one of"),
     (("inspect", "{npz}", "--convention", "keras"), "net.npz: NumPy whose 22 arrays"),
     (("inspect", "{npz}", "--colour", "grey"), "'grey'"),
@@ -137,3 +156,13 @@ def test_predict_takes_any_file_and_what_it_is(
         answers.append([each["probability"] for each in answer["predictions"]])
     assert all(len(each) == 5 for each in answers)
     assert answers[0] != answers[1] != answers[2] != answers[0]
+
+
+def test_names_are_taken_as_weights_takes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("weights", "inspect", "tiny-imagenet", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["convention"], found["num_classes"]) == ("vggnet", 200)
+    assert run("weights", "convert", "tiny-imagenet", str(tmp_path / "net.safetensors")) == 0
+    assert run("weights", "inspect", str(tmp_path / "net.safetensors")) == 0

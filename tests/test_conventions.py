@@ -21,6 +21,7 @@ from small_nets import random_state
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
+from vggnet.weights.catalog import CATALOG
 from vggnet.weights.conventions import CONVENTIONS, Convention, convention
 from vggnet.weights.convert import in_convention, stored_arrays
 from vggnet.weights.files import weights_of
@@ -177,3 +178,7 @@ def test_a_convention_has_a_name_and_aliases() -> None:
 
 def test_every_convention_has_a_test() -> None:
     assert set(CONVENTIONS) == {*FORMS, "vggnet", "torchvision-features"}
+
+
+def test_the_catalog_s_files_are_in_conventions_that_are_known() -> None:
+    assert {file.convention for file in CATALOG.values()} <= set(CONVENTIONS)

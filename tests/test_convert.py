@@ -242,3 +242,53 @@ def test_numbers_that_are_too_large_or_none_are_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"not finite: fc8\.bias$"):
             save(tmp_path / name, net, to)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("to", "name"), [
+    ("torchvision", "net.pth"), ("frossard", "net.npz"), ("caffe", "net.caffemodel"),
+])  # fmt: skip
+def test_what_a_reader_takes_for_something_else_is_told(tmp_path: Path, to: str, name: str) -> None:
+    preprocess = replace(PREPROCESS.get(to, Preprocess.paper()), resize=80, crop=60)
+    net = weights(preprocess, labels=labels("tiny-imagenet")[:7])
+    assert save(tmp_path / name, net, to) == [
+        "resize 80 is not kept: it is read as 73",
+        "crop 60 is not kept: it is read as 64",
+        "the labels are not kept: its classes are read with no names",
+    ]
+
+
+def test_another_net_is_told(tmp_path: Path) -> None:
+    spec = Spec("mine", ("conv3-8", "maxpool", "conv3-9", "FC-5 FC-4 soft-max"), 16)
+    remarks = save(tmp_path / "net.npz", weights(Preprocess.paper(37, 32), spec), "frossard")
+    assert remarks == [
+        "input size 16 is not kept: it is read as 32",
+        "the net conv3-8 maxpool conv3-9 FC-5 FC-4 soft-max is not kept: it is read as "
+        "conv3-8 maxpool conv3-9 maxpool FC-5 FC-4 soft-max",
+    ]
+    many = labels("tiny-imagenet") * 5
+    named = tuple(replace(label, index=index) for index, label in enumerate(many))
+    net = weights(Preprocess.paper(73, 64), small("A", classes=1000), labels=named)
+    (remark,) = save(tmp_path / "net.npz", net, "frossard")
+    assert remark == "the labels are not kept: its classes are read with ImageNet's names"
+
+
+def test_a_net_that_is_no_vgg_is_written_and_told(tmp_path: Path) -> None:
+    net = weights(Preprocess.paper(), configuration("AlexNet").scaled(1 / 32))
+    (remark,) = save(tmp_path / "net.onnx", net, "onnx")
+    assert remark.startswith("vggnet does not read it back: onnx whose 16 arrays ")
+
+
+def test_an_average_before_several_fc_layers_needs_a_graph(tmp_path: Path) -> None:
+    spec = Spec("mine", ("conv3-8", "maxpool", "avgpool", "FC-5 FC-4 soft-max"), 16)
+    with pytest.raises(ValueError, match="avgpool: no such file says what these layers are"):
+        save(tmp_path / "net.npz", weights(Preprocess.paper(), spec), "frossard")
+    for to, name in (("onnx", "net.onnx"), ("caffe", "net.caffemodel")):
+        save(tmp_path / name, weights(PREPROCESS.get(to, Preprocess.paper()), spec), to)
+        assert files.load(tmp_path / name).spec.tokens == spec.tokens
+
+
+def test_what_folding_makes_infinite_is_named(tmp_path: Path) -> None:
+    net = weights(Preprocess.caffe(73, 64), small("A-BN"))
+    net.state["bn1_1.running_var"][0] = -1
+    with pytest.raises(ValueError, match=r"not finite: conv1_1\.weight, conv1_1\.bias$"):
+        save(tmp_path / "net.h5", net, "keras")

@@ -247,6 +247,17 @@ def test_what_comes_over_a_broken_line_is_what_was_sent(tmp_path: Path) -> None:
     assert (tmp_path / "p").read_bytes() == BODY
 
 
+def test_bytes_that_come_again_and_again_are_no_headway(tmp_path: Path) -> None:
+    anew = [Answer(ranges=False, cut_after=n) for n in (4000, 2000, 4000, 2000, 4000)]
+    line = "^gave up after 3 attempts in a row: "
+    with (
+        UnreliableServer(BODY, [*anew, Answer()]) as server,
+        pytest.raises(DownloadError, match=line),
+    ):
+        run(server, tmp_path / "p")
+    assert len(server.requests) == 3
+
+
 def test_where_nobody_listens_the_answer_is_quick(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"^127.0.0.1 cannot be reached: Connection refused$"):

@@ -187,3 +187,8 @@ def test_classes_are_matched_by_wnid_then_by_name() -> None:
         class_indices(full, labels_from_names(["crane"]))
     with pytest.raises(ValueError, match="lacks 1 of the 2 classes of the data, such as blue"):
         class_indices(model[:1], own)
+
+
+def test_a_model_without_class_names_says_so() -> None:
+    with pytest.raises(ValueError, match="does not name its classes"):
+        class_indices((), labels("tiny-imagenet")[:2])

@@ -16,7 +16,7 @@ from cache_folders import BODY, hub_file, move_caches, move_hub, put_in_hub_cach
 from unreliable_server import Answer, UnreliableServer
 
 from vggnet.weights.caches import own_path
-from vggnet.weights.catalog import Digest, PublishedFile
+from vggnet.weights.catalog import CATALOG, Digest, PublishedFile
 from vggnet.weights.download import Patience
 from vggnet.weights.fetch import fetch, find
 
@@ -163,6 +163,17 @@ def test_a_name_of_the_catalog() -> None:
         fetch("E@tensorflow-vgg")
 
 
+@pytest.mark.parametrize("name", [name for name, file in CATALOG.items() if file.repository])
+def test_one_byte_is_no_copy_of_any_file(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"hub/models--timm--{name}.tv_in1k/snapshots/abc/model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    assert find(name) is None
+    assert f"{name}: {path} is not used: " in caplog.text
+
+
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 7))
@@ -294,6 +305,22 @@ class TestHub:
             assert not list(tmp_path.glob("hub/*/blobs/*"))
             server.answers = [Answer(etag=self.etag)]
             assert fetch(hub_file()).read_bytes() == BODY
+
+    def test_the_digest_that_the_hub_states_holds_where_its_cache_has_no_links(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("huggingface_hub.file_download.are_symlinks_supported", lambda _: False)
+        monkeypatch.setattr(PublishedFile, "approximate_bytes", len(BODY))
+        file = hub_file(digest=None, num_bytes=None)
+        with UnreliableServer(BODY, [Answer(etag=self.etag, altered=7)]) as server:
+            move_hub(server.address, monkeypatch)
+            with pytest.raises(ValueError, match=f"expected sha256 {self.etag[1:-1]}, found"):
+                fetch(file)
+            assert not list(tmp_path.glob("hub/*/snapshots/*/*"))
+            server.answers = [Answer(etag=self.etag)]
+            path = fetch(file)
+        assert not path.is_symlink()
+        assert find(file) == path
 
     def test_a_damaged_copy_there_is_fetched_anew(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """From a path to weights: containers by content, arrays in place or copied, errors in one line."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.spec import configuration
 from vggnet.weights import convert, state
-from vggnet.weights.containers import numpy, safetensors, torch
+from vggnet.weights.containers import Contents, numpy, safetensors, torch
 from vggnet.weights.files import inspect, load, weights_of
-from vggnet.weights.recognise import recognise
+from vggnet.weights.recognise import Recognition, recognise
 from vggnet.weights.state import Weights
 
 SPEC = small("A")
@@ -126,6 +127,38 @@ def test_numbers_that_are_not_finite_are_reported(tmp_path: Path) -> None:
         load(tmp_path / "net.npz")
 
 
+def test_numbers_that_float32_does_not_hold_are_reported(tmp_path: Path) -> None:
+    arrays = {name: array.astype(np.float64) for name, array in frossard(SPEC, STATE).items()}
+    arrays["fc7_W"][0, 0] = 1e300
+    numpy.write(tmp_path / "net.npz", arrays)
+    with pytest.raises(ValueError, match=r"net\.npz: .*not finite: fc7\.weight$"):
+        load(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(2.0, 0.5), (0.0, 0.0)])
+def test_caffe_s_scale_of_a_batch_norm(factor: float, expected: float) -> None:
+    found, recognition = with_divisor(np.array([factor], np.float32), added=0.25)
+    measured = weights_of(found, recognition, "net").state["conv1_1.bias"]
+    assert np.array_equal(measured, STATE["conv1_1.bias"] * np.float32(expected) + np.float32(0.25))
+
+
+def test_a_scale_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^net: scale is \(3,\), not one number$"):
+        weights_of(*with_divisor(np.ones(3, np.float32)), "net")
+    with pytest.raises(ValueError, match=r"^net: .*not finite: conv1_1\.bias$"):
+        weights_of(*with_divisor(np.array([np.nan], np.float32)), "net")
+
+
+def with_divisor(divisor: np.ndarray, added: float = 0) -> tuple[Contents, Recognition]:
+    """A net with an array that is divided by another before something is added to it."""
+    plain = contents(torch_names(SPEC, STATE))
+    recognition = recognise(plain, "net")
+    source = replace(recognition.sources["conv1_1.bias"], divisor="scale", added=added)
+    sources = {**recognition.sources, "conv1_1.bias": source}
+    arrays = {**plain.arrays, **contents({"scale": divisor}).arrays}
+    return replace(plain, arrays=arrays), replace(recognition, sources=sources)
+
+
 def test_matconvnet_says_mean_and_classes() -> None:
     classes = {"name": ["n01440764"] * 7, "description": [f"thing {i}, a thing" for i in range(7)]}
     found = contents(
@@ -157,6 +190,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for path, fault in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(ValueError, match=rf"^{path}: {fault}"):
             load(path)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for call in (load, inspect):
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/pipe: not a file on a disk"):
+            call(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -129,6 +129,16 @@ def test_an_array_that_was_never_written_is_refused() -> None:
         array_in(stream.getvalue())
 
 
+def test_arrays_share_what_a_file_may_grow_to() -> None:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        for name in "abcde":  # 1 MiB each, of which a small file may hold four
+            file.create_dataset(name, data=np.zeros(2**18, np.float32), compression="gzip")
+    assert len(stream.getvalue()) < 2**18
+    with pytest.raises(ValueError, match="'e': it would grow to 1,048,576 bytes"):
+        array_in(stream.getvalue())
+
+
 def test_chunks_of_the_newest_form_are_refused_with_advice() -> None:
     stream = io.BytesIO()
     with h5py.File(stream, "w", libver="latest") as file:

@@ -65,6 +65,11 @@ def test_other_numbers_become_float32(dtype: str) -> None:
         assert np.array_equal(ordered, array.astype(np.float32))
 
 
+def test_what_is_too_large_becomes_infinite_without_a_warning() -> None:
+    for shape in ((5,), (7, 7, 3, 4)):
+        assert np.isinf(in_order(np.full(shape, 1e300))).all()
+
+
 def test_shapes_of_convolutions() -> None:
     assert kernel_shape((3, 3, 12, 64), "HWIO") == (64, 12, 3, 3)
     assert kernel_shape((64, 12, 3, 3), "OIHW") == (64, 12, 3, 3)

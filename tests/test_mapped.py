@@ -63,3 +63,11 @@ def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
         file.writelines([b"second", "half"])  # type: ignore[list-item]
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_a_folder_that_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "file"
+    with pytest.raises(FileNotFoundError) as caught, whole_file(path):
+        pass
+    assert caught.value.filename == str(path)
+    assert caught.value.strerror == f"the folder {path.parent} is missing; make it first"

@@ -79,9 +79,7 @@ def test_a_net_of_matconvnet_gives_its_arrays_by_layer(
     assert list(contents.arrays) == list(expected)
     for name, array in expected.items():
         np.testing.assert_array_equal(contents.arrays[name].load(), array, strict=True)
-    types = {"conv1_1": "conv", "relu_conv1_1": "relu", "fc6": "conv", "relu_fc6": "relu"}
     assert contents.metadata == {
-        "layer_types": types,
         "normalization": {"imageSize": [224, 224, 3], "averageImage": [123, 117, 104],
                           "border": [32, 32], "interpolation": "bicubic"},
         "classes": {"name": ["n01440764", "n01443537"],

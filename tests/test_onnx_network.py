@@ -59,7 +59,6 @@ def test_the_file_has_the_state_and_the_free_sizes(tmp_path: Path) -> None:
     for name, array in contents.arrays.items():
         assert array.load().tobytes() == state[name].tobytes()
     assert contents.metadata["inputs"] == {"images": ["N", 3, 24, 24]}
-    assert contents.metadata["outputs"] == {"logits": ["N", 7]}
     assert contents.metadata["properties"] == {"spec": "{}"}
     write_onnx(tmp_path / "net", AVERAGE, random_state(AVERAGE))
     contents = onnx.read(tmp_path / "net")
@@ -87,7 +86,6 @@ def test_torch_export_is_read(tmp_path: Path) -> None:
     assert set(contents.arrays) == set(state)
     for name, array in contents.arrays.items():
         assert np.array_equal(array.load(), state[name])
-    assert contents.metadata["producer"] == "pytorch"
     nodes = contents.metadata["nodes"]
     assert isinstance(nodes, list)
     kinds = [node["op_type"] for node in nodes if node["op_type"] in ("Conv", "Relu", "Gemm")]

@@ -121,6 +121,16 @@ def test_headers_that_do_not_fit_the_file(tmp_path: Path, entry: object, size: i
     assert "\n" not in str(fault.value)
 
 
+def test_a_header_without_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "net.safetensors"
+    monkeypatch.setattr("vggnet.weights.containers.safetensors._MOST_ENTRIES", 2)
+    write(path, {"a": np.zeros(1), "b": np.zeros(2)}, {"format": "pt"})
+    assert len(read(path).arrays) == 2
+    write(path, {"a": np.zeros(1), "b": np.zeros(2), "c": np.zeros(3)}, {"format": "pt"})
+    with pytest.raises(ValueError, match=r"net\.safetensors: more than 2 entries"):
+        read(path)
+
+
 def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     arrays = {"conv1_1.weight": np.ones((2, 3), np.float32), "bias": np.ones(2, np.float16)}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from published_forms import small
 
@@ -40,6 +42,17 @@ def test_the_first_fc_layer_tells_the_input_size() -> None:
     sketch, kernels, matrices = drawn(small("A", input_size=160))
     assert spec_of(sketch, kernels, matrices).input_size == 160
     assert spec_of(sketch, kernels, [(9, 32 * 4)]).input_size == 64
+
+
+def test_the_size_that_the_file_states() -> None:
+    sketch, kernels, matrices = drawn(small("A", input_size=96))
+    for stated, size in ((100, 100), (127, 127), (None, 96), (128, 96), (95, 96)):
+        assert spec_of(replace(sketch, input_size=stated), kernels, matrices).input_size == size
+    headless = replace(sketch, matrices=())
+    for stated, size in ((100, 100), (None, 224)):
+        assert spec_of(replace(headless, input_size=stated), kernels, []).input_size == size
+    with pytest.raises(Unfit, match="would be 1000001 pixels wide"):
+        spec_of(replace(headless, input_size=1_000_001), kernels, [])
 
 
 def test_without_pools_and_names_only_the_paper_s_nets_are_known() -> None:

@@ -138,10 +138,13 @@ def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.i
             missing.append(label.wnid or label.words)
         else:
             found.append(index)
+    if missing and not model:
+        raise ValueError("the weight file does not name its classes, so that none can be looked up")
     if missing:
         raise ValueError(
             f"the model lacks {len(missing)} of the {len(data)} classes of the data, such as "
-            f"{', '.join(missing[:3])}"
+            f"{', '.join(missing[:3])}; a class is found by its WordNet id or its name, such as "
+            f"{model[0].wnid or model[-1].name} or {model[0].name!r}"
         )
     return np.array(found, dtype=np.int64)
 

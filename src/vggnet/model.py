@@ -6,7 +6,8 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -70,17 +71,26 @@ def load_weights(
     """The weights of a model by name, of a file, or of a training run's folder; see `load`."""
     from vggnet.weights import files
 
+    with weights_file(name) as path:
+        return files.load(path, convention, colour)
+
+
+@contextmanager
+def weights_file(name: str | Path) -> Iterator[Path]:
+    """Where the weights of that name lie; takes and raises what `load` does.
+
+    The model inside the package is a file of its own only as long as the context lasts, where the
+    package is in an archive.
+    """
     if name in EMBEDDED:
-        with resources.as_file(
-            resources.files("vggnet") / "models" / f"{name}.safetensors"
-        ) as path:
-            return files.load(path, convention, colour)
+        inside = resources.files("vggnet") / "models" / f"{name}.safetensors"
+        with resources.as_file(inside) as path:
+            yield path
+        return
     path = Path(name)
     if str(name) and path.is_dir():
         path /= WEIGHTS_OF_A_RUN
-    if not path.is_file():
-        path = _published(str(name))
-    return files.load(path, convention, colour)
+    yield path if path.is_file() else _published(str(name))
 
 
 def _published(name: str) -> Path:

@@ -17,7 +17,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from vggnet.cli.output import FormatOption, print_json, standard_output
+from vggnet.cli.output import FormatOption, note, print_json, standard_output
 
 if TYPE_CHECKING:
     from vggnet.engines import Engine
@@ -64,6 +64,8 @@ def benchmark(
         _show_layers(_native(spec, state, precision, threads), images_NCHW, repeats, format)
         return
     engines = _engines(spec, state, precision, threads)
+    if "numpy" not in engines:
+        note("numpy is left out: it computes in fp32 with the threads of its library")
     seconds = _in_turns(engines, images_NCHW, repeats)
     report = {
         "weights": weights,

@@ -1,7 +1,8 @@
 """`vggnet weights`: the published weight files, and which of them are on this disk.
 
 In: nothing, or names of the catalog. Out: `list` prints a table of all of them or JSON; `fetch`
-prints the path of each file that was asked for, and downloads what is not here.
+prints the path of each file that was asked for, and downloads what is not here. `inspect` and
+`convert` are in weights_files.py.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ for command in (inspect, convert):
 
 @weights.callback()
 def _weights() -> None:
-    """The published weight files: look through them, fetch them."""
+    """Weight files: list and fetch those that are published, inspect and convert any."""
 
 
 @weights.command("list")

@@ -34,16 +34,20 @@ Target = Literal[
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A weight file.")],
+    file: Annotated[
+        str, typer.Argument(help="What --weights takes: a file, a run's folder, a name.")
+    ],
     convention: ConventionOption = None,
     colour: ColourOption = None,
     format: FormatOption = "table",
 ) -> None:
     """Show what a weight file is taken for, how sure that is, and why."""
+    from vggnet.model import weights_file
     from vggnet.weights import files
 
-    recognition = files.inspect(file, convention, colour)
-    found = _as_json(recognition) | _bytes_of(file)
+    with weights_file(file) as path:
+        recognition = files.inspect(path, convention, colour)
+        found = _as_json(recognition) | _bytes_of(path)
     if format == "json":
         print_json(found)
     else:
@@ -53,7 +57,9 @@ def inspect(
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A weight file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="What --weights takes: a file, a folder, a name.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
     to: Annotated[Target, typer.Option(help="Whose files to write.")] = "vggnet",
     dtype: Annotated[
@@ -62,13 +68,19 @@ def convert(
     convention: ConventionOption = None,
     colour: ColourOption = None,
 ) -> None:
-    """Write a weight file as another library has it. What it cannot keep is told."""
-    from vggnet.weights import convert, files
+    """Write a weight file as another library has it. What it cannot keep is told.
 
-    weights = files.load(source, convention, colour)
+    --to keras writes Keras 3's tree where OUT ends in .weights.h5, else the .h5 of Keras 1 and 2;
+    --to caffe writes OUT's .prototxt beside it, over what is there.
+    """
+    from vggnet.model import load_weights
+    from vggnet.weights import convert
+
+    weights = load_weights(source, convention, colour)
     for remark in convert.save(target, weights, to, dtype):
         note(f"{target}: {remark}")
-    note(f"written to {target}")
+    network = f" and {target.with_suffix('.prototxt')}" if to == "caffe" else ""
+    note(f"written to {target}{network}")
 
 
 def _as_json(recognition: Recognition) -> dict[str, object]:

@@ -1,8 +1,10 @@
 """Where published files already lie on this disk: our own cache and those that other tools leave.
 
-In: a `PublishedFile`. Out: the copies that are here, each verified by size and digest before it is
-used, in place. A digest that was verified is remembered, so that half a gigabyte is not read at
-every start; a file counts as the same while its inode, size and time stay what they were.
+In: a `PublishedFile`. Out: the copies that are here, each verified by its digest before it is used,
+in place. Where neither the catalog nor the hub's cache says the digest, a copy is held to the size
+of its parameters and no more is known of it. A digest that was verified is remembered, so that half
+a gigabyte is not read at every start; a file counts as the same while its inode, size and time stay
+what they were.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from vggnet.weights.catalog import CATALOG, Digest, PublishedFile
 from vggnet.weights.mapped import whole_file
 
 _REMEMBERED = "verified.json"
+_MOST_NAMES = 1_000_000  # bytes in a file beside its parameters: their names, shapes and places
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,23 @@ def copies(file: PublishedFile) -> Iterator[Copy]:
 
 
 def fault(path: Path, file: PublishedFile) -> str | None:
-    """Why the bytes at `path` are not the published ones, in a few words; None where they are."""
+    """Why the bytes at `path` are not the published ones, in a few words; None where they are.
+
+    Without a digest only the size is compared.
+    """
     digest = file.digest or _digest_of_the_hub(path)
     try:
         num_bytes = path.stat().st_size
         if file.num_bytes not in (None, num_bytes):
             return f"it has {num_bytes:,} bytes, not {file.num_bytes:,}"
         if digest is None:
-            return None if num_bytes else "it is empty"
+            least = file.approximate_bytes
+            if least <= num_bytes <= least + _MOST_NAMES:
+                return None
+            return (
+                f"it cannot be verified: its digest is not known, and it has {num_bytes:,} bytes, "
+                f"not {least:,} or little more"
+            )
         found = _digits(path, digest)
     except OSError as error:
         return error.strerror or "it cannot be read"

@@ -19,16 +19,6 @@ from typing import Literal, get_args
 from vggnet.spec import configuration, configuration_names
 
 Algorithm = Literal["sha256", "sha1", "md5"]
-Convention = Literal[
-    "torchvision",
-    "torchvision-features",
-    "timm",
-    "keras",
-    "oxford",
-    "frossard",
-    "tensorflow-vgg",
-    "matconvnet",
-]
 _HEXADECIMAL_DIGITS: dict[Algorithm, int] = {"sha256": 64, "sha1": 40, "md5": 32}
 
 
@@ -69,14 +59,15 @@ class Accuracy:
 class PublishedFile:
     """One file. It is got from `repository` on Hugging Face, from `url`, or, without both, by hand.
 
-    `configuration` is a name for `vggnet.configuration`; `num_bytes` and `digest` are None where
-    they are not known. Of a file that is not on Hugging Face a digest must be known. Without `head`
-    it has no FC layers. `same_weights` names a file with the very same numbers, which does as well.
+    `configuration` is a name for `vggnet.configuration`, `convention` one of `CONVENTIONS`;
+    `num_bytes` and `digest` are None where they are not known. Of a file that is not on Hugging
+    Face a digest must be known. Without `head` it has no FC layers. `same_weights` names a file
+    with the very same numbers, which does as well.
     """
 
     name: str
     configuration: str
-    convention: Convention
+    convention: str
     file_name: str
     page: str
     licence: str

@@ -17,13 +17,14 @@ import numpy as np
 from vggnet.layers import Layer
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.weights import state
+from vggnet.weights import files, state
 from vggnet.weights.caffe_network import write_caffe
 from vggnet.weights.containers import keras, numpy, safetensors, torch
 from vggnet.weights.conventions import CONVENTIONS, Convention
 from vggnet.weights.layouts import in_layout
 from vggnet.weights.naming import Unfit
 from vggnet.weights.onnx_network import write_onnx
+from vggnet.weights.recognise import Recognition
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.state import Precision, Weights, check_state
 from vggnet.weights.stated import properties
@@ -55,34 +56,69 @@ def save(
         raise ValueError(f"{path}: convert to one of {', '.join(TARGETS)}, not {to!r}")
     suffixes, dtypes = TARGETS[to]
     if path.suffix not in suffixes:
-        raise ValueError(f"{path}: the suffix of a {to} file is {' or '.join(suffixes)}")
+        raise ValueError(
+            f"{path}: the suffix of a {to} file is {' or '.join(suffixes)}; --to says whose file "
+            f"to write: {', '.join(TARGETS)}"
+        )
     if dtype not in dtypes:
         raise ValueError(f"{path}: a {to} file holds {', '.join(dtypes)}, not {dtype}")
     try:
-        return _save(path, weights, to, dtype)
+        ready, remarks = _save(path, weights, to, dtype)
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    if to == "vggnet":
+        return remarks
+    try:
+        return remarks + _lost(ready, files.inspect(path))
+    except ValueError as error:  # a net that is no VGG, in a file that has a graph
+        return [*remarks, f"vggnet does not read it back: {str(error).removeprefix(f'{path}: ')}"]
 
 
-def _save(path: Path, weights: Weights, to: str, dtype: Precision) -> list[str]:
+def _lost(written: Weights, read: Recognition) -> list[str]:
+    """What a reader takes for something else, who has nothing but the file; but for the mean."""
+    remarks = [
+        f"{what} {before} is not kept: it is read as {after}"
+        for what, before, after in (
+            ("input size", written.spec.input_size, read.spec.input_size),
+            ("the net", " ".join(written.spec.tokens), " ".join(read.spec.tokens)),
+            *(
+                (name.replace("_", " "), getattr(written.preprocess, name), value)
+                for name, value in read.preprocess.to_json().items()
+                if name not in ("mean", "std")
+            ),
+        )
+        if before != after
+    ]
+    if written.labels != read.labels:
+        names = "ImageNet's names" if read.labels else "no names"
+        remarks.append(f"the labels are not kept: its classes are read with {names}")
+    return remarks
+
+
+@np.errstate(all="ignore")  # what folding makes infinite is found by the check after it
+def _save(path: Path, weights: Weights, to: str, dtype: Precision) -> tuple[Weights, list[str]]:
+    """What the file holds, and remarks on what was done to it."""
     if to == "vggnet":
         state.save(path, weights, dtype)
-        return []
+        return weights, []
     if to == "onnx":
         write_onnx(path, weights.spec, weights.state, properties(weights))
-        return [] if weights.preprocess.colour_order == "RGB" else ["it wants B, G, R, as before"]
+        is_usual = weights.preprocess.colour_order == "RGB"
+        return weights, [] if is_usual else ["it wants B, G, R, as before"]
     check_state(weights.spec, weights.state, str(path))
     if to == "caffe":
         if "conv1_1.weight" not in weights.state:
             raise ValueError(f"{weights.spec.name} has no conv1_1, whose colours could be turned")
         ready, remarks = in_convention(weights, CONVENTIONS["oxford"])
+        check_state(ready.spec, ready.state, str(path))
         write_caffe(path, path.with_suffix(".prototxt"), ready.spec, ready.state)
-        return remarks
+        return ready, remarks
     convention = CONVENTIONS[to]
     weights, remarks = _folded(weights, convention)
     stored_names(weights.spec, convention)  # raises where there are none
     ready, more = in_convention(weights, convention)
+    check_state(ready.spec, ready.state, str(path))
     arrays = stored_arrays(ready, convention)
     if dtype != "fp32":
         arrays = {name: _narrowed(path, name, array, dtype) for name, array in arrays.items()}
@@ -97,7 +133,7 @@ def _save(path: Path, weights: Weights, to: str, dtype: Precision) -> list[str]:
         safetensors.write(path, arrays, properties(ready) | {"format": "pt"}, codes)
     else:
         torch.write(path, arrays, bfloat16=dtype == "bf16")
-    return remarks + more
+    return ready, remarks + more
 
 
 def _folded(weights: Weights, convention: Convention) -> tuple[Weights, list[str]]:
@@ -186,7 +222,8 @@ def stored_arrays(weights: Weights, convention: Convention) -> dict[str, np.ndar
 
 def stored_names(spec: Spec, convention: Convention) -> dict[str, str]:
     """Canonical name -> name in the file. Raises ValueError as `stored_arrays` does."""
-    odd = [layer.name for layer in spec.layers if not _is_plain(layer)]
+    num_matrices = sum(layer.kind == "fc" for layer in spec.layers)
+    odd = [layer.name for layer in spec.layers if not _is_plain(layer, num_matrices)]
     try:
         if odd:
             raise Unfit(f"{', '.join(odd)}: no such file says what these layers are")
@@ -195,8 +232,10 @@ def stored_names(spec: Spec, convention: Convention) -> dict[str, str]:
         raise ValueError(f"{spec.name} cannot be a {convention.name} file: {fault}") from None
 
 
-def _is_plain(layer: Layer) -> bool:
+def _is_plain(layer: Layer, num_matrices: int) -> bool:
     """Whether a reader who knows names and shapes alone takes the layer for what it is."""
+    if layer.kind == "avgpool":  # before several FC layers it looks as if a pool gave one pixel
+        return num_matrices == 1
     if layer.kind == "conv":
         return layer.kernel in (1, 3) and layer.stride == 1 and layer.padding == layer.kernel // 2
     if layer.kind == "maxpool":

@@ -31,8 +31,9 @@ _LONGEST_WAIT = 60.0  # seconds, whatever Retry-After asks for
 class Patience:
     """When to give up.
 
-    `timeout` is in seconds without a byte on one connection, `attempts` how many in a row may bring
-    nothing, `wait` the seconds before the second of them; it doubles before each next.
+    `timeout` is in seconds without a byte on one connection, `attempts` how many in a row may get
+    no further than those before, `wait` the seconds before the second of them; it doubles before
+    each next.
     """
 
     timeout: float = 30.0
@@ -70,9 +71,8 @@ def download(
 
     headers = {"Accept-Encoding": "identity", "User-Agent": "vggnet"}
     with httpx2.Client(follow_redirects=True, timeout=patience.timeout, headers=headers) as client:
-        failures = 0
+        most = failures = 0
         while True:
-            before = _size(partial)
             try:
                 _continue(client, url, partial, num_bytes, at_most, report)
                 return
@@ -84,11 +84,13 @@ def download(
                 lasting = isinstance(error, httpx2.ProxyError | httpx2.UnsupportedProtocol)
                 if lasting or (unreachable and not failures):  # waiting would only hide it
                     host = error.request.url.host
-                    raise DownloadError(f"{host} cannot be reached: {reason}") from error
+                    raise DownloadError(f"{host} cannot be reached: {reason}") from None
                 interruption = _Interrupted(reason)
             except (httpx2.RequestError, httpx2.InvalidURL) as error:
-                raise DownloadError(_words(error, patience)) from error
-            failures = 1 if _size(partial) > before else failures + 1
+                raise DownloadError(_words(error, patience)) from None
+            # What starts anew again and again makes no headway, though bytes come.
+            failures = 1 if _size(partial) > most else failures + 1
+            most = max(most, _size(partial))
             if failures >= patience.attempts:
                 raise DownloadError(f"gave up after {failures} attempts in a row: {interruption}")
             time.sleep(max(patience.wait * 2 ** (failures - 1), interruption.seconds))

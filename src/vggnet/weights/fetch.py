@@ -1,6 +1,7 @@
 """A published weight file by its name: the copy that is on this disk, else downloaded once.
 
-In: a name of the catalog. Out: the path of a file whose size and digest are the published ones.
+In: a name of the catalog. Out: the path of a file whose digest is the published one, or that which
+the hub states; only of a copy that lies here without either is the size all that is compared.
 Files on Hugging Face go through huggingface_hub into its own cache, where other tools find them;
 the rest goes into ours. What is not verified never stands where a verified file would.
 """
@@ -13,11 +14,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vggnet.weights.caches import cache_folder, copies, fault, own_path
-from vggnet.weights.catalog import PublishedFile, published
+from vggnet.weights.catalog import Digest, PublishedFile, published
 from vggnet.weights.download import (
     DownloadError,
     Patience,
@@ -70,13 +72,13 @@ def get(
                 return _from_url(file, file.url, report, patience or Patience())
         raise DownloadError("only a browser can fetch it")
     except DownloadError as error:
-        raise ValueError(f"{file.name}: {error}; {by_hand}") from error
+        raise ValueError(f"{file.name}: {error}; {by_hand}") from None
     except OSError as error:
         folder = error.filename or cache_folder()
         variable = "HF_HOME" if file.repository else "VGGNET_CACHE"
         raise ValueError(
             f"{file.name}: {folder}: {error.strerror or error}; {variable} names another folder"
-        ) from error
+        ) from None
 
 
 def _from_url(file: PublishedFile, url: str, report: Report, patience: Patience) -> Path:
@@ -126,7 +128,7 @@ def _from_hub(file: PublishedFile, repository: str, report: Report) -> Path:
     try:
         # One question first, not repeated: where there is no network the answer is quick.
         there = get_hf_file_metadata(hf_hub_url(repository, file.file_name))
-        _check_metadata(file, there.etag, there.size)
+        file = _as_stated(file, there.etag, there.size)
         Path(HF_HUB_CACHE).mkdir(parents=True, exist_ok=True)
         check_space(Path(HF_HUB_CACHE), there.size or file.approximate_bytes)
         path = Path(
@@ -139,7 +141,7 @@ def _from_hub(file: PublishedFile, repository: str, report: Report) -> Path:
     except Exception as error:  # of the library, its HTTP client and its storage, in many kinds
         if isinstance(error, OSError) and error.errno is not None:  # of this disk
             raise
-        raise DownloadError(f"{repository} on {ENDPOINT}: {_first_words(error)}") from error
+        raise DownloadError(f"{repository} on {ENDPOINT}: {_first_words(error)}") from None
     if wrong := fault(path, file):
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -147,15 +149,17 @@ def _from_hub(file: PublishedFile, repository: str, report: Report) -> Path:
     return path
 
 
-def _check_metadata(file: PublishedFile, etag: str | None, size: int | None) -> None:
-    """Raises where the hub says, before a byte is sent, that it has another file."""
-    digits = file.digest.digits if file.digest else ""
-    if re.fullmatch("[0-9a-f]{64}", etag or "") and not str(etag).startswith(digits):
+def _as_stated(file: PublishedFile, etag: str | None, size: int | None) -> PublishedFile:
+    """The file with the digest that the hub states before a byte is sent; raises for another's."""
+    if None not in (size, file.num_bytes) and size != file.num_bytes:
+        raise DownloadError(f"the file there has {size:,} bytes, not {file.num_bytes:,}")
+    if etag is None or not re.fullmatch("[0-9a-f]{64}", etag):
+        return file
+    if file.digest and not etag.startswith(file.digest.digits):
         raise DownloadError(
             f"the file on Hugging Face has changed: expected {file.digest}, found sha256 {etag}"
         )
-    if None not in (size, file.num_bytes) and size != file.num_bytes:
-        raise DownloadError(f"the file there has {size:,} bytes, not {file.num_bytes:,}")
+    return replace(file, digest=Digest("sha256", etag))
 
 
 def _first_words(error: Exception) -> str:

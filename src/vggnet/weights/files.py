@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,8 @@ def inspect(
 def read(path: Path) -> Contents:
     """What the file holds, in its own names. Raises ValueError as `load` does."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe may never answer
+            raise ValueError(f"{path}: not a file on a disk; save what it gives in one first")
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
@@ -101,6 +103,7 @@ def read(path: Path) -> Contents:
     raise ValueError(f"{path}: none of the formats that are read: {names}")
 
 
+@np.errstate(all="ignore")  # what is not finite is found at the end
 def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weights:
     """The net as `recognition` reads it. Raises ValueError as `load` does."""
     spec = recognition.spec
@@ -111,7 +114,9 @@ def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weigh
             source = recognition.sources[name]
             array = contents.arrays[source.name].load()
             if source.divisor:
-                array = array / contents.arrays[source.divisor].load()
+                array = _divided(array, contents, source.divisor, path)
+            if source.added:
+                array = array + source.added
             if part == "weight" and layer.kind in ("conv", "fc"):
                 kernel = shape if layer.kind == "conv" else (shape[0], *layer.input)
                 array = canonical_view(array, kernel, source.layout)
@@ -129,6 +134,14 @@ def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weigh
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _divided(array: NDArray[Any], contents: Contents, divisor: str, path: str) -> NDArray[Any]:
+    """What a batch norm measured, as Caffe scales it: 0 stands for a norm that saw no batch."""
+    number = contents.arrays[divisor].load()
+    if number.size != 1:
+        raise ValueError(f"{path}: {divisor} is {number.shape}, not one number")
+    return array / number.reshape(()) if number.any() else np.zeros_like(array)
 
 
 def _is_ours(contents: Contents) -> bool:

@@ -78,6 +78,7 @@ def in_layout(weight_OIYX: np.ndarray, layout: Layout, matrix: bool) -> np.ndarr
     return rows if layout == "OIHW" else rows.T
 
 
+@np.errstate(all="ignore")  # what is too large for float32 becomes infinite, and is found later
 def in_order(view: np.ndarray) -> NDArray[np.float32]:
     """The values of `view` as a contiguous, aligned float32 array; itself where it is one already.
 

@@ -59,11 +59,18 @@ def _bounds(array: NDArray[Any]) -> tuple[int, int]:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes its place at `path` once all of it is on the disk.
 
-    A reader never sees half a file, and what stood there before stays where writing fails.
+    A reader never sees half a file, and what stood there before stays where writing fails. Raises
+    OSError, which names `path`, where no file can be made.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("xb") as file:
+        opened = partial.open("xb")
+    except OSError as error:
+        there = path.parent.is_dir()
+        reason = error.strerror if there else f"the folder {path.parent} is missing; make it first"
+        raise OSError(error.errno, reason, str(path)) from None
+    try:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

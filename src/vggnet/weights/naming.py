@@ -26,7 +26,7 @@ class Sketch:
     `norms` is the batch norm of each convolution, or empty. `pooled` is False where the names do
     not tell the stages: all convolutions are in the first one then. `lrn` holds the convolutions
     that local response normalisation follows. `average` is True where a global average is known to
-    come before the FC layers.
+    come before the FC layers. `input_size` is the side of the picture, where the file states one.
     """
 
     stages: tuple[tuple[str, ...], ...]
@@ -35,6 +35,7 @@ class Sketch:
     pooled: bool = True
     lrn: frozenset[str] = frozenset()
     average: bool = False
+    input_size: int | None = None
 
     def __post_init__(self) -> None:
         if not self.stages or not all(self.stages):

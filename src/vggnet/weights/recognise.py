@@ -19,13 +19,14 @@ import numpy as np
 from vggnet.labels import Label
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
-from vggnet.weights.containers import Contents
+from vggnet.weights.containers import Contents, caffe, onnx
 from vggnet.weights.conventions import CONVENTIONS, Convention, Form, convention
 from vggnet.weights.graph import Drawing, Source, Sources, drawn_net, usual_convention
 from vggnet.weights.layouts import Layout, Shape, canonical_view, kernel_shape, matrix_shape
 from vggnet.weights.naming import Unfit
 from vggnet.weights.shapes import spec_of
 from vggnet.weights.stated import stated_labels, stated_mean, stated_preprocess
+from vggnet.weights.unused import check_unused, unused_arrays
 
 Confidence = Literal["certain", "likely", "guessed"]
 
@@ -140,7 +141,10 @@ def _read_by_names(
         key: Source(name, each.matrix if key[0] in sketch.matrices else each.convolution)
         for key, name in found.items()
     }
-    return _reading(each, Drawing(sketch, sources), contents, sketch.pooled)
+    reading = _reading(each, Drawing(sketch, sources), contents, sketch.pooled)
+    if contents.container not in (caffe.NAME, onnx.NAME):  # whose graphs say what a net takes
+        check_unused(contents, _used(reading.sources))
+    return reading
 
 
 def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: bool) -> _Reading:
@@ -229,7 +233,7 @@ def _recognition(
             f"conv1_1 is not the original release's: colour order unknown, "
             f"{preprocess.colour_order} is usual here"
         )
-    unused = _unused(contents, sources)
+    unused = unused_arrays(contents, _used(sources))
     if unused:
         evidence.append(f"{len(unused)} arrays are not used: {_listed(unused, 3)}")
     return Recognition(
@@ -292,14 +296,8 @@ def _near(found: object, expected: object) -> bool:
     return bool(np.allclose(found, expected, rtol=0, atol=_TOLERANCE))  # type: ignore[arg-type]
 
 
-def _unused(contents: Contents, sources: Mapping[str, Source]) -> list[str]:
-    """The names of arrays of numbers that no layer takes; counters are no such."""
-    used = {name for source in sources.values() for name in (source.name, source.divisor)}
-    return [
-        name
-        for name, array in contents.arrays.items()
-        if name not in used and array.dtype.kind == "f" and len(array.shape) > 0
-    ]
+def _used(sources: Mapping[str, Source]) -> set[str]:
+    return {name for source in sources.values() for name in (source.name, source.divisor) if name}
 
 
 def _listed(names: list[str], most: int) -> str:

@@ -15,7 +15,7 @@ from vggnet.weights.layouts import Shape
 from vggnet.weights.naming import Sketch, Unfit
 
 _CONFIGURATIONS = ("A", "A-LRN", "B", "C", "D", "E")
-_INPUT_SIZE = 224  # of nets whose shapes do not tell
+_INPUT_SIZE = 224  # of nets whose files and shapes do not tell
 
 
 def spec_of(sketch: Sketch, kernels: Sequence[Shape], matrices: Sequence[Shape]) -> Spec:
@@ -29,7 +29,11 @@ def spec_of(sketch: Sketch, kernels: Sequence[Shape], matrices: Sequence[Shape])
     rows += [*(["avgpool"] if average else []), *head, *(["soft-max"] if head else [])]
     tokens = [token for stage in stages for token in (*stage, "maxpool")]
     name = _name(tokens) or f"VGG{len(kernels) + len(matrices)}"
-    input_size = _INPUT_SIZE if average or not head else side * 2 ** len(stages)
+    input_size = side * 2 ** len(stages)
+    if average or not head:
+        input_size = sketch.input_size or _INPUT_SIZE
+    elif sketch.input_size and sketch.input_size // 2 ** len(stages) == side:
+        input_size = sketch.input_size  # of which the pools leave out an edge
     if input_size > LARGEST:
         raise Unfit(f"its pictures would be {input_size} pixels wide")
     try:

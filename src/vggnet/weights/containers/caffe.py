@@ -35,8 +35,10 @@ Settings = Mapping[str, Setting]
 _NET = {1: LENGTH, 2: LENGTH, 3: LENGTH, 4: VARINT, 5: VARINT, 6: LENGTH, 7: VARINT, 8: LENGTH,
         100: LENGTH}  # fmt: skip
 _V1_LAYERS, _LAYERS = 2, 100
-_V1_TYPES = {4: "Convolution", 6: "Dropout", 8: "Flatten", 14: "InnerProduct", 15: "LRN",
-             17: "Pooling", 18: "ReLU", 20: "Softmax", 21: "SoftmaxWithLoss"}  # fmt: skip
+_V1_TYPES = {1: "Accuracy", 4: "Convolution", 5: "Data", 6: "Dropout", 8: "Flatten", 9: "HDF5Data",
+             12: "ImageData", 14: "InnerProduct", 15: "LRN", 17: "Pooling", 18: "ReLU",
+             20: "Softmax", 21: "SoftmaxWithLoss", 22: "Split", 23: "TanH", 24: "WindowData",
+             26: "Power", 29: "MemoryData", 32: "DummyData", 36: "Silence"}  # fmt: skip
 
 
 class _Kind(NamedTuple):
@@ -49,21 +51,35 @@ class _Kind(NamedTuple):
     fields: dict[str, int]
 
 
+_CONVOLUTION = {"num_output": 1, "pad": 3, "kernel_size": 4, "group": 5, "stride": 6, "pad_h": 9,
+                "pad_w": 10, "stride_h": 13, "stride_w": 14, "dilation": 18}  # fmt: skip
+_POOLING = {"pool": 1, "kernel_size": 2, "stride": 3, "pad": 4, "kernel_h": 5, "kernel_w": 6,
+            "stride_h": 7, "stride_w": 8, "pad_h": 9, "pad_w": 10, "global_pooling": 12,
+            "round_mode": 13}  # fmt: skip
+_LRN = {"local_size": 1, "alpha": 2, "beta": 3, "norm_region": 4, "k": 5}
+_PRODUCT = {"num_output": 1, "axis": 5, "transpose": 6}
 _KINDS = {
     "BatchNorm": _Kind("batch_norm_param", 139, 0, {"use_global_stats": 1, "eps": 3}),
-    "Convolution": _Kind(
-        "convolution_param", 106, 10, {"num_output": 1, "pad": 3, "kernel_size": 4, "stride": 6}
-    ),
+    "Convolution": _Kind("convolution_param", 106, 10, _CONVOLUTION),
     "Dropout": _Kind("dropout_param", 108, 12, {"dropout_ratio": 1}),
-    "InnerProduct": _Kind("inner_product_param", 117, 17, {"num_output": 1}),
-    "LRN": _Kind("lrn_param", 118, 18, {"local_size": 1, "alpha": 2, "beta": 3, "k": 5}),
-    "Pooling": _Kind(
-        "pooling_param", 121, 19, {"pool": 1, "kernel_size": 2, "stride": 3, "global_pooling": 12}
-    ),
-    "Power": _Kind("power_param", 122, 21, {"scale": 2}),
+    "InnerProduct": _Kind("inner_product_param", 117, 17, _PRODUCT),
+    "LRN": _Kind("lrn_param", 118, 18, _LRN),
+    "Pooling": _Kind("pooling_param", 121, 19, _POOLING),
+    "Power": _Kind("power_param", 122, 21, {"power": 1, "scale": 2, "shift": 3}),
+    "ReLU": _Kind("relu_param", 123, 30, {"negative_slope": 1}),
     "Scale": _Kind("scale_param", 142, 0, {"bias_term": 4}),
 }
-_FLOATS = ("alpha", "beta", "dropout_ratio", "eps", "k", "scale")
+_FLOATS = {
+    "alpha",
+    "beta",
+    "dropout_ratio",
+    "eps",
+    "k",
+    "negative_slope",
+    "power",
+    "scale",
+    "shift",
+}
 _ENUMERATORS = {0: "MAX", 1: "AVE"}  # of `pool`
 
 
@@ -115,9 +131,9 @@ def recognises(head: bytes) -> bool:
 def read(path: str | os.PathLike[str]) -> Contents:
     """The blobs of a net, as float32 or (`double_data`) float64.
 
-    `metadata` has the net's "name", its "layers" in order, each {"name", "type", "settings"}, and
-    the "input_shape" where the file gives one. Settings are those that the file has of the ones
-    that can be written ("pad", "kernel_size", "pool"); one that has several values is a list.
+    `metadata` has the net's "layers" in order, each {"name", "type", "settings"}, and the
+    "input_shape" where the file gives one. Settings are those that the file has of the ones that
+    can be written ("pad", "kernel_size", "pool"); one that has several values is a list.
     Raises ValueError, beginning with the path, for a file that is damaged or no NetParameter.
     """
     path = Path(path)
@@ -137,7 +153,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
                     raise ValueError(f"blob {index} of {short_repr(name)}: {error}") from None
         if not layers:
             raise ValueError("it has no layers")
-        metadata: dict[str, object] = {"name": net.text(1), "layers": layers}
+        metadata: dict[str, object] = {"layers": layers}
         input_shape = _input_shape(net)
     except ValueError as error:
         raise ValueError(f"{path}: not a Caffe model, or damaged: {error}") from None

@@ -28,6 +28,7 @@ from vggnet.weights.containers.hdf5_data import (
     stored_array,
     unpack,
 )
+from vggnet.weights.containers.stored import most_inflated
 from vggnet.weights.mapped import whole_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -55,13 +56,16 @@ class _Message(NamedTuple):
     data: memoryview
 
 
-def read_objects(data: NDArray[np.uint8], where: str) -> Objects:
+def read_objects(data: NDArray[np.uint8], where: str, growth: int | None = None) -> Objects:
     """All that lies in the bytes of an HDF5 file. Links to other places or files are left out.
 
-    `where` begins every error, those of loading too. Raises ValueError for damaged bytes, a data
-    set that is neither numbers nor opaque bf16, or a way of storing that is not read.
+    `growth` is how many bytes the arrays in chunks may grow to together, where that does not follow
+    from the size of `data`. `where` begins every error, those of loading too. Raises ValueError for
+    damaged bytes, a data set that is neither numbers nor opaque bf16, or a way of storing that is
+    not read.
     """
-    source, objects = Source(data), Objects()
+    growth = most_inflated(data.size) if growth is None else growth
+    source, objects = Source(data, growth), Objects()
     place = ""
     try:
         pending = [("", _root(source))]

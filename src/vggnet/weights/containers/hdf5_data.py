@@ -24,8 +24,6 @@ from vggnet.weights.containers.stored import Block
 NOWHERE = 2**64 - 1  # the address of what was never stored
 _MOST_WORK = 200_000  # messages, links, chunks ...; a VGG has about two thousand
 _BYTES_PER_STEP = 64
-_MOST_INFLATED = 16  # weights shrink by a tenth; what grows more than this is an attack
-_SMALL = 2**22  # bytes, which may grow as they like: biases are often zeros
 _DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3
 _IEEE = {2: (15, 10, 5, 0, 10, 15), 4: (31, 23, 8, 0, 23, 127), 8: (63, 52, 11, 0, 52, 1023)}
 _BRAIN = (15, 7, 8, 0, 7, 127)  # bf16
@@ -34,11 +32,13 @@ _BRAIN = (15, 7, 8, 0, 7, 127)  # bf16
 class Source:
     """The bytes of a file, of which no more structure is read than a net may have.
 
-    Trees and lists in a damaged file may lead in circles: the work is counted, and ends.
+    Trees and lists in a damaged file may lead in circles: the work is counted, and ends. So are
+    the bytes that compressed arrays grow to, of which there may be `growth`.
     """
 
-    def __init__(self, data: NDArray[np.uint8]) -> None:
+    def __init__(self, data: NDArray[np.uint8], growth: int = 0) -> None:
         self.data = data
+        self._growth = growth
         self._view = data.data.toreadonly()
         self._work = 0
 
@@ -54,6 +54,12 @@ class Source:
         self._work += steps
         if self._work > _MOST_WORK:
             raise ValueError("its structure leads in circles, or is far larger than a net's")
+
+    def grow(self, num_bytes: int) -> None:
+        """Counts bytes of arrays that are not stored in one piece. Raises ValueError."""
+        self._growth -= num_bytes
+        if self._growth < 0:
+            raise ValueError(f"it would grow to {num_bytes:,} bytes, out of all proportion")
 
     def unpack(self, layout: str, offset: int) -> tuple[Any, ...]:
         """The little-endian numbers of a `struct` format at `offset`."""
@@ -161,8 +167,7 @@ def _chunked(
         raise ValueError(f"chunks of {chunk} x {itemsize} bytes in an array of {shape}")
     grid = [-(-side // step) for side, step in zip(shape, chunk, strict=True)]
     padded = math.prod(grid) * math.prod(chunk) * itemsize
-    if padded > max(_SMALL, _MOST_INFLATED * len(source.data)):
-        raise ValueError(f"it would grow to {padded:,} bytes")
+    source.grow(padded)
     steps = _filters(filters)
     is_bf16 = kind.meaning == "bf16"
     native = np.dtype(np.float32) if is_bf16 else kind.dtype.newbyteorder("=")

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.weights.containers import Contents, StoredArray, hdf5, zips
+from vggnet.weights.containers.stored import most_inflated
 from vggnet.weights.mapped import map_file
 
 NAME = "Keras"
@@ -38,38 +39,28 @@ def recognises(head: bytes) -> bool:
 def read(path: Path) -> Contents:
     """The file's arrays. `container` is "HDF5", or "Keras" for a `.keras` file.
 
-    Metadata, where the file says so: `layer_names`, in the model's order; `keras_version`;
-    `backend`; `model_config`, Keras's own JSON; `layer_classes`, by name, out of `model_config`;
-    other text that stands at the root.
+    Metadata: the text that stands at the root, such as `keras_version`.
     Raises ValueError, in one line that begins with the path, for a damaged file.
     """
     data = map_file(path)
-    container, metadata = "HDF5", dict[str, object]()
+    container, config, growth = "HDF5", None, most_inflated(data.size)
     if data[:2].tobytes() == b"PK":
         container = "Keras"
-        data, metadata = _unzipped(path)
-    objects = hdf5.read_objects(data, str(path))
-    for group in ("", "model_weights"):
-        metadata |= _about(path, objects.attributes.get(group, {}))
-    classes = _layer_classes(metadata.get("model_config"))
-    if classes:
-        metadata = {"layer_names": list(classes), "layer_classes": classes} | metadata
-    return Contents(container, _by_layer_name(objects, classes), metadata)
+        data, config = _unzipped(path)
+        growth -= data.size if data.flags.owndata else 0
+    objects = hdf5.read_objects(data, str(path), growth)
+    about = {k: v for k, v in objects.attributes.get("", {}).items() if isinstance(v, str)}
+    return Contents(container, _by_layer_name(objects, _layer_classes(config)), about)
 
 
-def _unzipped(path: Path) -> tuple[NDArray[np.uint8], dict[str, object]]:
-    """The HDF5 file in a `.keras` file, mapped where it is stored as it is, and the metadata."""
+def _unzipped(path: Path) -> tuple[NDArray[np.uint8], object]:
+    """The HDF5 file in a `.keras` file, mapped where it is stored as it is; the configuration."""
     members = zips.members(path)
-    about, config, weights = (members.get(name) for name in _MEMBERS)
+    config, weights = (members.get(name) for name in _MEMBERS[1:])
     if weights is None:
         raise ValueError(f"{path}: a zip without {_MEMBERS[2]}; sharded weights are not read")
-    metadata: dict[str, object] = {}
-    if config:
-        metadata["model_config"] = _parsed(config.source, config.head(_LONGEST_JSON + 1).tobytes())
-    if about:
-        value = _parsed(about.source, about.head(_LONGEST_JSON + 1).tobytes())
-        metadata |= _about(path, value if isinstance(value, dict) else {})
-    return weights.load(), metadata
+    text = config.head(_LONGEST_JSON + 1).tobytes() if config else b""
+    return weights.load(), _parsed(config.source, text) if config else None
 
 
 def _parsed(where: str, text: bytes) -> object:
@@ -79,20 +70,6 @@ def _parsed(where: str, text: bytes) -> object:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: damaged JSON: {error}") from None
-
-
-def _about(path: Path, attributes: Mapping[str, object]) -> dict[str, object]:
-    """What Keras's attributes say about a file."""
-    about: dict[str, object] = {k: v for k, v in attributes.items() if isinstance(v, str)}
-    if isinstance(config := attributes.get("model_config"), str):
-        about["model_config"] = _parsed(f"{path}: model_config", config.encode())
-    names: list[object] = []
-    for key in ("layer_names", *(f"layer_names{part}" for part in range(len(attributes)))):
-        if isinstance(value := attributes.get(key), list):
-            names += value
-    if names:
-        about["layer_names"] = names
-    return about
 
 
 def _layer_classes(config: object) -> dict[str, str]:

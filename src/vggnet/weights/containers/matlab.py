@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vggnet.weights.containers import Contents, StoredArray
 from vggnet.weights.containers.flatten import flatten
-from vggnet.weights.containers.stored import Block, stored_array
+from vggnet.weights.containers.stored import Block, most_inflated, stored_array
 from vggnet.weights.mapped import map_file, release
 
 NAME = "MATLAB"
@@ -36,7 +36,6 @@ _NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _COMPLEX = 0x0800
 _DEEPEST = 16  # cells and structures in each other
 _MOST_ELEMENTS = 100_000  # a VGG with its thousand classes has about 10,000
-_MOST_INFLATED, _SMALL = 16, 2**22  # what a file may grow to, times its size or in bytes
 _LONGEST_NAME = 100  # MATLAB allows 63
 _FEW = 1000  # numbers that are metadata, where they are not a variable or a layer's
 
@@ -53,7 +52,7 @@ def read(path: Path) -> Contents:
 
     Metadata: what else there is, as strings, numbers, lists and dictionaries, where what lies in
     the structures `net` and `meta` is taken out of them: MatConvNet's `normalization`, whose
-    averageImage is given as the mean of each channel, and `classes`. `layer_types`: by name.
+    averageImage is given as the mean of each channel, and `classes`.
     Raises ValueError, in one line that begins with the path, for a damaged file, one of version
     7.3, and one that would grow out of all proportion.
     """
@@ -69,8 +68,7 @@ def read(path: Path) -> Contents:
         metadata: dict[str, object] = {}
         for name, value in variables.items():
             if name == "layers" and isinstance(value, list):
-                layers, metadata["layer_types"] = _layers(value)
-                tree |= layers
+                tree |= _layers(value)
             elif isinstance(value, StoredArray):
                 tree[name] = value
             else:
@@ -83,21 +81,21 @@ def read(path: Path) -> Contents:
     return Contents(NAME, arrays, metadata)
 
 
-def _layers(layers: list[object]) -> tuple[dict[str, object], dict[str, str]]:
-    """Arrays by layer and number, and each layer's type, of MatConvNet's list."""
+def _layers(layers: list[object]) -> dict[str, object]:
+    """Arrays by layer and number, of MatConvNet's list."""
     arrays: dict[str, object] = {}
-    types: dict[str, str] = {}
+    names: set[str] = set()
     for index, layer in enumerate(layers):
         if not isinstance(layer, dict):
             continue
         name = layer.get("name") or f"layer {index + 1}"
-        if not isinstance(name, str) or name in types:
+        if not isinstance(name, str) or name in names:
             raise ValueError(f"layer {index + 1} has no name of its own")
-        types[name] = str(layer.get("type", ""))
+        names.add(name)
         weights = layer.get("weights", [layer.get("filters"), layer.get("biases")])
         if isinstance(weights, list) and any(isinstance(each, StoredArray) for each in weights):
             arrays[name] = {str(i): each for i, each in enumerate(weights) if each is not None}
-    return arrays, types
+    return arrays
 
 
 def _plain(value: object, path: str, tree: dict[str, object]) -> object:
@@ -110,7 +108,8 @@ def _plain(value: object, path: str, tree: dict[str, object]) -> object:
         return value
     size = math.prod(value.shape)
     if path.endswith("/averageImage") and len(value.shape) == 3 and size:
-        return value.load().mean((0, 1), np.float64).tolist()
+        with np.errstate(all="ignore"):  # a mean that is not finite is passed over
+            return value.load().mean((0, 1), np.float64).tolist()
     if size > _FEW:
         tree[path] = value
         return path
@@ -134,7 +133,7 @@ class _Reader:
             raise ValueError("its header is cut off")
         self._path, self._data, self._order = path, data, _ORDERS[mark]
         self._num_elements = 0
-        self._growth = max(_SMALL, _MOST_INFLATED * data.size)  # bytes that may yet be inflated
+        self._growth = most_inflated(data.size)  # bytes that may yet be inflated
 
     def variables(self) -> dict[str, object]:
         """Values by name: arrays, text, lists, dictionaries; those of other kinds are left out."""
@@ -178,7 +177,7 @@ class _Reader:
         size = 8 + int(tag.view(f"{self._order}u4")[1])
         self._growth -= size
         if self._growth < 0:
-            raise ValueError(f"it would grow to more than {_MOST_INFLATED} times its size")
+            raise ValueError("it would grow out of all proportion to its size")
         inflated = Block(where, data[2:], size, True).head(size)
         if zlib.adler32(inflated.data) != int.from_bytes(data[-4:].tobytes(), "big"):
             raise ValueError("the checksum of a compressed element is another")

@@ -86,10 +86,9 @@ def recognises(head: bytes) -> bool:
 def read(path: str | os.PathLike[str]) -> Contents:
     """The initialisers of a graph, and what its Constant nodes hold under their outputs' names.
 
-    `metadata` has "producer", "producer_version", "ir_version", "opsets" {domain: version},
-    "graph" (its name), "inputs" and "outputs" {name: shape, with names or None for free sides},
-    "properties" {key: text} and "nodes", in the graph's order: each {"op_type", "name", "inputs",
-    "outputs", "attributes"}, of which those that are numbers, lists of integers or texts.
+    `metadata` has "inputs" {name: shape, with names or None for free sides}, "properties" {key:
+    text} and "nodes", in the graph's order: each {"op_type", "name", "inputs", "outputs",
+    "attributes"}, of which those that are numbers, lists of integers or texts.
     Raises ValueError, beginning with the path, for a file that is damaged, no model or in parts.
     """
     path = Path(path)
@@ -109,16 +108,9 @@ def read(path: str | os.PathLike[str]) -> Contents:
                 for tensor in (t for attribute in node.messages(5) for t in attribute.messages(5)):
                     _add(arrays, (node.texts(2) or [""])[0], tensor)
         # Files before IR 4 list the initialisers among the inputs too.
-        inputs = {name: shape for name, shape in _ports(graph, 11) if name not in arrays}
         metadata = {
-            "producer": model.text(2),
-            "producer_version": model.text(3),
-            "ir_version": model.integer(1),
-            "opsets": {each.text(1): each.integer(2) for each in model.messages(8)},
             "properties": {each.text(1): each.text(2) for each in model.messages(14)},
-            "graph": graph.text(2),
-            "inputs": inputs,
-            "outputs": dict(_ports(graph, 12)),
+            "inputs": {name: shape for name, shape in _inputs(graph) if name not in arrays},
             "nodes": nodes,
         }
     except ValueError as error:
@@ -144,9 +136,9 @@ def _read_node(node: Message) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _ports(graph: Message, number: int) -> Iterator[tuple[str, list[int | str | None]]]:
-    """Name and shape of each input or output."""
-    for port in graph.messages(number):
+def _inputs(graph: Message) -> Iterator[tuple[str, list[int | str | None]]]:
+    """Name and shape of each."""
+    for port in graph.messages(11):
         shape = port.message(2).message(1).message(2)
         yield (
             port.text(1),
@@ -195,7 +187,6 @@ def write(
     path: str | os.PathLike[str],
     graph: Graph,
     properties: Mapping[str, str] | None = None,
-    producer: str = "vggnet",
 ) -> None:
     """Writes a graph, whole or not at all, and `properties` beside it; arrays become float32."""
     body: list[Part] = []
@@ -209,7 +200,7 @@ def write(
     for number, ports in ((11, graph.inputs), (12, graph.outputs)):
         for name, shape in ports.items():
             body += wire.nested(number, _port(name, shape))
-    parts: list[Part] = [wire.integer(1, IR_VERSION), wire.text(2, producer)]
+    parts: list[Part] = [wire.integer(1, IR_VERSION), wire.text(2, "vggnet")]
     parts += wire.nested(7, body)
     parts += wire.nested(8, [wire.text(1, ""), wire.integer(2, OPSET)])
     for key, value in (properties or {}).items():

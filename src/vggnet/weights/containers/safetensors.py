@@ -27,6 +27,7 @@ _TYPES = {
 }  # fmt: skip
 CODES = {np.dtype(type_): code for code, type_ in _TYPES.items() if code != "BF16"}
 _ALIGNMENT = 8  # of the numbers in the file
+_MOST_ENTRIES = 50_000  # a VGG has fewer than two hundred
 
 
 def recognises(head: bytes) -> bool:
@@ -50,7 +51,10 @@ def read(path: Path) -> Contents:
         raise ValueError(f"{path}: {reason}") from None
     mapped = map_file(path)
     start = 8 + int.from_bytes(mapped[:8].tobytes(), "little")
-    header: dict[str, Any] = json.loads(mapped[8:start].tobytes())
+    text = mapped[8:start].tobytes()
+    if text.count(b"{") > _MOST_ENTRIES + 2:  # two of them are the header's and the metadata's
+        raise ValueError(f"{path}: more than {_MOST_ENTRIES:,} entries")
+    header: dict[str, Any] = json.loads(text)
     arrays = {
         name: _array(path, name, entry, mapped[start:])
         for name, entry in header.items()

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from vggnet.weights.containers import StoredArray
 
 _MAX_DIMENSIONS = 32  # NumPy's own bound before its second version
+# Weights shrink by a tenth; what grows more than this is an attack, but where it is small: biases
+# are often zeros.
+_MOST_INFLATED, _SMALL = 16, 1 << 22
 _CHUNK = 1 << 16
 _NUMERIC = re.compile(r"([<>=|]?)([iu][1248]|f[248]|b1)")
 
@@ -79,6 +82,11 @@ class Block:
         return inflated
 
 
+def most_inflated(num_bytes: int) -> int:
+    """The bytes that all compressed parts of a file of this size together may grow to."""
+    return max(_SMALL, _MOST_INFLATED * num_bytes)
+
+
 def numeric_dtype(text: object) -> np.dtype:
     """The type of a NumPy description: "<f4", "|u1". Raises ValueError for one without numbers."""
     if not isinstance(text, str) or not (match := _NUMERIC.fullmatch(text)):
@@ -102,8 +110,8 @@ def stored_array(
     """An array that lies in a block from byte `begin` on.
 
     `offset` and `strides` are in elements, as torch has them; without strides the array must fill
-    the block. `bfloat16` says that the dtype, uint16, holds
-    the upper halves of float32. Raises ValueError, beginning with `source`, where it does not fit.
+    the block. `bfloat16` says that the dtype, uint16, holds the upper halves of float32.
+    Raises ValueError, beginning with `source`, where it does not fit.
     """
     sizes = whole_numbers(source, "shape", shape)
     num_bytes, held_bytes = prod(sizes) * dtype.itemsize, block.num_bytes - begin

@@ -18,7 +18,7 @@ from reprlib import repr as short_repr
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.weights.containers.stored import Block
+from vggnet.weights.containers.stored import Block, most_inflated
 from vggnet.weights.mapped import map_file
 
 Chunk = bytes | memoryview
@@ -29,8 +29,6 @@ _ZIP64_FIELD_SIZE = 20  # what the standard library adds to the header of a larg
 _ALIGNMENT = 64  # bytes, as torch has it
 _PADDING_FIELD = 0x4246  # the identifier that torch gives its padding
 _LARGEST_DIRECTORY = 1 << 22  # bytes; a member takes about a hundred
-# Weights hardly shrink; but small arrays of one value shrink a thousandfold.
-_ALWAYS_INFLATED, _MAX_RATIO = 1 << 22, 100
 
 
 def first_member(head: bytes) -> str:
@@ -56,7 +54,7 @@ def members(path: Path) -> dict[str, Block]:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
         raise ValueError(f"{path}: damaged or cut off: its zip directory cannot be read") from None
     blocks: dict[str, Block] = {}
-    reached = 0
+    reached, growth = 0, most_inflated(mapped.size)
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         source = f"{path}: {_shown(entry.filename)}"
         if entry.filename in blocks:
@@ -68,7 +66,14 @@ def members(path: Path) -> dict[str, Block]:
         if reached > mapped.size:
             raise ValueError(f"{source}: damaged or cut off: it reaches beyond the file's end")
         if not entry.is_dir():
-            blocks[entry.filename] = _block(source, mapped[begin:reached], entry)
+            block = _block(source, mapped[begin:reached], entry)
+            growth -= block.num_bytes if block.deflated else 0
+            if growth < 0:
+                raise ValueError(
+                    f"{source}: it would grow from {block.data.size:,} to {block.num_bytes:,} "
+                    "bytes; if the file is sound, write it again without compression"
+                )
+            blocks[entry.filename] = block
     return blocks
 
 
@@ -128,11 +133,6 @@ def _block(source: str, data: NDArray[np.uint8], entry: zipfile.ZipInfo) -> Bloc
         )
     if not deflated and entry.file_size != data.size:
         raise ValueError(f"{source}: damaged: two sizes for it, {entry.file_size} and {data.size}")
-    if deflated and entry.file_size > max(_ALWAYS_INFLATED, _MAX_RATIO * data.size):
-        raise ValueError(
-            f"{source}: it would grow from {data.size:,} to {entry.file_size:,} bytes; if the file "
-            "is sound, write it again without compression"
-        )
     return Block(source, data, entry.file_size, deflated, entry.CRC)
 
 
