@@ -14,11 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import networks
 import numpy as np
 from machine import versions
 from networks import torch_network
 from numpy.typing import NDArray
 
+import vggnet
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.weights import convert, onnx_network
@@ -26,13 +28,18 @@ from vggnet.weights import state as weight_files
 from vggnet.weights.state import State, Weights
 
 DEFAULT_PARENT = Path.home() / ".cache/vggnet/benchmarks"
+_PACKAGE = Path(vggnet.__file__).parent
+_SOURCES = (  # of what is written, besides the libraries
+    "network.py", "preprocess.py",
+    "weights/convert.py", "weights/onnx_network.py", "weights/state.py",
+)  # fmt: skip
 _WRITERS = ("torch", "onnx", "onnxruntime", "MNN", "pnnx")
 
 
 def folder_for(name: str, spec: Spec, state: State, parent: Path) -> Path:
     """Where the files of this network with these weights lie; it is made. Others are left alone."""
     digest = hashlib.sha256(json.dumps([spec.to_json(), versions(_WRITERS)]).encode())
-    for source in (__file__, weight_files.__file__, onnx_network.__file__):
+    for source in (__file__, networks.__file__, *(_PACKAGE / name for name in _SOURCES)):
         digest.update(Path(source).read_bytes())
     for each in spec.state_shapes:
         digest.update(np.ascontiguousarray(state[each]).data)

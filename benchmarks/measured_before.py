@@ -35,7 +35,7 @@ _MILLISECONDS = {
         "ncnn fp32": 66,
     },
 }
-_TOLERANCE = 1.25
+_TOLERANCE = 1.1
 
 
 def ratios_to_torch(network: str, batch: int, threads: int, avx2: bool) -> dict[str, float]:

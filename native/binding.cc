@@ -186,6 +186,8 @@ Map output_map(const Map& in, int channels, int kernel, int stride, int padding)
 void add(Plan& plan, const Step& step, std::shared_ptr<Packed> weights = nullptr) {
   const Map& in = plan.last();
   check(!in.half || step.kind == Kind::kWinograd, "this step does not read bf16");
+  const bool any_pixel = step.kind == Kind::kImport || step.kind == Kind::kDirect || step.kind == Kind::kExport;
+  check(any_pixel || in.pixel % kChannelBlock == 0, "this step does not read pixels of three numbers");
   check_bf16(plan.kernels(), step.output.half);
   if (weights) {
     check(weights->kind == step.kind, "the weights are of another kind of step");
@@ -194,8 +196,6 @@ void add(Plan& plan, const Step& step, std::shared_ptr<Packed> weights = nullptr
     const bool windows = step.kind == Kind::kLinear;  // each input is a channel of one of its pixels
     const std::int64_t inputs = std::int64_t(in.channels) * (windows ? step.kernel * step.kernel : 1);
     check(inputs == weights->inputs, "the weights do not have an input for each of the map's channels");
-    check(windows || weights->kernel == step.kernel, "the weights are of another kernel");
-    check(weights->tile == step.tile, "the weights are of another tile");
     check(weights->pixel == 0 || weights->pixel == in.pixel, "the weights are of another pixel");
   }
   plan.add(step, std::move(weights));

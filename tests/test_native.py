@@ -210,6 +210,14 @@ class TestPlan:
                 self.winograd(4, 16), False, False, False
             ),
             "an input for each": lambda: self.plan().linear(self.linear(4, 20 * 7 * 7), 8, False),
+            "three numbers": lambda: _native.Plan(self.kernels, 8, 8, 3).winograd(
+                self.winograd(4, 3), False, False, False
+            ),
+            "read pixels of three": lambda: _native.Plan(self.kernels, 8, 8, 3).max_pool(2, 2),
+            "pixels of three numbers": lambda: _native.Plan(self.kernels, 8, 8, 3).rectify(),
+            "cuts through windows": lambda: self.plan().winograd(
+                self.winograd(7, 20, tile=5), True, True, False
+            ),
             "another pixel": lambda: _native.Plan(self.kernels, 8, 8, 3).direct(
                 self.direct(4, 3, 3), 1, 1, False, False
             ),
@@ -321,6 +329,16 @@ class TestNotFinite:
         found = native(WIDE, state, name, precision).features(images, [layer])[layer]
         assert np.isnan(found[0, 3]).any()
         assert np.isfinite(np.delete(found, 3, axis=1)).all()
+
+    @pytest.mark.parametrize("name", SETS)
+    @pytest.mark.parametrize("place", range(4))
+    def test_a_pool_keeps_it_wherever_it_lies(self, place: int, name: str) -> None:
+        images = np.ones((1, 3, 2, 2), np.float32)
+        images[0, 1].flat[place] = np.nan
+        found = np.zeros((1, 3, 1, 1), np.float32)
+        plan = _native.Plan(_native.kernels(name), 2, 2, 16).max_pool(2, 2).output()
+        plan.run(images, [found], _native.Workspaces(1))
+        assert np.isnan(found.ravel()).tolist() == [False, True, False]
 
 
 class TestThreads:

@@ -184,6 +184,16 @@ class TestChooseAlgorithms:
         least = min(winograd_cost(convolution, tile, pictures) for tile in TILES)
         assert winograd_cost(convolution, step.tile, pictures) == least
 
+    @pytest.mark.parametrize(
+        ("pictures", "tiles"),
+        # Measured: F(6x6) where maps are large, F(5x5) of 14 x 14 maps where pictures share the
+        # reading of its weights (docs/log.md).
+        [(1, [6, 6, 6, 6, 6, 6, 6, 4, 4, 4, 4, 4]), (MANY, [6, 6, 6, 6, 6, 6, 6, 6, 6, 5, 5, 5])],
+    )
+    def test_the_tiles_of_d(self, pictures: int, tiles: list[int]) -> None:
+        plan = make_plan(D, 224, 224, [D.logits_layer], pictures=pictures)
+        assert [step.tile for step in plan.steps if step.operation == "winograd"] == tiles
+
     def test_weights_that_many_pictures_share_cost_each_less(self) -> None:
         wide = dataclasses.replace(CONVOLUTION, input=(512, 14, 14), output=(512, 14, 14))
         alone, shared = (

@@ -42,7 +42,7 @@ inline Vector load(const float* source) {
 }
 inline void store(float* target, Vector values) { *(UnalignedVector*)target = (UnalignedVector)values; }
 inline Vector broadcast(float value) { return value - Vector{}; }
-inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
+inline Vector max(Vector a, Vector b) { return (a > b) | (a != a) ? a : b; }  // NaN stays NaN
 inline Vector rectify(Vector x) { return Vector{} > x ? Vector{} : x; }  // NaN stays NaN
 inline float sum(Vector x) {
   float total = 0;

@@ -48,7 +48,7 @@ class NativeEngine:
     May be called from several threads at once; each then computes with `threads` threads of its
     own. The FC weights are used where they lie, in the arrays of `state`. What was made stays for
     the next call: the buffers of each concurrent caller, as large as the largest pictures and batch
-    took, and a layer's weights for each tile that was chosen for it (in VGG two at most).
+    took, and a layer's weights for each tile that was chosen for it (up to three in VGG).
     """
 
     name = "native"
@@ -181,7 +181,7 @@ class NativeEngine:
         if key not in self._weights:
             bf16 = bytes_per_weight(step, self.precision) == 2
             self._weights[key] = self._pack(name, step, pixel, bf16)
-            if step.operation in ("direct", "winograd"):  # there is a copy in another order now
+            if self._weights[key].bytes:  # there is a copy in another order or precision now
                 release(self._state[f"{name}.weight"])
         return self._weights[key]
 
