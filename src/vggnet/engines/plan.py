@@ -24,7 +24,7 @@ Operation = Literal[
 # than 6 lose too much in float32.
 TILES = (2, 4, 5, 6)
 # What else Winograd takes, in products that take as long, fitted to VGG's layers in fp32 and used
-# for bf16 too: for each number that a transform writes; for each transformed weight, which has to be
+# for bf16 too: for each number that a transform writes; for each transformed weight, which must be
 # read from memory once for all the pictures of a call, while products go on; and the least for
 # each weight, where reading is what takes the time.
 _PER_TRANSFORMED_NUMBER = 10
