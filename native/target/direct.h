@@ -62,8 +62,7 @@ void direct(const Step& step, const Call& call) {
   Product<Element> product{
       .row_stride = kRounded ? depth : std::ptrdiff_t(step.stride) * in.pixel,
       .segment_stride = std::ptrdiff_t(padded_row), .segments = segments, .depth = depth,
-      .panel = nullptr, .bias = nullptr, .relu = step.relu, .out_stride = outputs,
-      .next_rows = nullptr};
+      .panel = nullptr, .bias = nullptr, .relu = step.relu, .out_stride = outputs};
   // Of each member: a row of outputs, rows of inputs, windows. Each begins on a line of its own.
   const std::size_t whole_space = std::size_t(out.width) * kPanel;
   const std::size_t rows_space = round_up(int(step.kernel * padded_row), 64);

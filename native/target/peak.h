@@ -23,7 +23,7 @@ void measure(Team& team, Scratch& scratch) {
     float* const out = reinterpret_cast<float*>(x + rows + panel);
     const Product<Element> product{.row_stride = kPeakDepth, .segment_stride = 0, .segments = 1,
                                    .depth = kPeakDepth, .panel = x + rows, .bias = nullptr,
-                                   .relu = false, .out_stride = kPanel, .next_rows = x};
+                                   .relu = false, .out_stride = kPanel};
     for (int round = 0; round < kPeakRounds; ++round) multiply(product, x, kMaxRows, out);
   });
 }

@@ -29,47 +29,74 @@ struct Product {
   const float* bias;  // of the panel, or null
   bool relu;
   std::ptrdiff_t out_stride;  // floats from a row of outputs to the next
-  // What the next product will read: the panel that follows this one, and the rows at `next_rows`.
-  const Element* next_rows;  // or null
 };
 
-// Asks for the next product's numbers evenly over the steps of a block, as otherwise its first
-// block of rows would wait for memory and the others leave the memory idle.
+// The panel that follows, which the next product will read: asked for evenly over the steps of this
+// one, as otherwise its first block of rows would wait for memory and the others leave memory idle.
 struct Ahead {
-  const void *panel, *rows;
-  std::ptrdiff_t panel_done, rows_done;  // bytes that were asked for during the blocks before
-  std::ptrdiff_t panel_step, rows_step;  // bytes a step of depth
+  const void* panel;
+  std::ptrdiff_t step;  // bytes a step of depth
 
-  void operator()(std::ptrdiff_t step) const {
-    prefetch<2>(panel, panel_done + step * panel_step);
-    prefetch<2>(rows, rows_done + step * rows_step);
+  void ask() {  // for two lines, as a single block of rows needs both
+    prefetch<2>(panel, 0);
+    prefetch<2>(panel, 64);
+    panel = static_cast<const char*>(panel) + step;
   }
 };
 
-template <int kRows>
-inline void block(const Product<float>& p, const float* rows, float* out, const Ahead& ahead) {
+// What one step of depth multiplies, kPair numbers in each lane.
+inline Vector load_step(const float* panel) { return load(panel); }
+inline Vector broadcast_step(const float* row) { return broadcast(*row); }
+inline Vector add_products(Vector sum, Vector a, Vector b) { return sum + a * b; }
+#if defined(__AVX512BF16__)
+inline __m512bh load_step(const Bf16* panel) { return (__m512bh)_mm512_loadu_si512(panel); }
+inline __m512bh broadcast_step(const Bf16* row) {
+  int pair;
+  std::memcpy(&pair, row, sizeof pair);
+  return (__m512bh)_mm512_set1_epi32(pair);
+}
+inline Vector add_products(Vector sum, __m512bh a, __m512bh b) {
+  return (Vector)_mm512_dpbf16_ps((__m512)sum, a, b);
+}
+#endif
+
+template <int kRows, class Element>
+inline void block(const Product<Element>& p, const Element* rows, float* out, Ahead& given) {
+  constexpr int kTogether = 3, kPointers = (kRows + kTogether - 1) / kTogether;
+  Ahead ahead = given;
   Vector sums[kRows][kPanelVectors];
 #pragma GCC unroll 16
   for (int row = 0; row < kRows; ++row)
 #pragma GCC unroll 4
     for (int j = 0; j < kPanelVectors; ++j)
       sums[row][j] = p.bias ? load(p.bias + j * kLanes) : Vector{};
-  const float* u = p.panel;
+  const Element* u = p.panel;
   for (int segment = 0; segment < p.segments; ++segment) {
-    const float* const x = rows + segment * p.segment_stride;
-    for (int k = 0; k < p.depth; ++k, u += kPanel) {
-      Vector panel[kPanelVectors];
+    // A pointer to every third row: an instruction reaches one and two strides from it by itself,
+    // while addresses worked out for every row take as many instructions as the products.
+    const Element* x[kPointers];
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) {
+      x[i] = rows + segment * p.segment_stride + i * kTogether * p.row_stride;
+      asm("" : "+r"(x[i]));  // or else the compiler finds that all come from `rows`
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < p.depth; k += kPair<Element>, u += kPair<Element> * kPanel) {
+      decltype(load_step(u)) panel[kPanelVectors];
 #pragma GCC unroll 4
-      for (int j = 0; j < kPanelVectors; ++j) panel[j] = load(u + j * kLanes);
-      ahead(segment * p.depth + k);
+      for (int j = 0; j < kPanelVectors; ++j) panel[j] = load_step(u + j * kLanes * kPair<Element>);
+      ahead.ask();
 #pragma GCC unroll 16
       for (int row = 0; row < kRows; ++row) {
-        const Vector value = broadcast(x[row * p.row_stride + k]);
+        const auto value = broadcast_step(x[row / kTogether] + row % kTogether * p.row_stride);
 #pragma GCC unroll 4
-        for (int j = 0; j < kPanelVectors; ++j) sums[row][j] += value * panel[j];
+        for (int j = 0; j < kPanelVectors; ++j) sums[row][j] = add_products(sums[row][j], panel[j], value);
       }
+#pragma GCC unroll 8
+      for (int i = 0; i < kPointers; ++i) x[i] += kPair<Element>;
     }
   }
+  given = ahead;
 #pragma GCC unroll 16
   for (int row = 0; row < kRows; ++row)
 #pragma GCC unroll 4
@@ -77,48 +104,10 @@ inline void block(const Product<float>& p, const float* rows, float* out, const 
       store(out + row * p.out_stride + j * kLanes, p.relu ? rectify(sums[row][j]) : sums[row][j]);
 }
 
-#if defined(__AVX512BF16__)
-template <int kRows>
-inline void block(const Product<Bf16>& p, const Bf16* rows, float* out, const Ahead& ahead) {
-  __m512 sums[kRows][kPanelVectors];
-#pragma GCC unroll 16
-  for (int row = 0; row < kRows; ++row)
-#pragma GCC unroll 4
-    for (int j = 0; j < kPanelVectors; ++j)
-      sums[row][j] = p.bias ? (__m512)load(p.bias + j * kLanes) : _mm512_setzero_ps();
-  const Bf16* u = p.panel;
-  for (int segment = 0; segment < p.segments; ++segment) {
-    const Bf16* const x = rows + segment * p.segment_stride;
-    for (int k = 0; k < p.depth; k += 2, u += 2 * kPanel) {
-      __m512bh panel[kPanelVectors];
-#pragma GCC unroll 4
-      for (int j = 0; j < kPanelVectors; ++j) panel[j] = (__m512bh)_mm512_loadu_si512(u + 2 * j * kLanes);
-      ahead((segment * p.depth + k) / 2);
-#pragma GCC unroll 16
-      for (int row = 0; row < kRows; ++row) {
-        int pair;
-        std::memcpy(&pair, x + row * p.row_stride + k, sizeof pair);
-        const __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
-#pragma GCC unroll 4
-        for (int j = 0; j < kPanelVectors; ++j)
-          sums[row][j] = _mm512_dpbf16_ps(sums[row][j], panel[j], value);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int row = 0; row < kRows; ++row)
-#pragma GCC unroll 4
-    for (int j = 0; j < kPanelVectors; ++j) {
-      const Vector values = (Vector)sums[row][j];
-      store(out + row * p.out_stride + j * kLanes, p.relu ? rectify(values) : values);
-    }
-}
-#endif
-
 // One block of `num_rows` rows, at most kRows.
 template <int kRows, class Element>
 inline void block_of(const Product<Element>& p, const Element* rows, int num_rows, float* out,
-                     const Ahead& ahead) {
+                     Ahead& ahead) {
   if constexpr (kRows > 0) {
     if (num_rows == kRows)
       block<kRows>(p, rows, out, ahead);
@@ -131,16 +120,12 @@ inline void block_of(const Product<Element>& p, const Element* rows, int num_row
 template <class Element>
 inline void multiply(const Product<Element>& p, const Element* rows, int num_rows, float* out) {
   int blocks = (num_rows + kMaxRows - 1) / kMaxRows;
-  const std::ptrdiff_t steps = p.segments * p.depth / kPair<Element>;
-  const std::ptrdiff_t panel_bytes = steps * kPanel * 4, shares = steps * blocks;
-  Ahead ahead{p.panel, p.next_rows, panel_bytes, 0, (panel_bytes + shares - 1) / shares,
-              p.next_rows ? (num_rows * p.row_stride * std::ptrdiff_t(sizeof(Element)) + shares - 1) / shares
-                          : 0};
+  const std::ptrdiff_t numbers = std::ptrdiff_t(p.segments) * p.depth * kPanel;
+  constexpr int kStepBytes = kPanel * kPair<Element> * int(sizeof(Element));
+  Ahead ahead{p.panel + numbers, (kStepBytes + blocks - 1) / blocks};
   for (; blocks > 0; --blocks) {
     const int height = (num_rows + blocks - 1) / blocks;
     block_of<kMaxRows>(p, rows, height, out, ahead);
-    ahead.panel_done += steps * ahead.panel_step;
-    ahead.rows_done += steps * ahead.rows_step;
     rows += height * p.row_stride;
     out += height * p.out_stride;
     num_rows -= height;

@@ -34,7 +34,8 @@ struct Points<6> {
   static constexpr double pairs[] = {0.5, 1.0, 2.0};
 };
 
-// One dimension of a tile. `Number` is a Vector, each lane a channel of its own, or a double.
+// One dimension of a tile. `Number` is a Vector, each lane a channel of its own, or a double. Inlined
+// always: a call would take a tile's numbers through memory.
 template <int kTile>
 struct Transform {
   static constexpr int kSide = kTile + 2;  // inputs, and products, a dimension
@@ -72,7 +73,7 @@ struct Transform {
   // v = B^T d: point 0, the pairs (+, -), infinity. The row of a point holds the coefficients of
   // the product of (x - q) over all other finite points q, that of infinity those over all.
   template <class Number>
-  static inline void input(const Number (&d)[kSide], Number (&v)[kSide]) {
+  [[gnu::always_inline]] static inline void input(const Number (&d)[kSide], Number (&v)[kSide]) {
     constexpr Polynomial all = product(-1);
     Number zero = d[2 * kPairs], infinity = d[2 * kPairs + kZero];
 #pragma GCC unroll 8
@@ -85,7 +86,7 @@ struct Transform {
     pairs_of_input<0>(d, v);
   }
   template <int kPair, class Number>
-  static inline void pairs_of_input(const Number (&d)[kSide], Number (&v)[kSide]) {
+  [[gnu::always_inline]] static inline void pairs_of_input(const Number (&d)[kSide], Number (&v)[kSide]) {
     if constexpr (kPair < kPairs) {
       constexpr Polynomial rest = product(kPair);
       constexpr double p = Points<kTile>::pairs[kPair];
@@ -103,7 +104,7 @@ struct Transform {
 
   // y = A^T m: output k is the sum of p^k m over the points.
   template <class Number>
-  static inline void output(const Number (&m)[kSide], Number (&y)[kTile]) {
+  [[gnu::always_inline]] static inline void output(const Number (&m)[kSide], Number (&y)[kTile]) {
     Number same[kPairs], opposite[kPairs];
 #pragma GCC unroll 8
     for (int pair = 0; pair < kPairs; ++pair) {
@@ -113,8 +114,9 @@ struct Transform {
     rows_of_output<0>(m, same, opposite, y);
   }
   template <int kRow, class Number>
-  static inline void rows_of_output(const Number (&m)[kSide], const Number (&same)[kPairs],
-                                    const Number (&opposite)[kPairs], Number (&y)[kTile]) {
+  [[gnu::always_inline]] static inline void rows_of_output(
+      const Number (&m)[kSide], const Number (&same)[kPairs], const Number (&opposite)[kPairs],
+      Number (&y)[kTile]) {
     if constexpr (kRow < kTile) {
       const auto& terms = kRow % 2 ? opposite : same;
       Number total = kZero && kRow == 0 ? m[0] : kRow == kTile - 1 ? m[kSide - 1] : Number{};
@@ -124,7 +126,7 @@ struct Transform {
     }
   }
   template <int kRow, int kPair, class Number>
-  static inline void add_terms(const Number (&terms)[kPairs], Number& total) {
+  [[gnu::always_inline]] static inline void add_terms(const Number (&terms)[kPairs], Number& total) {
     if constexpr (kPair < kPairs) {
       constexpr double factor = power(Points<kTile>::pairs[kPair], kRow);
       total += float(factor) * terms[kPair];
@@ -134,14 +136,14 @@ struct Transform {
 
   // u = G g: row p of G is (1, p, p^2) over the product of p's distances to the other points.
   template <class Number>
-  static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
+  [[gnu::always_inline]] static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
     constexpr double at_zero = 1 / product(-1).of[0];
     u[kSide - 1] = g[2];
     if constexpr (kZero) u[0] = at_zero * g[0];
     pairs_of_kernel<0>(g, u);
   }
   template <int kPair, class Number>
-  static inline void pairs_of_kernel(const Number (&g)[3], Number (&u)[kSide]) {
+  [[gnu::always_inline]] static inline void pairs_of_kernel(const Number (&g)[3], Number (&u)[kSide]) {
     if constexpr (kPair < kPairs) {
       constexpr double p = Points<kTile>::pairs[kPair];
       constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);

@@ -1,9 +1,10 @@
 // 3x3 convolutions, stride 1 and padding 1, by Winograd's algorithm.
 //
-// Tiles of the input are transformed into rows, one row a tile, for each of the side x side points;
-// at each point rows are multiplied with a panel of transformed kernels; the products of a tile are
+// A tile of the input is transformed into numbers at side x side points; at each point those of many
+// tiles, a row each, are multiplied with a panel of transformed kernels; the products of a tile are
 // transformed back, and bias, ReLU and the 2x2 pool applied before anything is written. It goes
-// block of tiles by block of tiles, so that rows and products stay in the cache. With many tiles
+// block of tiles by block of tiles, so that what is transformed and the products stay in the cache,
+// where all that belongs to one tile lies side by side, point by point. With many tiles
 // each member of the team has blocks of its own; with few of many channels all members work on one
 // block, since its kernels are what takes the time to read.
 #pragma once
@@ -34,23 +35,9 @@ struct Tiles {
   }
 };
 
-// How a block of tiles lies in memory: side x side planes of rows. What is added to strides keeps
-// them from being powers of two, whose addresses share few cache sets.
-template <int kTile, class Element>
-struct Block {
-  static constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
-  std::ptrdiff_t row, plane;      // elements, of transformed inputs
-  std::ptrdiff_t product_plane;   // floats, of products of one panel
-
-  Block(int channels, int tiles)
-      : row(channels + 64 / sizeof(Element)),
-        plane(tiles * row + 64 / sizeof(Element)),
-        product_plane(tiles * kPanel + 16) {}
-};
-
 template <int kTile, class Element, class Input>
-inline void transform_input(const Map& map, const Input* image, int top, int left, Element* rows,
-                            std::ptrdiff_t plane, int first_channel, int last_channel) {
+inline void transform_input(const Map& map, const Input* image, int top, int left, Element* points,
+                            int first_channel, int last_channel) {
   constexpr int kSide = kTile + 2;
   const int y0 = top - 1, x0 = left - 1;
   const bool inside = y0 >= 0 && x0 >= 0 && y0 + kSide <= map.height && x0 + kSide <= map.width;
@@ -65,8 +52,9 @@ inline void transform_input(const Map& map, const Input* image, int top, int lef
 #pragma GCC unroll 8
         for (int x = 0; x < kSide; ++x) {
           d[x] = load_as(source + x * pixel);
-          // The next tile's, which lies to the right: too far apart for the machine to foresee.
-          prefetch(source, (x + kTile) * pixel * std::ptrdiff_t(sizeof(Input)));
+          // The next tile's, which lies to the right: too far apart for the machine to foresee, and
+          // with many channels too much for the nearest cache.
+          prefetch<2>(source, (x + kTile) * pixel * std::ptrdiff_t(sizeof(Input)));
         }
       } else {
         const bool row_inside = y0 + y >= 0 && y0 + y < map.height;
@@ -83,14 +71,14 @@ inline void transform_input(const Map& map, const Input* image, int top, int lef
       for (int y = 0; y < kSide; ++y) d[y] = half[y][x];
       Transform<kTile>::input(d, v);
 #pragma GCC unroll 8
-      for (int y = 0; y < kSide; ++y) store_as(rows + (y * kSide + x) * plane + channel, v[y]);
+      for (int y = 0; y < kSide; ++y) store_as(points + (y * kSide + x) * map.pixel + channel, v[y]);
     }
   }
 }
 
 template <int kTile, class Output>
-inline void transform_output(const Step& step, const float* products, std::ptrdiff_t plane,
-                             const float* bias, Output* image, int top, int left, int channels) {
+inline void transform_output(const Step& step, const float* products, const float* bias,
+                             Output* image, int top, int left, int channels) {
   constexpr int kSide = kTile + 2;
   const Map& map = step.output;
   const int scale = step.pool ? 2 : 1;
@@ -104,7 +92,7 @@ inline void transform_output(const Step& step, const float* products, std::ptrdi
     for (int x = 0; x < kSide; ++x) {
       Vector m[kSide], y[kTile];
 #pragma GCC unroll 8
-      for (int row = 0; row < kSide; ++row) m[row] = load(products + (row * kSide + x) * plane + channel);
+      for (int row = 0; row < kSide; ++row) m[row] = load(products + (row * kSide + x) * kPanel + channel);
       Transform<kTile>::output(m, y);
 #pragma GCC unroll 8
       for (int row = 0; row < kTile; ++row) half[row][x] = y[row];
@@ -137,10 +125,10 @@ inline void transform_output(const Step& step, const float* products, std::ptrdi
 
 template <int kTile, class Element>
 void winograd(const Step& step, const Call& call) {
-  using Layout = Block<kTile, Element>;
-  constexpr int kPoints = Layout::kPoints;
-  constexpr int kOwnBytes = 220 << 10;     // of transformed inputs in a member's second-level cache
-  constexpr int kSharedBytes = 8 << 20;    // the same in the cache that all members share
+  constexpr int kPoints = (kTile + 2) * (kTile + 2);
+  constexpr int kOwnBytes = 400 << 10;      // of transformed inputs in a member's second-level cache
+  constexpr int kKernelBytes = 4 << 20;     // of kernels that may be read again for every few tiles
+  constexpr int kSharedBytes = 8 << 20;     // of transformed inputs in the cache that all members share
   constexpr int kProductBytes = 480 << 10;  // of products in a member's second-level cache
   constexpr int kFewTiles = 24;  // a member: fewer leave its kernels too little used once read
   const int depth = step.input.pixel, outputs = step.output.pixel;
@@ -151,8 +139,10 @@ void winograd(const Step& step, const Call& call) {
 
   const int tile_bytes = kPoints * depth * int(sizeof(Element));
   const int members = call.team.size();
-  int block_tiles = kOwnBytes / tile_bytes / kMaxRows * kMaxRows;
-  bool alone = block_tiles > 0 && tiles.count >= block_tiles * members;
+  const std::size_t kernel_bytes = std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element);
+  int block_tiles = kMaxRows;
+  bool alone = block_tiles * tile_bytes <= kOwnBytes && kernel_bytes <= kKernelBytes &&
+               tiles.count >= block_tiles * members;
   if (!alone) {
     block_tiles =
         max(1, min(kSharedBytes / tile_bytes, kProductBytes / int(kPoints * kPanel * sizeof(float))));
@@ -165,42 +155,42 @@ void winograd(const Step& step, const Call& call) {
   block_tiles = min(max(block_tiles, 1), tiles.count);
   const int blocks = (tiles.count + block_tiles - 1) / block_tiles;
   block_tiles = (tiles.count + blocks - 1) / blocks;  // as even as can be
-  const Layout layout(depth, block_tiles);
+  // From one tile to the next; not a power of two, whose multiples share few sets of a cache.
+  const std::ptrdiff_t row = std::ptrdiff_t(kPoints) * depth + 64 / sizeof(Element);
+  constexpr std::ptrdiff_t kProducts = kPoints * kPanel + 16;
 
-  auto in = [&](int tile, Element* rows, int first_channel, int last_channel) {
+  auto in = [&](int tile, Element* points, int first_channel, int last_channel) {
     const auto [image, top, left] = tiles.place(tile);
     as_stored(step.input, call.input, [&, image = image, top = top, left = left](auto* input) {
-      transform_input<kTile>(step.input, input + image * step.input.size(), top, left, rows,
-                             layout.plane, first_channel, last_channel);
+      transform_input<kTile>(step.input, input + image * step.input.size(), top, left, points,
+                             first_channel, last_channel);
     });
   };
   auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
-    Product<Element> product{.row_stride = layout.row, .segment_stride = 0, .segments = 1,
+    Product<Element> product{.row_stride = row, .segment_stride = 0, .segments = 1,
                              .depth = depth, .panel = nullptr, .bias = nullptr, .relu = false,
-                             .out_stride = kPanel, .next_rows = nullptr};
+                             .out_stride = kProducts};
     const int channel = index * kPanel, channels = min(kPanel, outputs - channel);
     for (int point = 0; point < kPoints; ++point) {
       product.panel = kernels + (std::size_t(index) * kPoints + point) * depth * kPanel;
-      product.next_rows = rows + (point + 1) % kPoints * layout.plane;
-      multiply(product, rows + point * layout.plane, count, products + point * layout.product_plane);
+      multiply(product, rows + point * depth, count, products + point * kPanel);
     }
     for (int tile = 0; tile < count; ++tile) {
       const auto [image, top, left] = tiles.place(first + tile);
       as_stored(step.output, call.output, [&, image = image, top = top, left = left](auto* output) {
-        transform_output<kTile>(step, products + tile * kPanel, layout.product_plane, bias + channel,
+        transform_output<kTile>(step, products + tile * kProducts, bias + channel,
                                 output + image * step.output.size() + channel, top, left, channels);
       });
     }
   };
-  const std::size_t row_space = kPoints * layout.plane;
-  const std::size_t product_space = kPoints * layout.product_plane;
+  const std::size_t row_space = row * block_tiles, product_space = kProducts * block_tiles;
   if (alone) {
     call.scratch.reserve_own(row_space * sizeof(Element) + product_space * sizeof(float));
     call.team.parallel(blocks, [&](int block, int member) {
       const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
       Element* const rows = call.scratch.own<Element>(member);
       float* const products = reinterpret_cast<float*>(rows + row_space);
-      for (int tile = 0; tile < count; ++tile) in(first + tile, rows + tile * layout.row, 0, depth);
+      for (int tile = 0; tile < count; ++tile) in(first + tile, rows + tile * row, 0, depth);
       for (int index = 0; index < panels; ++index) panel(index, first, count, rows, products);
     });
     return;
@@ -212,7 +202,7 @@ void winograd(const Step& step, const Call& call) {
     const int slice = min(depth, 8 * kLanes), slices = (depth + slice - 1) / slice;
     call.team.parallel(count * slices, [&](int index, int) {
       const int tile = index / slices, channel = index % slices * slice;
-      in(first + tile, rows + tile * layout.row, channel, min(depth, channel + slice));
+      in(first + tile, rows + tile * row, channel, min(depth, channel + slice));
     });
     call.team.parallel(panels, [&](int index, int member) {
       panel(index, first, count, rows, call.scratch.own<float>(member));
