@@ -98,26 +98,29 @@ inline void transform_output(const Step& step, const float* products, const floa
       for (int row = 0; row < kTile; ++row) half[row][x] = y[row];
     }
     const Vector start = load(bias + channel);
-    Vector values[kTile][kTile];
+    const auto put = [&](Vector value, int y, int x) {
+      if (y >= height || x >= width) return;
+      value += start;
+      store_as(corner + y * std::ptrdiff_t(map.row()) + x * std::ptrdiff_t(map.pixel) + channel,
+               step.relu ? rectify(value) : value);
+    };
+    Vector above[kTile];  // of a window of the pool the larger ones of its upper row
 #pragma GCC unroll 8
     for (int row = 0; row < kTile; ++row) {
-      Transform<kTile>::output(half[row], values[row]);
+      Vector values[kTile];
+      Transform<kTile>::output(half[row], values);
+      if (step.pool) {  // first, as neither a bias nor ReLU changes which number is the largest
 #pragma GCC unroll 8
-      for (int x = 0; x < kTile; ++x) {
-        values[row][x] += start;
-        if (step.relu) values[row][x] = rectify(values[row][x]);
-      }
-    }
-    for (int y = 0; y < height; ++y) {
-      Output* const target = corner + y * std::ptrdiff_t(map.row()) + channel;
-      if (step.pool) {
-        for (int x = 0; x < width; ++x)
-          store_as(target + x * std::ptrdiff_t(map.pixel),
-                   max(max(values[2 * y][2 * x], values[2 * y][2 * x + 1]),
-                       max(values[2 * y + 1][2 * x], values[2 * y + 1][2 * x + 1])));
+        for (int x = 0; x + 1 < kTile; x += 2) {
+          const Vector larger = max(values[x], values[x + 1]);
+          if (row % 2)
+            put(max(above[x], larger), row / 2, x / 2);
+          else
+            above[x] = larger;
+        }
       } else {
-        for (int x = 0; x < width; ++x)
-          store_as(target + x * std::ptrdiff_t(map.pixel), values[y][x]);
+#pragma GCC unroll 8
+        for (int x = 0; x < kTile; ++x) put(values[x], row, x);
       }
     }
   }
