@@ -70,18 +70,14 @@ void direct(const Step& step, const Call& call) {
       p.panel = panel + std::size_t(index) * segments * depth * kPanel;
       p.bias = step.weights->bias.data() + index * kPanel;
       const int channel = index * kPanel;
-      if (channel + kPanel <= outputs && !out.half) {
-        multiply(p, source, out.width, call.output + start + channel);
-        continue;
-      }
-      // The panel is wider than what is left of a pixel, or the outputs are to be rounded.
-      p.out_stride = kPanel;
-      multiply(p, source, out.width, whole);
-      const int valid = min(kPanel, outputs - channel);
       as_stored(out, call.output, [&](auto* output) {
+        auto* const target = output + start + channel;
+        if (channel + kPanel <= outputs) return multiply(p, source, out.width, target);
+        p.out_stride = kPanel;  // the panel is wider than what is left of a pixel
+        multiply(p, source, out.width, whole);
         for (int x = 0; x < out.width; ++x)
-          for (int i = 0; i < valid; i += kLanes)
-            store_as(output + start + std::size_t(x) * outputs + channel + i, load(whole + x * kPanel + i));
+          for (int i = 0; i < outputs - channel; i += kLanes)
+            store_as(target + std::size_t(x) * outputs + i, load(whole + x * kPanel + i));
       });
     }
   });

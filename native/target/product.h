@@ -28,7 +28,7 @@ struct Product {
   const Element* panel;
   const float* bias;  // of the panel, or null
   bool relu;
-  std::ptrdiff_t out_stride;  // floats from a row of outputs to the next
+  std::ptrdiff_t out_stride;  // numbers from a row of outputs to the next
 };
 
 // The panel that follows, which the next product will read: asked for evenly over the steps of this
@@ -60,8 +60,8 @@ inline Vector add_products(Vector sum, __m512bh a, __m512bh b) {
 }
 #endif
 
-template <int kRows, class Element>
-inline void block(const Product<Element>& p, const Element* rows, float* out, Ahead& given) {
+template <int kRows, class Element, class Output>
+inline void block(const Product<Element>& p, const Element* rows, Output* out, Ahead& given) {
   constexpr int kTogether = 3, kPointers = (kRows + kTogether - 1) / kTogether;
   Ahead ahead = given;
   Vector sums[kRows][kPanelVectors];
@@ -101,12 +101,12 @@ inline void block(const Product<Element>& p, const Element* rows, float* out, Ah
   for (int row = 0; row < kRows; ++row)
 #pragma GCC unroll 4
     for (int j = 0; j < kPanelVectors; ++j)
-      store(out + row * p.out_stride + j * kLanes, p.relu ? rectify(sums[row][j]) : sums[row][j]);
+      store_as(out + row * p.out_stride + j * kLanes, p.relu ? rectify(sums[row][j]) : sums[row][j]);
 }
 
 // One block of `num_rows` rows, at most kRows.
-template <int kRows, class Element>
-inline void block_of(const Product<Element>& p, const Element* rows, int num_rows, float* out,
+template <int kRows, class Element, class Output>
+inline void block_of(const Product<Element>& p, const Element* rows, int num_rows, Output* out,
                      Ahead& ahead) {
   if constexpr (kRows > 0) {
     if (num_rows == kRows)
@@ -117,8 +117,8 @@ inline void block_of(const Product<Element>& p, const Element* rows, int num_row
 }
 
 // All rows, in blocks of nearly equal height: a block of one row would wait for its own sums.
-template <class Element>
-inline void multiply(const Product<Element>& p, const Element* rows, int num_rows, float* out) {
+template <class Element, class Output>
+inline void multiply(const Product<Element>& p, const Element* rows, int num_rows, Output* out) {
   int blocks = (num_rows + kMaxRows - 1) / kMaxRows;
   const std::ptrdiff_t numbers = std::ptrdiff_t(p.segments) * p.depth * kPanel;
   constexpr int kStepBytes = kPanel * kPair<Element> * int(sizeof(Element));
