@@ -32,9 +32,9 @@ from peers import AVX2_ENVIRONMENT, AVX2_PEERS, PEERS
 from vggnet import engines
 
 # Relative errors of logits above which a runtime did not compute this network.
-BOUNDS = {"fp32": 1e-3, "bf16": 0.1, "int8": 0.2}
+BOUNDS = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 0.1, "int8": 0.2}
 # And below which it computed in more bits than it says.
-LEAST = {"fp32": 0.0, "bf16": 1e-3, "int8": 5e-3}
+LEAST = {"fp32": 0.0, "fp16": 1e-4, "bf16": 1e-3, "int8": 5e-3}
 
 
 def serve(peer: str, name: str, folder: Path, threads: int) -> None:

@@ -6,6 +6,8 @@ that one which is handicapped, by its settings or its build, is seen.
 
 from __future__ import annotations
 
+import statistics
+
 # Milliseconds an image, by batch size: VGG16 at 224 x 224, two threads on two cores of an AMD EPYC
 # (Zen 4: AVX-512, VNNI, BF16), medians; the middle where a range was seen. The versions were torch
 # 2.13, OpenVINO 2026.4, ONNX Runtime 1.32, MNN 3.6, ncnn 20261020.
@@ -46,6 +48,14 @@ def ratios_to_torch(network: str, batch: int, threads: int, avx2: bool) -> dict[
     return {peer: each / milliseconds["torch fp32"] for peer, each in milliseconds.items()}
 
 
-def is_handicapped(ratio: float, before: float) -> bool:
-    """Whether a runtime is slower beside torch than it was, by more than machines differ."""
-    return ratio > _TOLERANCE * before
+def handicapped(ratios: dict[str, float], before: dict[str, float]) -> set[str]:
+    """The runtimes that are slower than they were by more than machines differ.
+
+    Both hold ratios to torch, which may itself be faster or slower than it was: what most of the
+    runtimes have in common counts for none of them.
+    """
+    changes = {peer: ratios[peer] / before[peer] for peer in before if peer in ratios}
+    if not changes:
+        return set()
+    common = statistics.median(changes.values())
+    return {peer for peer, change in changes.items() if change > _TOLERANCE * common}

@@ -129,7 +129,10 @@ def mnn(spec: Spec, state: State, folder: Path, threads: int) -> Run:
 
 
 def ncnn(precision: str) -> Any:
-    """ncnn has no batches: it is given one picture after the other."""
+    """fp16 is how it comes: it keeps weights in fp16 unless told not to, and computes in fp32.
+
+    ncnn has no batches: it is given one picture after the other.
+    """
 
     def prepare(spec: Spec, state: State, folder: Path, threads: int) -> Run:
         import ncnn as library
@@ -138,9 +141,9 @@ def ncnn(precision: str) -> Any:
         network = library.Net()
         network.opt.num_threads = threads
         network.opt.use_bf16_storage = precision == "bf16"
-        network.opt.use_fp16_packed = False
-        network.opt.use_fp16_storage = False
-        network.opt.use_fp16_arithmetic = False
+        network.opt.use_fp16_packed = precision == "fp16"
+        network.opt.use_fp16_storage = precision == "fp16"
+        network.opt.use_fp16_arithmetic = precision == "fp16"
         network.load_param(str(param))
         network.load_model(str(weights))
 
@@ -169,6 +172,7 @@ PEERS: dict[str, Any] = {
     "openvino int8": openvino("int8"),
     "mnn fp32": mnn,
     "ncnn fp32": ncnn("fp32"),
+    "ncnn fp16": ncnn("fp16"),
     "ncnn bf16": ncnn("bf16"),
 }
 # Those that an environment variable keeps from using more than AVX2.

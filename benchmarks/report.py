@@ -10,10 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from measured_before import is_handicapped, ratios_to_torch
+from measured_before import handicapped, ratios_to_torch
 
 RESULTS = Path(__file__).parent / "results"
 _BASE = "torch fp32"
+# vggnet's precision and its peers'; fp16 is that of their weights alone.
+_COMPARED = (("fp32", "fp32"), ("fp32", "fp16"), ("bf16", "bf16"), ("bf16", "int8"))
 
 
 def engines(
@@ -23,23 +25,25 @@ def engines(
 
     `medians` are seconds a call, `before` ratios to torch.
     """
+    to_torch = {}
+    if _BASE in medians:
+        to_torch = {peer: median / medians[_BASE] for peer, median in medians.items()}
+    slower = handicapped(to_torch, before)
     found: dict[str, dict[str, Any]] = {}
     for peer, median in medians.items():
         found[peer] = {"milliseconds_per_image": 1e3 * median / batch, "logits_error": errors[peer]}
-        if _BASE not in medians:
-            continue
-        ratio = median / medians[_BASE]
-        found[peer]["ratio_to_torch"] = ratio
-        if peer in before:
+        if peer in to_torch:
+            found[peer]["ratio_to_torch"] = to_torch[peer]
+        if peer in to_torch and peer in before:
             found[peer]["ratio_to_torch_before"] = before[peer]
-            found[peer]["handicapped"] = is_handicapped(ratio, before[peer])
+            found[peer]["handicapped"] = peer in slower
     return found
 
 
 def ratios(medians: dict[str, float]) -> dict[str, float]:
     """vggnet's median over the best peer's, by precision."""
     found = {}
-    for ours, theirs in (("fp32", "fp32"), ("bf16", "bf16"), ("bf16", "int8")):
+    for ours, theirs in _COMPARED:
         peers = {
             peer: median
             for peer, median in medians.items()

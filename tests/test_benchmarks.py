@@ -40,15 +40,25 @@ def test_a_runtime_that_is_slower_than_before_is_marked() -> None:
     assert "0.500 of torch (measured before by this project: 0.304)" in marked[0]
 
 
+def test_a_faster_torch_makes_no_other_runtime_slower() -> None:
+    before = measured_before.ratios_to_torch("vgg16", 1, 2, False)
+    now = {peer: ratio if peer == "torch fp32" else 1.15 * ratio for peer, ratio in before.items()}
+    assert measured_before.handicapped(now, before) == set()
+    now["mnn fp32"] *= 1.15
+    assert measured_before.handicapped(now, before) == {"mnn fp32"}
+    assert measured_before.handicapped({}, before) == set()
+
+
 def test_only_what_was_measured_before_is_compared_with_it() -> None:
     assert measured_before.ratios_to_torch("vgg16", 8, 2, False)["mnn fp32"] == 67 / 225
     for other in (("embedded", 1, 2, False), ("vgg16", 3, 2, False), ("vgg16", 1, 1, False)):
         assert measured_before.ratios_to_torch(*other) == {}
     assert measured_before.ratios_to_torch("vgg16", 1, 2, True) == {}
-    for batch in (1, 8):  # every runtime that is there, but for ncnn's bf16 in batches
+    unknown = {1: {"ncnn fp16"}, 8: {"ncnn fp16", "ncnn bf16"}}
+    for batch, missing in unknown.items():
         known = measured_before.ratios_to_torch("vgg16", batch, 2, False)
         others = {peer for peer in peers.PEERS if not peer.startswith("vggnet")}
-        assert others - set(known) == ({"ncnn bf16"} if batch == 8 else set())
+        assert others - set(known) == missing
 
 
 def test_ratios_are_to_the_best_of_each_precision() -> None:
