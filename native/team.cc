@@ -2,8 +2,12 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <cstdint>
+#include <limits>
 #include <mutex>
+
+#include "placement.h"
 
 namespace vggnet {
 namespace {
@@ -23,15 +27,23 @@ inline void pause() {
 #endif
 }
 
-// Returns when `word` is not `old` any more.
-void wait_for_change(const std::atomic<unsigned>& word, unsigned old) {
+// Whether `word` is soon not `old` any more. First looks at nothing else, then lets other threads go
+// first: a core that sleeps may take longer to wake than a layer takes.
+bool changes_soon(const std::atomic<int>& word, int old) {
+  using Clock = std::chrono::steady_clock;
   constexpr int kSpins = 2000;  // about 30 to 100 microseconds
+  constexpr std::chrono::milliseconds kAwake{2};
+  const auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
   for (int spin = 0; spin < kSpins; ++spin) {
-    if (word.load(std::memory_order_acquire) != old) return;
+    if (changed()) return true;
     pause();
   }
-  word.wait(old, std::memory_order_acquire);
+  for (const auto end = Clock::now() + kAwake; Clock::now() < end; std::this_thread::yield())
+    if (changed()) return true;
+  return false;
 }
+
+constexpr int kClosed = std::numeric_limits<int>::min();
 
 }  // namespace
 
@@ -39,12 +51,15 @@ struct Team::Shared {
   struct alignas(64) Share {
     std::atomic<int> next{0};  // the first index that nobody has taken
     int end = 0;
+    std::atomic<bool> asleep{false};  // whether its member waits for a loop in his sleep
+    Placement placement;              // of its member, for the caller
   };
 
   explicit Shared(int size) : shares(size) {}
 
-  alignas(64) std::atomic<unsigned> round{0};    // goes up when there is a new loop
-  alignas(64) std::atomic<unsigned> working{0};  // members besides the caller that are not done
+  alignas(64) std::atomic<int> round{0};  // another number when there is a new loop
+  // Members besides the caller that are in the loop; with kClosed added, nobody may enter any more.
+  alignas(64) std::atomic<int> inside{kClosed};
   std::vector<Share> shares;
   bool stop = false;
   void* context = nullptr;
@@ -56,6 +71,31 @@ struct Team::Shared {
       shares[member].next.store(int(member * count / size), std::memory_order_relaxed);
       shares[member].end = int((member + 1) * count / size);
     }
+  }
+  void open() { inside.store(0, std::memory_order_release); }
+  bool enter() {
+    int members = inside.load(std::memory_order_relaxed);
+    while (members >= 0)
+      if (inside.compare_exchange_weak(members, members + 1, std::memory_order_acq_rel)) return true;
+    return false;
+  }
+  void leave() {
+    if (inside.fetch_sub(1, std::memory_order_acq_rel) == kClosed + 1) inside.notify_one();
+  }
+  // Returns when all that entered have left. Who comes late is not waited for.
+  void close() {
+    inside.fetch_add(kClosed, std::memory_order_acq_rel);
+    for (int left; (left = inside.load(std::memory_order_acquire)) != kClosed;)
+      if (!changes_soon(inside, left)) inside.wait(left, std::memory_order_acquire);
+  }
+  // The number of a loop after `seen`.
+  int await_round(int member, int seen) {
+    if (!changes_soon(round, seen)) {
+      shares[member].asleep = true;
+      round.wait(seen);
+      shares[member].asleep = false;
+    }
+    return round.load(std::memory_order_acquire);
   }
   void take_part(int member) {
     const int size = int(std::ssize(shares));
@@ -96,13 +136,12 @@ void Team::start() {
   forks_ = fork_count;
   for (int member = 1; member < size_; ++member) {
     threads_.emplace_back([shared = shared_.get(), member] {
-      for (unsigned seen = 0;;) {
-        wait_for_change(shared->round, seen);
-        ++seen;
+      for (int seen = 0;;) {
+        seen = shared->await_round(member, seen);
         if (shared->stop) return;
+        if (!shared->enter()) continue;
         shared->take_part(member);
-        if (shared->working.fetch_sub(1, std::memory_order_acq_rel) == 1)
-          shared->working.notify_one();
+        shared->leave();
       }
     });
   }
@@ -118,12 +157,16 @@ void Team::run(int count, void* context, Function* function) {
   shared.divide(count);
   shared.context = context;
   shared.function = function;
-  shared.working.store(size_ - 1, std::memory_order_relaxed);
-  shared.round.fetch_add(1, std::memory_order_release);
+  shared.open();
+  ++shared.round;
+  for (int member = 1; member < size_; ++member)
+    if (shared.shares[member].asleep)
+      shared.shares[member].placement.keep_off_this_core(threads_[member - 1].native_handle());
   shared.round.notify_all();
   shared.take_part(0);
-  for (unsigned left; (left = shared.working.load(std::memory_order_acquire)) != 0;)
-    wait_for_change(shared.working, left);
+  shared.close();
+  for (int member = 1; member < size_; ++member)
+    shared.shares[member].placement.give_back(threads_[member - 1].native_handle());
 }
 
 }  // namespace vggnet

@@ -8,9 +8,9 @@
 
 namespace vggnet {
 
-// The calling thread is member 0. Members that have nothing to do spin for some microseconds, since
-// the next loop of a network follows at once, and sleep after that. A team is used by one caller at
-// a time. In a process forked from its own, which has none of its threads, it starts them anew.
+// The calling thread is member 0. Members that have nothing to do stay awake for two milliseconds,
+// since the next loop of a network follows at once, and sleep after that; a loop waits for nobody who
+// wakes after its last piece was taken. A team is used by one caller at a time. In a process forked from its own, which has none of its threads, it starts them anew.
 class Team {
  public:
   explicit Team(int size);
