@@ -1,5 +1,6 @@
 """The native engine: every layer against NumPy in float64, and what a caller may do with it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -404,6 +405,44 @@ class TestThreads:
             sys.setswitchinterval(interval)
             thread.join()
         assert progress > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
+class TestThreadsBetweenCalls:
+    def engine(self) -> NativeEngine:
+        engine = NativeEngine(AVERAGE, random_state(AVERAGE), "fp32", 3)
+        images = random_images(4, 64, 64)
+        for _ in range(3):
+            engine(images)
+            self.wait_until_all_sleep()
+        engine(images)
+        return engine
+
+    def wait_until_all_sleep(self) -> None:
+        """Ends the test where a thread that has nothing to do is still awake after ten seconds."""
+        own = str(threading.get_native_id())
+        for _ in range(1000):
+            states = {
+                task.name: (task / "stat").read_text().rpartition(")")[2].split()[0]
+                for task in Path("/proc/self/task").iterdir()
+            }
+            if set(states.values()) <= {"S"} or [
+                name for name in states if states[name] != "S"
+            ] == [own]:
+                return
+            time.sleep(0.01)
+        pytest.fail(f"threads are awake: {states}")
+
+    def test_sleep_when_there_is_nothing_to_do(self) -> None:
+        engine = self.engine()
+        self.wait_until_all_sleep()
+        del engine
+
+    def test_may_use_the_cores_that_they_had(self) -> None:
+        engine = self.engine()
+        for task in Path("/proc/self/task").iterdir():
+            assert os.sched_getaffinity(int(task.name)) == os.sched_getaffinity(0)
+        del engine
 
 
 FORK = """
