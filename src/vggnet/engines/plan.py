@@ -26,7 +26,8 @@ TILES = (2, 4, 5, 6)
 # What else Winograd takes, in products that take as long, fitted to VGG's layers in fp32 and used
 # for bf16 too: for each number that a transform writes; for each transformed weight, which must be
 # read from memory once for all the pictures of a call, while products go on; and the least for
-# each weight, where reading is what takes the time.
+# each weight, where reading is what takes the time. Weights count for more than their time, of
+# which a larger tile may save a hundredth, since they take memory and a cold start as well.
 _PER_TRANSFORMED_NUMBER = 10
 _PER_TRANSFORMED_WEIGHT = 6.2
 _LEAST_PER_WEIGHT = 17.2
