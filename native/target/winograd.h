@@ -144,7 +144,7 @@ void winograd(const Step& step, const Call& call) {
   const int members = call.team.size();
   const std::size_t kernel_bytes = std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element);
   int block_tiles = kMaxRows;
-  bool alone = block_tiles * tile_bytes <= kOwnBytes && kernel_bytes <= kKernelBytes &&
+  bool alone = std::size_t(block_tiles) * tile_bytes <= kOwnBytes && kernel_bytes <= kKernelBytes &&
                tiles.count >= block_tiles * members;
   if (!alone) {
     block_tiles =
