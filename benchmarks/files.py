@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 import vggnet
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.weights import convert, onnx_network
-from vggnet.weights import state as weight_files
-from vggnet.weights.state import State, Weights
+from vggnet.weights import own_file as weight_files
+from vggnet.weights.export import convert, onnx_network
+from vggnet.weights.weights import State, Weights
 
 DEFAULT_PARENT = Path.home() / ".cache/vggnet/benchmarks"
 _PACKAGE = Path(vggnet.__file__).parent
 _SOURCES = (  # of what is written, besides the libraries
-    "network.py", "preprocess.py",
-    "weights/convert.py", "weights/onnx_network.py", "weights/state.py",
+    "torch_network.py", "preprocess.py",
+    "weights/export/convert.py", "weights/export/onnx_network.py", "weights/own_file.py",
 )  # fmt: skip
 _WRITERS = ("torch", "onnx", "onnxruntime", "MNN", "pnnx")
 

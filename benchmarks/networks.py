@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vggnet.model import load_weights
 from vggnet.spec import Spec, configuration
-from vggnet.weights.random import random_state
+from vggnet.weights.random_weights import random_state
 from vggnet.weights.rewrite import fold_batch_norm
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 NAMES = ("vgg16", "embedded")
 
@@ -38,7 +38,7 @@ def torch_network(spec: Spec, state: State) -> Any:
     """As most people would write it: eager, NCHW, in fp32."""
     import torch
 
-    from vggnet.network import Network
+    from vggnet.torch_network import Network
 
     module = Network(spec, None)
     module.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, assign=True)

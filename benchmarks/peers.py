@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vggnet import engines
 from vggnet.spec import Spec
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 Array = NDArray[np.float32]
 Run = Callable[[Array], Array]

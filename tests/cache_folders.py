@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vggnet.weights.catalog import Digest, PublishedFile
+from vggnet.weights.published.catalog import Digest, PublishedFile
 
 if TYPE_CHECKING:
     import pytest

@@ -6,7 +6,7 @@ from unittest import mock
 from vggnet import _native
 from vggnet.engines.native import NativeEngine
 from vggnet.spec import Spec
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 SETS = tuple(_native.instruction_sets())
 FORMS = (

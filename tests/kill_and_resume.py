@@ -20,7 +20,7 @@ from vggnet.data import open_dataset
 from vggnet.training import loop
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.train import resume, train
-from vggnet.weights import state
+from vggnet.weights import own_file
 
 loop.can_draw = lambda: False  # drawing curves would take most of the time
 RECIPE = replace(SMALL, head="fc", sizes="32x12")  # dropout, so the random state counts
@@ -38,7 +38,7 @@ def attempt(pictures: Path, folder: Path) -> int:
             weights = resume(dataset, options)
         else:
             weights = train(dataset, RECIPE, options)
-        state.save(folder / "model.safetensors", weights)
+        own_file.save(folder / "model.safetensors", weights)
         os._exit(0)
     finally:
         os._exit(1)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vggnet.spec import Spec
-from vggnet.weights import random
+from vggnet.weights import random_weights
 
 # Every kind of layer, a stride, an even kernel, a padding of its own and overlapping pools.
 EVERYTHING = Spec(
@@ -22,10 +22,12 @@ HEADLESS = Spec("headless", ("conv3-6", "maxpool", "conv3-8"), 16)
 
 def random_state(spec: Spec, seed: int = 0, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
     """The package's random weights in another type, such as the oracle's float64."""
-    return {name: array.astype(dtype) for name, array in random.random_state(spec, seed).items()}
+    return {
+        name: array.astype(dtype) for name, array in random_weights.random_state(spec, seed).items()
+    }
 
 
 def random_images(num: int, height: int, width: int, seed: int = 1) -> NDArray[np.float32]:
     """images_NCHW drawn from N(0, 1)."""
-    random = np.random.default_rng(seed)
-    return random.standard_normal((num, 3, height, width), dtype=np.float32)
+    random_weights = np.random.default_rng(seed)
+    return random_weights.standard_normal((num, 3, height, width), dtype=np.float32)

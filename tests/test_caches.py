@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cache_folders import BODY, hub_file, move_caches, put_in_hub_cache, small_file
 
-from vggnet.weights import caches
-from vggnet.weights.caches import Copy, cache_folder, copies, fault, own_path
-from vggnet.weights.catalog import CATALOG, Digest
+from vggnet.weights.published import caches
+from vggnet.weights.published.caches import Copy, cache_folder, copies, fault, own_path
+from vggnet.weights.published.catalog import CATALOG, Digest
 
 OTHER = bytes(len(BODY))  # as long, but not what was published
 

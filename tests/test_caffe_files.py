@@ -12,8 +12,8 @@ import pytest
 from damage import check_damaged
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from vggnet.weights.containers import Contents, caffe
-from vggnet.weights.containers.caffe import CaffeLayer
+from vggnet.weights.containers import Contents, caffe_files
+from vggnet.weights.containers.caffe_files import CaffeLayer
 
 SCHEMA = {  # message: {field: (number, type, is it repeated)}
     "BlobShape": {"dim": (1, "int64", True)},
@@ -137,7 +137,7 @@ def saved(path: Path, net: Any) -> Path:
 
 
 def load_all(path: Path) -> Contents:
-    contents = caffe.read(path)
+    contents = caffe_files.read(path)
     for array in contents.arrays.values():
         loaded = array.load()
         assert (loaded.shape, loaded.dtype) == (array.shape, array.dtype)
@@ -226,7 +226,7 @@ def test_what_we_write_google_reads(tmp_path: Path) -> None:
         CaffeLayer("fc6", "InnerProduct", "pool", "fc6", {"num_output": 64}, [transposed]),
     ]
     path = tmp_path / "net"
-    caffe.write(path, "small", (1, 3, 8, 8), layers)
+    caffe_files.write(path, "small", (1, 3, 8, 8), layers)
     net = schema(True)["Net"].FromString(path.read_bytes())
     assert (net.name, list(net.input), list(net.input_shape[0].dim)) == (
         "small", ["data"], [1, 3, 8, 8],
@@ -242,7 +242,7 @@ def test_what_we_write_google_reads(tmp_path: Path) -> None:
     assert net.layer[2].pooling_param.pool == 1
     blob = net.layer[3].blobs[0]
     assert np.array_equal(np.array(blob.data, np.float32).reshape(blob.shape.dim), transposed)
-    assert caffe.read(path).metadata["layers"] == [
+    assert caffe_files.read(path).metadata["layers"] == [
         {"name": each.name, "type": each.type, "settings": each.settings} for each in layers
     ]
     assert net.SerializeToString() == path.read_bytes()  # nothing that the schema does not know
@@ -250,7 +250,7 @@ def test_what_we_write_google_reads(tmp_path: Path) -> None:
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
     unusual = np.array([0.0, -0.0, 1e-45, 3.4e38, np.nan, np.inf], np.float32)
-    caffe.write(tmp_path / "net", "é", (1, 3, 1, 1), [
+    caffe_files.write(tmp_path / "net", "é", (1, 3, 1, 1), [
         CaffeLayer("a", "InnerProduct", "data", "a", {}, [unusual]),
     ])  # fmt: skip
     contents = load_all(tmp_path / "net")
@@ -267,7 +267,7 @@ def test_an_unknown_setting_is_refused() -> None:
 def test_recognised_by_content(net: Any) -> None:
     content = net.SerializeToString()
     for size in (64, 100, len(content)):
-        assert caffe.recognises(content[:size])
+        assert caffe_files.recognises(content[:size])
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_recognised_by_content(net: Any) -> None:
     ],
 )  # fmt: skip
 def test_other_files_are_not_recognised(head: bytes) -> None:
-    assert not caffe.recognises(head)
+    assert not caffe_files.recognises(head)
 
 
 def faulty(change: Any) -> Any:
@@ -307,12 +307,12 @@ def test_mistakes_are_named(tmp_path: Path, net: Any, fault: str | None) -> None
         assert len(load_all(path).arrays) == 5
         return
     with pytest.raises(ValueError, match=f"^{path}: .*{fault}"):
-        caffe.read(path)
+        caffe_files.read(path)
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"^{tmp_path / 'none'}: No such file"):
-        caffe.read(tmp_path / "none")
+        caffe_files.read(tmp_path / "none")
 
 
 @pytest.mark.parametrize("seed", range(2))

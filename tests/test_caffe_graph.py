@@ -10,11 +10,11 @@ from small_nets import random_images, random_state
 
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.spec import Spec, configuration
-from vggnet.weights import caffe_graph
 from vggnet.weights.containers import Contents
 from vggnet.weights.files import weights_of
-from vggnet.weights.naming import Unfit
-from vggnet.weights.recognise import recognise
+from vggnet.weights.recognition.graphs import caffe_graph
+from vggnet.weights.recognition.naming import Unfit
+from vggnet.weights.recognition.recognise import recognise
 
 
 def caffe_net(spec: Spec, state: dict[str, np.ndarray], factor: float = 1) -> Contents:

@@ -10,8 +10,8 @@ from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_im
 
 from vggnet import engines
 from vggnet.spec import Spec, configuration
-from vggnet.weights.caffe_network import caffe_layers, write_caffe
-from vggnet.weights.containers import caffe
+from vggnet.weights.containers import caffe_files
+from vggnet.weights.export.caffe_network import caffe_layers, write_caffe
 from vggnet.weights.rewrite import fully_convolutional
 
 DIVISIBLE = Spec("divisible", EVERYTHING.rows, input_size=23, batch_norm=True)
@@ -41,7 +41,7 @@ def test_opencv_computes_the_same(tmp_path: Path, spec: Spec) -> None:
 def test_the_blobs_are_the_state(tmp_path: Path) -> None:
     state = random_state(DIVISIBLE)
     write_caffe(tmp_path / "net", tmp_path / "deploy", DIVISIBLE, state)
-    contents = caffe.read(tmp_path / "net")
+    contents = caffe_files.read(tmp_path / "net")
     blobs = {name: array.load() for name, array in contents.arrays.items()}
     for layer in DIVISIBLE.layers:
         scale = layer.name.replace("bn", "scale")

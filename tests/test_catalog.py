@@ -6,7 +6,7 @@ import pytest
 from cache_folders import small_file
 
 from vggnet.spec import configuration
-from vggnet.weights.catalog import CATALOG, Accuracy, Digest, is_name, published
+from vggnet.weights.published.catalog import CATALOG, Accuracy, Digest, is_name, published
 
 
 @pytest.mark.parametrize("name", CATALOG)

@@ -10,8 +10,9 @@ from instruction_sets import SETS
 
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.weights.random import random_state
-from vggnet.weights.state import Weights, save
+from vggnet.weights.own_file import save
+from vggnet.weights.random_weights import random_state
+from vggnet.weights.weights import Weights
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from vggnet.analysis import analyze
 from vggnet.cli import main
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
-from vggnet.weights import state
+from vggnet.weights import own_file
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_weight_file_is_described_by_the_spec_inside(
     spec = Spec("mine", ("conv3-4", "maxpool", "avgpool", "FC-3", "soft-max"), 16)
     arrays = {name: np.zeros(shape, np.float32) for name, shape in spec.state_shapes.items()}
     path = tmp_path / "mine.safetensors"
-    state.save(path, state.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
+    own_file.save(path, own_file.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
     values = as_json(capsys, str(path))
     assert values["name"] == "mine"
     assert values["parameters"] == 3 * 9 * 4 + 4 + 4 * 3 + 3
@@ -135,7 +135,7 @@ def test_the_title_of_a_net_that_only_has_the_name(
     spec = Spec("D", rows, 16)
     arrays = {name: np.zeros(shape, np.float32) for name, shape in spec.state_shapes.items()}
     path = tmp_path / "model.safetensors"
-    state.save(path, state.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
+    own_file.save(path, own_file.Weights(spec, arrays, Preprocess(16, 16, 1.0, (0.0, 0.0, 0.0))))
     for name in (str(path), str(tmp_path)):  # the folder of a run stands for its weights
         assert describe(capsys, name).splitlines()[0].rstrip() == title
 

@@ -9,8 +9,8 @@ from cache_folders import BODY, move_caches, small_file
 from unreliable_server import Answer, UnreliableServer
 
 from vggnet.cli import main
-from vggnet.weights.caches import own_path
-from vggnet.weights.catalog import CATALOG
+from vggnet.weights.published.caches import own_path
+from vggnet.weights.published.catalog import CATALOG
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,10 @@ from published_forms import torchvision as torch_names
 from small_nets import random_state
 
 from vggnet.cli import main
-from vggnet.weights import catalog, files
-from vggnet.weights.catalog import Digest
-from vggnet.weights.containers import numpy, torch
+from vggnet.weights import files
+from vggnet.weights.containers import numpy_files, torch_files
+from vggnet.weights.published import catalog
+from vggnet.weights.published.catalog import Digest
 
 SPEC = small("A")
 STATE = random_state(SPEC)
@@ -27,7 +28,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture
 def npz(tmp_path: Path) -> Path:
-    numpy.write(tmp_path / "net.npz", frossard(SPEC, STATE))
+    numpy_files.write(tmp_path / "net.npz", frossard(SPEC, STATE))
     return tmp_path / "net.npz"
 
 
@@ -144,7 +145,7 @@ def test_mistakes_are_told_in_one_line(
 def test_predict_takes_any_file_and_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch.write(tmp_path / "net.pth", torch_names(SPEC, STATE))
+    torch_files.write(tmp_path / "net.pth", torch_names(SPEC, STATE))
     picture = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "picture.png")
     command = ("predict", tmp_path / "picture.png", "--weights", tmp_path / "net.pth",

@@ -21,12 +21,12 @@ from small_nets import random_state
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
-from vggnet.weights.catalog import CATALOG
-from vggnet.weights.conventions import CONVENTIONS, Convention, convention
-from vggnet.weights.convert import in_convention, stored_arrays
+from vggnet.weights.export.convert import in_convention, stored_arrays
 from vggnet.weights.files import weights_of
-from vggnet.weights.recognise import recognise
-from vggnet.weights.state import State, Weights
+from vggnet.weights.published.catalog import CATALOG
+from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, convention
+from vggnet.weights.recognition.recognise import recognise
+from vggnet.weights.weights import State, Weights
 
 WITH_BATCH_NORM = ("torchvision", "timm")
 PICTURE = np.random.default_rng(3).integers(0, 256, (80, 90, 3), dtype=np.uint8)

@@ -13,14 +13,14 @@ from published_forms import torchvision as torch_names
 from safetensors.numpy import load_file
 from small_nets import EVERYTHING, random_images, random_state
 
+from vggnet.class_lists import labels
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.labels import labels
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
 from vggnet.weights import files
-from vggnet.weights.conventions import CONVENTIONS
-from vggnet.weights.convert import TARGETS, in_convention, save
-from vggnet.weights.state import Weights
+from vggnet.weights.export.convert import TARGETS, in_convention, save
+from vggnet.weights.recognition.conventions import CONVENTIONS
+from vggnet.weights.weights import Weights
 
 SPEC = small("A")
 NAMES = {

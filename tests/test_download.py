@@ -10,7 +10,7 @@ import pytest
 from cache_folders import BODY, move_caches
 from unreliable_server import Answer, UnreliableServer
 
-from vggnet.weights.download import DownloadError, Patience, discard, download
+from vggnet.weights.published.download import DownloadError, Patience, discard, download
 
 HASTE = Patience(timeout=5, attempts=3, wait=0.01)
 IMPATIENCE = Patience(timeout=0.3, attempts=3, wait=0.01)

@@ -15,10 +15,10 @@ import pytest
 from cache_folders import BODY, hub_file, move_caches, move_hub, put_in_hub_cache, small_file
 from unreliable_server import Answer, UnreliableServer
 
-from vggnet.weights.caches import own_path
-from vggnet.weights.catalog import CATALOG, Digest, PublishedFile
-from vggnet.weights.download import Patience
-from vggnet.weights.fetch import fetch, find
+from vggnet.weights.published.caches import own_path
+from vggnet.weights.published.catalog import CATALOG, Digest, PublishedFile
+from vggnet.weights.published.download import Patience
+from vggnet.weights.published.fetch import fetch, find
 
 HASTE = Patience(timeout=5, attempts=3, wait=0.01)
 # Another process that fetches small.npz from the address, then prints the path.
@@ -26,7 +26,7 @@ FETCH = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from cache_folders import small_file
-from vggnet.weights.fetch import fetch
+from vggnet.weights.published.fetch import fetch
 print(fetch(small_file(url=sys.argv[1])))
 """
 
@@ -381,7 +381,7 @@ def test_the_variables_of_hugging_face_hold_in_a_fresh_process(tmp_path: Path) -
 import sys
 sys.path.insert(0, sys.argv[1])
 from cache_folders import hub_file
-from vggnet.weights.fetch import fetch
+from vggnet.weights.published.fetch import fetch
 print(fetch(hub_file()))
 """
     command = [sys.executable, "-c", program, str(Path(__file__).parent)]

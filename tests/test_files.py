@@ -13,23 +13,24 @@ from published_forms import tensorflow_vgg as dictionary
 from published_forms import torchvision as torch_names
 from small_nets import AVERAGE, random_state
 
-from vggnet.labels import labels
+from vggnet.class_lists import labels
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.spec import configuration
-from vggnet.weights import convert, state
-from vggnet.weights.containers import Contents, numpy, safetensors, torch
+from vggnet.weights import own_file
+from vggnet.weights.containers import Contents, numpy_files, safetensors_files, torch_files
+from vggnet.weights.export import convert
 from vggnet.weights.files import inspect, load, weights_of
-from vggnet.weights.recognise import Recognition, recognise
-from vggnet.weights.state import Weights
+from vggnet.weights.recognition.recognise import Recognition, recognise
+from vggnet.weights.weights import Weights
 
 SPEC = small("A")
 STATE = random_state(SPEC)
 WRITERS = {
-    "net.pth": lambda path: torch.write(path, torch_names(SPEC, STATE)),
-    "net.safetensors": lambda path: safetensors.write(path, torch_names(SPEC, STATE)),
-    "net.npz": lambda path: numpy.write(path, frossard(SPEC, STATE)),
-    "net.npy": lambda path: numpy.write_dictionary(path, dictionary(SPEC, flipped(STATE))),
+    "net.pth": lambda path: torch_files.write(path, torch_names(SPEC, STATE)),
+    "net.safetensors": lambda path: safetensors_files.write(path, torch_names(SPEC, STATE)),
+    "net.npz": lambda path: numpy_files.write(path, frossard(SPEC, STATE)),
+    "net.npy": lambda path: numpy_files.write_dictionary(path, dictionary(SPEC, flipped(STATE))),
     "net.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
     "net.weights.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
     "net.caffemodel": lambda path: convert.save(path, weights("BGR"), "caffe"),
@@ -89,7 +90,7 @@ def test_our_own_file_keeps_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     mine = labels("tiny-imagenet")[:7]
     saved = Weights(AVERAGE, random_state(AVERAGE), Preprocess.paper(20, 16), mine, {"epochs": 3})
-    state.save(path, saved)
+    own_file.save(path, saved)
     loaded, recognition = load(path), inspect(path)
     assert (loaded.spec, loaded.labels, loaded.training) == (AVERAGE, mine, {"epochs": 3})
     assert (recognition.convention, recognition.confidence) == ("vggnet", "certain")
@@ -110,7 +111,9 @@ def test_what_is_asked_for_holds(tmp_path: Path) -> None:
 
 def test_a_net_without_head_gives_features_and_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "notop.npz"
-    numpy.write(path, {n: a for n, a in frossard(SPEC, STATE).items() if not n.startswith("fc")})
+    numpy_files.write(
+        path, {n: a for n, a in frossard(SPEC, STATE).items() if not n.startswith("fc")}
+    )
     model = Model(load(path), engine="numpy")
     picture = np.zeros((64, 64, 3), np.uint8)
     found = model.features(model.preprocess(picture), ["pool5"])
@@ -122,7 +125,7 @@ def test_a_net_without_head_gives_features_and_a_clear_error(tmp_path: Path) -> 
 def test_numbers_that_are_not_finite_are_reported(tmp_path: Path) -> None:
     arrays = frossard(SPEC, STATE)
     arrays["conv2_1_W"][0, 0, 0, 0] = np.inf
-    numpy.write(tmp_path / "net.npz", arrays)
+    numpy_files.write(tmp_path / "net.npz", arrays)
     with pytest.raises(ValueError, match=r"net\.npz: .*not finite: conv2_1\.weight$"):
         load(tmp_path / "net.npz")
 
@@ -130,7 +133,7 @@ def test_numbers_that_are_not_finite_are_reported(tmp_path: Path) -> None:
 def test_numbers_that_float32_does_not_hold_are_reported(tmp_path: Path) -> None:
     arrays = {name: array.astype(np.float64) for name, array in frossard(SPEC, STATE).items()}
     arrays["fc7_W"][0, 0] = 1e300
-    numpy.write(tmp_path / "net.npz", arrays)
+    numpy_files.write(tmp_path / "net.npz", arrays)
     with pytest.raises(ValueError, match=r"net\.npz: .*not finite: fc7\.weight$"):
         load(tmp_path / "net.npz")
 

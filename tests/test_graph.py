@@ -8,12 +8,12 @@ from published_forms import contents, small
 from small_nets import random_state
 
 from vggnet.spec import Spec, configuration
-from vggnet.weights.caffe_network import write_caffe
-from vggnet.weights.containers import caffe, onnx
+from vggnet.weights.containers import caffe_files, onnx_files
+from vggnet.weights.export.caffe_network import write_caffe
+from vggnet.weights.export.onnx_network import write_onnx
 from vggnet.weights.files import weights_of
-from vggnet.weights.graph import drawn_net, usual_convention
-from vggnet.weights.onnx_network import write_onnx
-from vggnet.weights.recognise import recognise
+from vggnet.weights.recognition.graphs.graph import drawn_net, usual_convention
+from vggnet.weights.recognition.recognise import recognise
 
 AVERAGE = configuration("B-BN").scaled(1 / 16, input_size=96, num_classes=7, head="average")
 
@@ -26,10 +26,10 @@ def test_what_we_write_comes_back(tmp_path: Path, to: str, spec: Spec) -> None:
     state, path = random_state(spec), tmp_path / "net"
     if to == "onnx":
         write_onnx(path, spec, state)
-        found = onnx.read(path)
+        found = onnx_files.read(path)
     else:
         write_caffe(path, tmp_path / "deploy", spec, state)
-        found = caffe.read(path)
+        found = caffe_files.read(path)
     recognition = recognise(found, "net")
     assert recognition.spec.rows == spec.rows
     assert recognition.spec.batch_norm == spec.batch_norm

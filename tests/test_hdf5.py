@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from damage import NUM_VERSIONS, check_damaged
 
-from vggnet.weights.containers import hdf5
-from vggnet.weights.mapped import map_file
+from vggnet.weights.containers.hdf5 import hdf5
+from vggnet.weights.containers.storage.mapped import map_file
 
 
 def objects_in(content: bytes) -> hdf5.Objects:

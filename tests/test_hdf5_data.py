@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from damage import NUM_VERSIONS, check_damaged
 
-from vggnet.weights.containers import StoredArray, hdf5
-from vggnet.weights.mapped import map_file
+from vggnet.weights.containers import StoredArray
+from vggnet.weights.containers.hdf5 import hdf5
+from vggnet.weights.containers.storage.mapped import map_file
 
 
 def stored(value: object, **storage: object) -> bytes:

@@ -10,20 +10,20 @@ import zipfile
 from pathlib import Path
 
 import h5py
-import keras_files
 import numpy as np
 import pytest
+import written_by_keras
 from damage import NUM_VERSIONS, check_damaged
 
-from vggnet.weights.containers import Contents, keras
+from vggnet.weights.containers import Contents, keras_files
 
-VALUES = keras_files.random_weights()
-LAYERS = list(keras_files.SHAPES)
+VALUES = written_by_keras.random_weights()
+LAYERS = list(written_by_keras.SHAPES)
 PROPERTIES = {"labels": "[" + "0, " * 40_000 + "0]"}  # longer than an attribute of fixed length
 
 
 def load_all(path: Path) -> Contents:
-    contents = keras.read(path)
+    contents = keras_files.read(path)
     for array in contents.arrays.values():
         loaded = array.load()
         assert loaded.shape == array.shape
@@ -35,7 +35,7 @@ def by_layer(template: str) -> dict[str, dict[str, np.ndarray]]:
     """What `keras.write` takes, with weights named after the template."""
     return {
         layer: {template.format(layer=layer, weight=name): VALUES[f"{layer}/{name}"] for name in of}
-        for layer, of in keras_files.SHAPES.items()
+        for layer, of in written_by_keras.SHAPES.items()
     }
 
 
@@ -60,12 +60,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of ours, of Keras, and in said.json what Keras found wrong with ours."""
     folder = tmp_path_factory.mktemp("keras")
     np.savez(folder / "weights.npz", **VALUES)
-    keras.write(folder / "ours-2.h5", by_layer("{layer}/{weight}:0"), properties=PROPERTIES)
-    keras.write(folder / "ours-1.h5", by_layer("{layer}_{weight}_1:0"), keras_version="1.2.0")
-    keras.write(folder / "ours.weights.h5", by_layer("{weight}"), properties=PROPERTIES)
-    keras.write(folder / "vgg16.h5", vgg16_convolutions())
+    keras_files.write(folder / "ours-2.h5", by_layer("{layer}/{weight}:0"), properties=PROPERTIES)
+    keras_files.write(folder / "ours-1.h5", by_layer("{layer}_{weight}_1:0"), keras_version="1.2.0")
+    keras_files.write(folder / "ours.weights.h5", by_layer("{weight}"), properties=PROPERTIES)
+    keras_files.write(folder / "vgg16.h5", vgg16_convolutions())
     said = subprocess.run(
-        [sys.executable, keras_files.__file__, str(folder)],
+        [sys.executable, written_by_keras.__file__, str(folder)],
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "KERAS_HOME": str(folder / "home")},
@@ -92,7 +92,7 @@ def test_files_that_keras_writes(folder: Path, name: str) -> None:
         NAMES[name].format(layer=layer, weight=weight, index=index, model=model): VALUES[
             f"{layer}/{weight}"
         ]
-        for layer, shapes in keras_files.SHAPES.items()
+        for layer, shapes in written_by_keras.SHAPES.items()
         for index, weight in enumerate(shapes)
     }
     assert set(contents.arrays) == set(expected)
@@ -117,7 +117,7 @@ def test_keras_reads_what_we_write(folder: Path, name: str) -> None:
 
 
 def test_what_we_write_is_read_back(tmp_path: Path) -> None:
-    keras.write(tmp_path / "ours.h5", by_layer("{layer}/{weight}:0"), properties=PROPERTIES)
+    keras_files.write(tmp_path / "ours.h5", by_layer("{layer}/{weight}:0"), properties=PROPERTIES)
     contents = load_all(tmp_path / "ours.h5")
     assert contents.metadata == PROPERTIES | {"keras_version": "2.15.0", "backend": "tensorflow"}
     assert len(contents.arrays) == len(VALUES)
@@ -130,7 +130,7 @@ def test_what_we_write_is_read_back(tmp_path: Path) -> None:
 
 def test_a_net_of_very_many_layers_is_written_in_parts_of_the_list(tmp_path: Path) -> None:
     layers = {f"layer_{i:03}".ljust(300, "_"): {} for i in range(250)}
-    keras.write(tmp_path / "long.h5", layers)
+    keras_files.write(tmp_path / "long.h5", layers)
     with h5py.File(tmp_path / "long.h5") as file:
         parts = [file.attrs[f"layer_names{part}"] for part in range(2)]
         assert [name.decode() for part in parts for name in part] == list(layers)
@@ -144,7 +144,7 @@ def keras_1(path: Path, **storage: object) -> Path:
         file.attrs["layer_names"] = [layer.encode() for layer in layers]
         for layer in layers:
             group = file.create_group(layer)
-            shapes = keras_files.SHAPES.get(layer, {})
+            shapes = written_by_keras.SHAPES.get(layer, {})
             group.attrs["weight_names"] = [f"{layer}_{names[w]}_1:0".encode() for w in shapes]
             for weight in shapes:
                 value = VALUES[f"{layer}/{weight}"]
@@ -157,7 +157,7 @@ def keras_1(path: Path, **storage: object) -> Path:
 )
 def test_the_layout_of_keras_1(tmp_path: Path, storage: dict[str, object]) -> None:
     path = keras_1(tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels.h5", **storage)
-    assert keras.recognises(path.read_bytes()[:64])
+    assert keras_files.recognises(path.read_bytes()[:64])
     contents = load_all(path)
     for layer in ("block1_conv1", "predictions"):
         found = contents.arrays[f"{layer}/{layer}_W_1:0"].load()
@@ -177,7 +177,7 @@ def test_an_early_keras_file_gets_its_names_from_the_configuration(tmp_path: Pat
         archive.writestr("metadata.json", '{"keras_version": "3.0.0"}')
         archive.writestr("config.json", json.dumps({"config": {"layers": listed}}))
         archive.writestr("model.weights.h5", inner.getvalue())
-    assert keras.recognises(path.read_bytes()[:64])
+    assert keras_files.recognises(path.read_bytes()[:64])
     contents = load_all(path)
     prefix = "_layer_checkpoint_dependencies"
     found = {name: array.load().item() for name, array in contents.arrays.items()}
@@ -204,7 +204,7 @@ def test_hostile_archives_end_in_one_line(
         for name, text in members.items():
             archive.writestr(name, text)
     with pytest.raises(ValueError, match=complaint) as raised:
-        keras.read(path)
+        keras_files.read(path)
     assert str(raised.value).startswith(f"{path}: ")
 
 
@@ -225,7 +225,7 @@ def test_growth_does_not_multiply(tmp_path: Path, num_arrays: int, method: int) 
         assert not load_all(path).arrays["conv0"].load().any()
         return
     with pytest.raises(ValueError, match=r"small\.keras: .* would grow to 1,048,576 bytes"):
-        keras.read(path)
+        keras_files.read(path)
 
 
 @pytest.mark.parametrize("name", ["tree.weights.h5", "whole.keras"])

@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggnet.weights.layouts import canonical_view, in_layout, in_order, kernel_shape, matrix_shape
+from vggnet.weights.recognition.layouts import (
+    canonical_view,
+    in_layout,
+    in_order,
+    kernel_shape,
+    matrix_shape,
+)
 
 SHAPE = (70, 24, 7, 7)  # O, I, Y, X: more than one block, and no multiple of one
 
@@ -91,8 +97,8 @@ def test_shapes_of_fc_layers() -> None:
 _MEMORY = """
 import re, sys
 from pathlib import Path
-from vggnet.weights.layouts import in_order
-from vggnet.weights.mapped import map_file
+from vggnet.weights.recognition.layouts import in_order
+from vggnet.weights.containers.storage.mapped import map_file
 def peak():
     return int(re.search("VmHWM:\\\\s+(\\\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 before = peak()

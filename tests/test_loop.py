@@ -19,7 +19,7 @@ from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.reporter import Silent
 from vggnet.training.train import resume, train
-from vggnet.weights import state
+from vggnet.weights import own_file
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(pictures: Path, tmp_path
     assert int(result.stdout) >= 5  # kills while a checkpoint was being written
     assert_same_run(tmp_path / "alone", tmp_path / "killed")
     ours, theirs = (
-        state.load(tmp_path / name / "model.safetensors") for name in ("alone", "killed")
+        own_file.load(tmp_path / name / "model.safetensors") for name in ("alone", "killed")
     )
     for name, values in ours.state.items():
         np.testing.assert_array_equal(values, theirs.state[name])

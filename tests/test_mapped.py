@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggnet.weights.mapped import map_file, release, whole_file
+from vggnet.weights.containers.storage.mapped import map_file, release, whole_file
 
 
 def test_a_file_is_its_bytes(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 from damage import NUM_VERSIONS, check_damaged
 
-from vggnet.weights.containers import Contents, matlab
+from vggnet.weights.containers import Contents, matlab_files
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H2s", 0x100, b"IM")
 
@@ -59,7 +59,7 @@ def written(path: Path, variables: dict[str, Any], compressed: bool = False) -> 
 
 
 def load_all(path: Path) -> Contents:
-    contents = matlab.read(path)
+    contents = matlab_files.read(path)
     for array in contents.arrays.values():
         loaded = array.load()
         assert loaded.shape == array.shape
@@ -73,7 +73,7 @@ def test_a_net_of_matconvnet_gives_its_arrays_by_layer(
     tmp_path: Path, old: bool, compressed: bool
 ) -> None:
     path = written(tmp_path / "net.mat", network(old), compressed)
-    assert matlab.recognises(path.read_bytes()[:4096])
+    assert matlab_files.recognises(path.read_bytes()[:4096])
     contents = load_all(path)
     expected = {f"{n}/{i}": array for n, pair in weights().items() for i, array in enumerate(pair)}
     assert list(contents.arrays) == list(expected)
@@ -93,7 +93,7 @@ def test_a_whole_net_in_one_variable_is_the_same(tmp_path: Path) -> None:
 
 
 def test_arrays_are_views_of_the_file(tmp_path: Path) -> None:
-    array = matlab.read(written(tmp_path / "net.mat", network())).arrays["fc6/0"].load()
+    array = matlab_files.read(written(tmp_path / "net.mat", network())).arrays["fc6/0"].load()
     assert not array.flags.owndata
     assert not array.flags.writeable
     assert array.flags.f_contiguous
@@ -117,7 +117,7 @@ def test_plain_variables_of_every_type(tmp_path: Path) -> None:
 def test_doubles_stored_as_bytes_are_doubles(tmp_path: Path) -> None:
     path = tmp_path / "short.mat"
     path.write_bytes(HEADER + matrix(6, (1, 3), element(2, b"\1\2\3")))
-    array = matlab.read(path).arrays["x"]
+    array = matlab_files.read(path).arrays["x"]
     assert array.dtype == np.float64
     np.testing.assert_array_equal(array.load(), [[1.0, 2.0, 3.0]], strict=True)
 
@@ -187,18 +187,18 @@ def test_version_7_3_is_named(tmp_path: Path) -> None:
     path = tmp_path / "new.mat"
     head = b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
     path.write_bytes(head.ljust(512, b"\0") + b"\x89HDF\r\n\x1a\n")
-    assert matlab.recognises(head)
+    assert matlab_files.recognises(head)
     with pytest.raises(
         ValueError, match=r"MATLAB 7\.3, which is not read; save it anew with '-v7'"
     ):
-        matlab.read(path)
+        matlab_files.read(path)
 
 
 def test_layers_of_one_name_are_refused(tmp_path: Path) -> None:
     layer = {"name": "conv1_1", "type": "conv", "weights": cells(np.ones((3, 3)), np.ones((1, 3)))}
     path = written(tmp_path / "twice.mat", {"layers": cells(layer, layer)})
     with pytest.raises(ValueError, match="layer 2 has no name of its own"):
-        matlab.read(path)
+        matlab_files.read(path)
 
 
 @pytest.mark.parametrize("in_one_piece", [False, True])

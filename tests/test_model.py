@@ -9,14 +9,14 @@ from PIL import Image
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 from vggnet import engines
+from vggnet.class_lists import Label
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.image import PictureError
-from vggnet.labels import Label
 from vggnet.model import Model, Prediction, load
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.weights import state
-from vggnet.weights.state import Weights
+from vggnet.weights import own_file
+from vggnet.weights.weights import Weights
 
 LABELS = tuple(Label(index, f"n0000000{index}", f"thing {index}, a thing") for index in range(7))
 
@@ -207,7 +207,7 @@ def test_a_net_without_a_head_gives_features_only() -> None:
 @pytest.mark.parametrize("engine", ["numpy", "torch", "auto"])
 def test_a_weight_file_is_all_that_loading_needs(tmp_path: Path, engine: str) -> None:
     saved = weights(EVERYTHING)
-    state.save(tmp_path / "net.safetensors", saved)
+    own_file.save(tmp_path / "net.safetensors", saved)
     expected = Model(saved, engine="numpy").predict(pixels())
     model = load(tmp_path / "net.safetensors", engine=engine)
     first = next(name for name, absence in engines.available().items() if absence is None)
@@ -245,27 +245,27 @@ def test_weights_that_are_not_there(name: str, fault: str) -> None:
 def test_the_name_of_a_published_file_stands_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state.save(tmp_path / "fetched.safetensors", weights(AVERAGE))
+    own_file.save(tmp_path / "fetched.safetensors", weights(AVERAGE))
     asked = []
 
     def fetch(name: str) -> Path:
         asked.append(name)
         return tmp_path / "fetched.safetensors"
 
-    monkeypatch.setattr("vggnet.weights.fetch.fetch", fetch)
+    monkeypatch.setattr("vggnet.weights.published.fetch.fetch", fetch)
     assert load("vgg16@oxford", engine="numpy").spec == AVERAGE
     assert load("D", engine="numpy", colour="BGR").preprocessing.colour_order == "BGR"
     assert asked == ["vgg16@oxford", "D"]
 
 
 def test_the_folder_of_a_run_stands_for_its_weights(tmp_path: Path) -> None:
-    state.save(tmp_path / "model.safetensors", weights(AVERAGE))
+    own_file.save(tmp_path / "model.safetensors", weights(AVERAGE))
     assert load(tmp_path, engine="numpy").spec == AVERAGE
 
 
 def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
-    state.save(path, weights(AVERAGE))
+    own_file.save(path, weights(AVERAGE))
     parameters = 6 * 27 + 6 + 8 * 54 + 8 + 7 * 8 + 7
     assert repr(load(path, engine="torch", precision="bf16")) == (
         f"Model({path}: spec average, {parameters} parameters, engine torch, bf16)"

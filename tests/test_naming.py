@@ -2,7 +2,7 @@ import pytest
 from published_forms import TORCHVISION, small
 
 from vggnet.spec import configuration
-from vggnet.weights.naming import ByOrder, ByPosition, ByStage, Sketch, Unfit
+from vggnet.weights.recognition.naming import ByOrder, ByPosition, ByStage, Sketch, Unfit
 
 HEAD = ("classifier.0", "classifier.3", "classifier.6")
 STAGES = ByStage("block{stage}_conv{index}", head=("fc1", "fc2", "predictions"))

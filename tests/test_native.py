@@ -21,7 +21,7 @@ from vggnet.engines.native import NativeEngine
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.spec import Spec, configuration
 from vggnet.weights.rewrite import fully_convolutional
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 
 def scaled(name: str, **options: object) -> Spec:

@@ -11,7 +11,7 @@ import pytest
 from damage import check_damaged
 
 from vggnet.weights.containers import Contents
-from vggnet.weights.containers.numpy import read, recognises, write, write_dictionary
+from vggnet.weights.containers.numpy_files import read, recognises, write, write_dictionary
 
 
 def some_arrays() -> dict[str, np.ndarray]:

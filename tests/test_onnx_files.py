@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from damage import check_damaged
 
-from vggnet.weights.containers import Contents, onnx
-from vggnet.weights.containers.onnx import Graph, Node
+from vggnet.weights.containers import Contents, onnx_files
+from vggnet.weights.containers.onnx_files import Graph, Node
 
 package = pytest.importorskip("onnx")
 helper, numpy_helper = package.helper, package.numpy_helper
@@ -34,7 +34,7 @@ def saved(path: Path, model: Any) -> Path:
 
 
 def load_all(path: Path) -> Contents:
-    contents = onnx.read(path)
+    contents = onnx_files.read(path)
     for array in contents.arrays.values():
         loaded = array.load()
         assert (loaded.shape, loaded.dtype) == (array.shape, array.dtype)
@@ -132,7 +132,7 @@ def test_what_we_write_the_package_reads(tmp_path: Path) -> None:
         {"scores": ("N", 4, "rows", "columns")},
     )  # fmt: skip
     path = tmp_path / "net"
-    onnx.write(path, graph, {"key": "value"})
+    onnx_files.write(path, graph, {"key": "value"})
     model = package.load(path)
     package.checker.check_model(model, full_check=True)
     found = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
@@ -154,7 +154,7 @@ def test_what_we_write_the_package_reads(tmp_path: Path) -> None:
 def test_recognised_by_content() -> None:
     content = model_of([numpy_helper.from_array(WEIGHTS, "w")]).SerializeToString()
     for size in (64, 100, len(content)):
-        assert onnx.recognises(content[:size])
+        assert onnx_files.recognises(content[:size])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_recognised_by_content() -> None:
     ],
 )  # fmt: skip
 def test_other_files_are_not_recognised(head: bytes) -> None:
-    assert not onnx.recognises(head)
+    assert not onnx_files.recognises(head)
 
 
 def _external() -> Any:
@@ -192,13 +192,13 @@ def _external() -> Any:
 def test_mistakes_are_named(tmp_path: Path, tensor: Any, fault: str) -> None:
     path = saved(tmp_path / "net", model_of([numpy_helper.from_array(BIASES, "same"), tensor]))
     with pytest.raises(ValueError, match=f"^{path}: .*{fault}"):
-        onnx.read(path)
+        onnx_files.read(path)
 
 
 def test_no_graph(tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(package.ModelProto(ir_version=8).SerializeToString())
     with pytest.raises(ValueError, match="it has no graph"):
-        onnx.read(tmp_path / "net")
+        onnx_files.read(tmp_path / "net")
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -12,10 +12,10 @@ from small_nets import random_state
 from vggnet.spec import Spec, configuration
 from vggnet.weights.containers import Contents
 from vggnet.weights.files import weights_of
-from vggnet.weights.naming import Unfit
-from vggnet.weights.onnx_graph import onnx_net
-from vggnet.weights.recognise import recognise
-from vggnet.weights.state import State
+from vggnet.weights.recognition.graphs.onnx_graph import onnx_net
+from vggnet.weights.recognition.naming import Unfit
+from vggnet.weights.recognition.recognise import recognise
+from vggnet.weights.weights import State
 
 Nodes = list[dict[str, Any]]
 

@@ -9,10 +9,10 @@ from comparison import relative_error
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 from vggnet import engines
-from vggnet.network import Network
 from vggnet.spec import Spec
-from vggnet.weights.containers import onnx
-from vggnet.weights.onnx_network import write_onnx
+from vggnet.torch_network import Network
+from vggnet.weights.containers import onnx_files
+from vggnet.weights.export.onnx_network import write_onnx
 from vggnet.weights.rewrite import fully_convolutional
 
 DENSE, _ = fully_convolutional(FULLY_CONNECTED, random_state(FULLY_CONNECTED))
@@ -54,14 +54,14 @@ def test_onnx_runtime_computes_the_same(
 def test_the_file_has_the_state_and_the_free_sizes(tmp_path: Path) -> None:
     state = random_state(EVERYTHING)
     write_onnx(tmp_path / "net", EVERYTHING, state, {"spec": "{}"})
-    contents = onnx.read(tmp_path / "net")
+    contents = onnx_files.read(tmp_path / "net")
     assert set(contents.arrays) == set(state)
     for name, array in contents.arrays.items():
         assert array.load().tobytes() == state[name].tobytes()
     assert contents.metadata["inputs"] == {"images": ["N", 3, 24, 24]}
     assert contents.metadata["properties"] == {"spec": "{}"}
     write_onnx(tmp_path / "net", AVERAGE, random_state(AVERAGE))
-    contents = onnx.read(tmp_path / "net")
+    contents = onnx_files.read(tmp_path / "net")
     assert contents.metadata["inputs"] == {"images": ["N", 3, "height", "width"]}
 
 
@@ -82,7 +82,7 @@ def test_torch_export_is_read(tmp_path: Path) -> None:
         plain.add_module(layer.name, network.get_submodule(layer.name))
     images = torch.zeros(1, 3, 16, 16)
     torch.onnx.export(plain.eval(), (images,), tmp_path / "net", dynamo=False, verbose=False)
-    contents = onnx.read(tmp_path / "net")
+    contents = onnx_files.read(tmp_path / "net")
     assert set(contents.arrays) == set(state)
     for name, array in contents.arrays.items():
         assert np.array_equal(array.load(), state[name])

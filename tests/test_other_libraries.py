@@ -18,7 +18,7 @@ from torch import nn
 
 from vggnet import engines
 from vggnet.spec import Spec
-from vggnet.weights.containers import safetensors
+from vggnet.weights.containers import safetensors_files
 from vggnet.weights.files import inspect, load
 
 SPECS = (small("A"), small("D"), small("A-BN"))
@@ -95,7 +95,7 @@ def test_timm(tmp_path: Path, spec: Spec) -> None:
     state = {}
     for canonical, name in zip(spec.state_shapes, _parameters(net), strict=True):
         state[canonical] = net.state_dict()[name].numpy()
-    safetensors.write(path, timm(spec, state))
+    safetensors_files.write(path, timm(spec, state))
     assert (inspect(path).convention, inspect(path).spec) == ("timm", spec)
     assert relative_error(ours(path, images(spec)), theirs(net, images(spec))) < BOUND
 

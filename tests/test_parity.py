@@ -17,7 +17,7 @@ from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 BOUND = BOUNDS["fp32"]
 NAMES = ("native", "torch", "numpy")

@@ -12,10 +12,10 @@ import pyarrow.parquet as parquet
 import pytest
 from small_data import PICTURE, write_parquet
 
+from vggnet.class_lists import Label
 from vggnet.data import open_dataset, picture
+from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError
-from vggnet.labels import Label
-from vggnet.parquet import ParquetDataset
 
 
 def test_parquet_in_the_hugging_face_layout(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggnet.weights.containers import StoredArray, pickles
-from vggnet.weights.containers.flatten import flatten
-from vggnet.weights.containers.pickled_arrays import NUMPY
-from vggnet.weights.containers.pickles import load
+from vggnet.weights.containers import StoredArray
+from vggnet.weights.containers.pickle import pickles
+from vggnet.weights.containers.pickle.pickled_arrays import NUMPY
+from vggnet.weights.containers.pickle.pickles import load
+from vggnet.weights.containers.storage.flatten import flatten
 
 PLAIN = {
     "text": "naïve\u4e2d\n",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vggnet.weights.containers import protobuf
-from vggnet.weights.containers import protobuf_writer as wire
-from vggnet.weights.containers.protobuf import Message
-from vggnet.weights.mapped import map_file
+from vggnet.weights.containers.protobuf import protobuf
+from vggnet.weights.containers.protobuf import protobuf_writer as wire
+from vggnet.weights.containers.protobuf.protobuf import Message
+from vggnet.weights.containers.storage.mapped import map_file
 
 
 def message(content: bytes) -> Message:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggnet.weights.containers import protobuf_writer as wire
-from vggnet.weights.containers.protobuf import Message
-from vggnet.weights.mapped import map_file
+from vggnet.weights.containers.protobuf import protobuf_writer as wire
+from vggnet.weights.containers.protobuf.protobuf import Message
+from vggnet.weights.containers.storage.mapped import map_file
 
 
 # The examples of the encoding page: 150 in field 1, "testing" in field 2, [3, 270, 86942] in 6.

@@ -8,11 +8,11 @@ import pytest
 from published_forms import FORMS, contents, flipped, in_form, keras, oxford, small, torchvision
 from small_nets import random_state
 
-from vggnet.labels import labels
+from vggnet.class_lists import labels
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
 from vggnet.weights.containers import Contents, StoredArray
-from vggnet.weights.recognise import Recognition, recognise
+from vggnet.weights.recognition.recognise import Recognition, recognise
 
 # Oxford's conv1_1, output 0: the plane of B, and the bias.
 BLUE_16 = [[0.42947057, 0.373467, -0.061360113], [0.27476987, 0.038680777, -0.36722335],

@@ -9,7 +9,7 @@ import torch
 from damage import check_damaged
 
 from vggnet.weights.containers import Contents
-from vggnet.weights.containers.safetensors import read, recognises, write
+from vggnet.weights.containers.safetensors_files import read, recognises, write
 
 DTYPES = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32",
           "uint16", "uint8", "bool"]  # fmt: skip
@@ -123,7 +123,7 @@ def test_headers_that_do_not_fit_the_file(tmp_path: Path, entry: object, size: i
 
 def test_a_header_without_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "net.safetensors"
-    monkeypatch.setattr("vggnet.weights.containers.safetensors._MOST_ENTRIES", 2)
+    monkeypatch.setattr("vggnet.weights.containers.safetensors_files._MOST_ENTRIES", 2)
     write(path, {"a": np.zeros(1), "b": np.zeros(2)}, {"format": "pt"})
     assert len(read(path).arrays) == 2
     write(path, {"a": np.zeros(1), "b": np.zeros(2), "c": np.zeros(3)}, {"format": "pt"})

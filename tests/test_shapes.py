@@ -4,8 +4,8 @@ import pytest
 from published_forms import small
 
 from vggnet.spec import Spec, configuration
-from vggnet.weights.naming import Sketch, Unfit
-from vggnet.weights.shapes import spec_of
+from vggnet.weights.recognition.naming import Sketch, Unfit
+from vggnet.weights.recognition.shapes import spec_of
 
 Shape = tuple[int, ...]
 

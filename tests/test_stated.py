@@ -5,10 +5,15 @@ import pytest
 from published_forms import contents
 from small_nets import AVERAGE, random_state
 
-from vggnet.labels import Label, labels
+from vggnet.class_lists import Label, labels
 from vggnet.preprocess import Preprocess
-from vggnet.weights.state import Weights
-from vggnet.weights.stated import properties, stated_labels, stated_mean, stated_preprocess
+from vggnet.weights.recognition.stated import (
+    properties,
+    stated_labels,
+    stated_mean,
+    stated_preprocess,
+)
+from vggnet.weights.weights import Weights
 
 MINE = labels("tiny-imagenet")[:7]
 PREPROCESS = Preprocess.torchvision(20, 16)

@@ -5,7 +5,7 @@ from comparison import relative_error
 from small_nets import EVERYTHING, FULLY_CONNECTED, random_images, random_state
 
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.engines.torch import TorchEngine
+from vggnet.engines.torch_engine import TorchEngine
 
 
 def engine_for(spec, state, precision="fp32", threads=None, device="cpu") -> TorchEngine:

@@ -11,7 +11,7 @@ import torch
 from damage import check_damaged
 
 from vggnet.weights.containers import Contents
-from vggnet.weights.containers.torch import read, recognises, write
+from vggnet.weights.containers.torch_files import read, recognises, write
 
 FORMS = pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "stream"])
 

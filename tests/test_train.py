@@ -15,7 +15,7 @@ from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import fine_tuning
 from vggnet.training.reporter import Silent
 from vggnet.training.train import resume, train
-from vggnet.weights import state
+from vggnet.weights import own_file
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +47,8 @@ def test_a_run_learns_what_is_easy_and_its_file_says_so(
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
     assert len(epochs) == 6
     assert (tmp_path / "curves.png").exists()
-    state.save(tmp_path / "model.safetensors", weights, "fp16")
-    training = state.load(tmp_path / "model.safetensors").training
+    own_file.save(tmp_path / "model.safetensors", weights, "fp16")
+    training = own_file.load(tmp_path / "model.safetensors").training
     assert training["recipe"] == json.loads(json.dumps(recipe.to_json()))
     assert training["steps"] == 36
 
@@ -133,7 +133,7 @@ def test_starting_from_a_file_takes_its_weights_and_a_new_head(
     dataset = open_dataset(pictures, "train")
     first = train(dataset, SMALL, TrainingOptions(tmp_path / "first", workers=0))
     file = tmp_path / "first.safetensors"
-    state.save(file, first)
+    own_file.save(file, first)
     fewer = write_pictures(tmp_path / "fewer", num_each=10)
     (fewer / "green").rename(tmp_path / "green")
     changes = {

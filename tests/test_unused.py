@@ -10,10 +10,10 @@ from published_forms import torchvision as torch_names
 from small_nets import random_state
 
 from vggnet.weights import files
-from vggnet.weights.containers import onnx
-from vggnet.weights.onnx_network import onnx_graph
-from vggnet.weights.recognise import recognise
-from vggnet.weights.unused import unused_arrays
+from vggnet.weights.containers import onnx_files
+from vggnet.weights.export.onnx_network import onnx_graph
+from vggnet.weights.recognition.recognise import recognise
+from vggnet.weights.recognition.unused import unused_arrays
 
 SPEC = small("A")
 STATE = random_state(SPEC)
@@ -87,5 +87,5 @@ def test_counters_and_whole_numbers_are_no_layer_s() -> None:
 def test_where_a_graph_says_what_is_taken_names_do_not_count(tmp_path: Path) -> None:
     graph = onnx_graph(SPEC, STATE)
     more = replace(graph, initialisers={**graph.initialisers, "norm.of": VECTOR})
-    onnx.write(tmp_path / "net.onnx", more)
+    onnx_files.write(tmp_path / "net.onnx", more)
     assert "1 arrays are not used: norm.of" in files.inspect(tmp_path / "net.onnx").evidence

@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vggnet.analysis import Analysis, analyze
+from vggnet.class_lists import Label, labels
 from vggnet.image import PictureError
-from vggnet.labels import Label, labels
 from vggnet.layers import Layer
 from vggnet.model import Model, Prediction, load
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
 from vggnet.stacks import KernelStack, compose
-from vggnet.weights.state import Weights
+from vggnet.weights.weights import Weights
 
 if TYPE_CHECKING:
-    from vggnet.network import Network as Network
+    from vggnet.torch_network import Network as Network
 
 __version__ = "0.1.0"
 __all__ = [
@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
     """`vggnet.Network`, which is a torch module, without torch for those who do not ask for it."""
     if name == "Network":
         try:
-            from vggnet.network import Network
+            from vggnet.torch_network import Network
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet import engines
+from vggnet.class_lists import Label
 from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
-from vggnet.labels import Label
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
-from vggnet.weights.state import Weights
+from vggnet.weights.weights import Weights
 
 EMBEDDED = ("tiny-imagenet",)
 WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its folder
@@ -95,7 +95,7 @@ def weights_file(name: str | Path) -> Iterator[Path]:
 
 def _published(name: str) -> Path:
     """The published file of that name, fetched where it is not here."""
-    from vggnet.weights import catalog, fetch
+    from vggnet.weights.published import catalog, fetch
 
     if not catalog.is_name(name):
         raise ValueError(f"weights {name!r}: {_why_there_are_none(name)}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vggnet.engines import Engine
     from vggnet.engines.native import NativeEngine
     from vggnet.spec import Spec
-    from vggnet.weights.state import State
+    from vggnet.weights.weights import State
 
 _SLOW = 1.0  # seconds from which an engine is asked three times only
 _MOST_BYTES = 4 << 30  # of the activations that --layers may hold
@@ -95,7 +95,7 @@ def _network(weights: str) -> tuple[Spec, State]:
     """Spec and state, batch norm folded; random weights for a configuration's name."""
     from vggnet.model import load_weights
     from vggnet.spec import configuration
-    from vggnet.weights.random import random_state
+    from vggnet.weights.random_weights import random_state
     from vggnet.weights.rewrite import fold_batch_norm
 
     try:

@@ -22,7 +22,7 @@ from vggnet.data import Dataset, open_dataset
 from vggnet.evaluation import class_indices, evaluate
 from vggnet.model import WEIGHTS_OF_A_RUN, load, load_weights
 from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
-from vggnet.weights import state
+from vggnet.weights import own_file
 
 
 @with_recipe_options
@@ -84,11 +84,11 @@ def train(
     path = out / WEIGHTS_OF_A_RUN
     training: dict[str, Any] = dict(weights.training)
     dtype = training["recipe"]["dtype"]
-    state.save(path, weights, dtype)
+    own_file.save(path, weights, dtype)
     validation = _validation_score(data, dataset, path)
     if validation:
         training["metrics"] |= {"validation": validation}
-        state.save(path, replace(weights, training=training), dtype)
+        own_file.save(path, replace(weights, training=training), dtype)
     note(f"saved {path}")
 
 

@@ -17,8 +17,8 @@ from vggnet.cli.output import FormatOption, note, print_json, standard_output
 from vggnet.cli.weights_files import convert, inspect
 
 if TYPE_CHECKING:
-    from vggnet.weights.caches import Copy
-    from vggnet.weights.catalog import PublishedFile
+    from vggnet.weights.published.caches import Copy
+    from vggnet.weights.published.catalog import PublishedFile
 
 weights = typer.Typer(rich_markup_mode=None)
 for command in (inspect, convert):
@@ -33,8 +33,8 @@ def _weights() -> None:
 @weights.command("list")
 def list_files(format: FormatOption = "table") -> None:
     """Show the published files: size, licence, accuracy, and which are on this disk already."""
-    from vggnet.weights.caches import copies
-    from vggnet.weights.catalog import CATALOG
+    from vggnet.weights.published.caches import copies
+    from vggnet.weights.published.catalog import CATALOG
 
     here = {file: list(copies(file)) for file in CATALOG.values()}
     if format == "json":
@@ -55,8 +55,8 @@ def fetch(
     ],
 ) -> None:
     """Print where each file lies on this disk, and download first what is not here."""
-    from vggnet.weights.catalog import published
-    from vggnet.weights.fetch import find, get
+    from vggnet.weights.published.catalog import published
+    from vggnet.weights.published.fetch import find, get
 
     for file in [published(name) for name in names]:  # a wrong name is told before any download
         path = find(file)

@@ -18,8 +18,8 @@ from vggnet.preprocess import ColourOrder
 
 if TYPE_CHECKING:
     from vggnet.spec import Spec
-    from vggnet.weights.catalog import PublishedFile
-    from vggnet.weights.recognise import Recognition
+    from vggnet.weights.published.catalog import PublishedFile
+    from vggnet.weights.recognition.recognise import Recognition
 
 ConventionOption = Annotated[
     str | None,
@@ -74,7 +74,7 @@ def convert(
     --to caffe writes OUT's .prototxt beside it, over what is there.
     """
     from vggnet.model import load_weights
-    from vggnet.weights import convert
+    from vggnet.weights.export import convert
 
     weights = load_weights(source, convention, colour)
     for remark in convert.save(target, weights, to, dtype):
@@ -103,7 +103,7 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
 
 def _bytes_of(path: Path) -> dict[str, object]:
     """Size and sha256, and the name in the catalog of the published file with these bytes."""
-    from vggnet.weights.catalog import CATALOG
+    from vggnet.weights.published.catalog import CATALOG
 
     size = path.stat().st_size
     alike = [each for each in CATALOG.values() if each.digest and _may_be(each, size)]

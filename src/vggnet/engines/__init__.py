@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vggnet.spec import Spec
-from vggnet.weights.state import State, check_state
+from vggnet.weights.weights import State, check_state
 
 MOST_THREADS = 1024
 Precision = Literal["fp32", "bf16"]
@@ -96,7 +96,7 @@ def create(
         raise ValueError(f"engine {name!r}: {absence}")
     check_state(spec, state, f"engine {name!r}", finite=False)
     if name == "torch":
-        from vggnet.engines.torch import TorchEngine
+        from vggnet.engines.torch_engine import TorchEngine
 
         return TorchEngine(spec, state, precision, threads, device or "cpu")
     if device not in (None, "cpu"):

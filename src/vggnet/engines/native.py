@@ -22,8 +22,8 @@ from vggnet.engines.reference import softmax
 from vggnet.engines.threads import default_threads
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
-from vggnet.weights.mapped import release
-from vggnet.weights.state import State
+from vggnet.weights.containers.storage.mapped import release
+from vggnet.weights.weights import State
 
 _CHANNEL_BLOCK = 16  # the native code fills the channels of a pixel up to a multiple of this
 _MOST_PLANS = 64  # picture sizes and choices of layers whose plans are kept

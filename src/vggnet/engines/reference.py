@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vggnet.engines import check_head, check_images
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 Array = NDArray[np.floating]
 _MAX_COLUMN_NUMBERS = 1 << 22  # written out at a time by a convolution: 16 MiB of float32

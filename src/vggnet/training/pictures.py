@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from vggnet.data import Dataset, picture
+from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError, picture_name
-from vggnet.parquet import ParquetDataset
 from vggnet.training.augment import augment
 from vggnet.training.recipe import Recipe
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vggnet.spec import Head, Spec, configuration
-from vggnet.weights.state import Precision
+from vggnet.weights.own_file import Precision
 
 
 def _option(

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vggnet.evaluation import Function
-from vggnet.network import Network
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.torch_network import Network
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 
 class Diverged(ValueError):

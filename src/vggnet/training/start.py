@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vggnet.data import Dataset
 from vggnet.spec import Spec
 from vggnet.training.recipe import Recipe
-from vggnet.weights.state import State, Weights
+from vggnet.weights.weights import State, Weights
 
 
 def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -25,7 +25,7 @@ from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
 from vggnet.training.start import split, starting_arrays, starting_spec
 from vggnet.weights.rewrite import fold_batch_norm
-from vggnet.weights.state import Weights
+from vggnet.weights.weights import Weights
 
 
 def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights:

@@ -1,0 +1,1 @@
+"""Weight files of any framework: recognised, read, written, fetched."""

@@ -17,20 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.preprocess import ColourOrder
-from vggnet.weights import state
+from vggnet.weights import own_file
 from vggnet.weights.containers import (
     Contents,
-    caffe,
-    keras,
-    matlab,
-    numpy,
-    onnx,
-    safetensors,
-    torch,
+    caffe_files,
+    keras_files,
+    matlab_files,
+    numpy_files,
+    onnx_files,
+    safetensors_files,
+    torch_files,
 )
-from vggnet.weights.layouts import canonical_view, in_order
-from vggnet.weights.recognise import Recognition, recognise
-from vggnet.weights.state import Weights, check_state
+from vggnet.weights.recognition.layouts import canonical_view, in_order
+from vggnet.weights.recognition.recognise import Recognition, recognise
+from vggnet.weights.weights import Weights, check_state
 
 
 class Container(Protocol):
@@ -43,7 +43,15 @@ class Container(Protocol):
 
 
 # In the order in which they are asked: protocol buffers, which have no magic number, come last.
-CONTAINERS: tuple[Container, ...] = (keras, torch, numpy, matlab, safetensors, onnx, caffe)
+CONTAINERS: tuple[Container, ...] = (
+    keras_files,
+    torch_files,
+    numpy_files,
+    matlab_files,
+    safetensors_files,
+    onnx_files,
+    caffe_files,
+)
 _HEAD = 4096  # bytes of a file that containers are told by
 
 
@@ -61,7 +69,7 @@ def load(
     path = Path(path)
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
-        ours = state.load(path)
+        ours = own_file.load(path)
         return ours if colour is None else _recoloured(ours, colour)
     recognition = recognise(contents, str(path), convention, colour)
     return weights_of(contents, recognition, str(path))
@@ -76,7 +84,7 @@ def inspect(
     path = Path(path)
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
-        ours = state.load(path)
+        ours = own_file.load(path)
         ours = ours if colour is None else _recoloured(ours, colour)
         return Recognition(
             contents.container, "vggnet", ours.spec, ours.preprocess, {}, ours.labels,

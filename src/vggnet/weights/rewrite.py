@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vggnet.layers import BATCH_NORM_EPSILON
 from vggnet.spec import Spec
-from vggnet.weights.state import State
+from vggnet.weights.weights import State
 
 
 def fold_batch_norm(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[np.floating]]]:

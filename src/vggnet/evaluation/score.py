@@ -1,0 +1,182 @@
+"""Top-1 and top-5 accuracy under the paper's protocols.
+
+In: a function images_NCHW -> logits_NK, so that any engine, a torch module or a user's own model
+can be tested; a Dataset; a Preprocess. Out: a Score. Source: Section 4 of the paper (top-1 and
+top-5 error); the one protocol so far is the centre crop of one scale.
+Shapes: N pictures, K classes, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vggnet.class_lists import Label
+from vggnet.data import Dataset, picture
+from vggnet.image import PictureError
+from vggnet.preprocess import Preprocess
+
+Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracies as fractions of 1 over `images` pictures; `broken` names those left out."""
+
+    top1: float
+    top5: float
+    images: int
+    protocol: str
+    images_per_second: float
+    broken: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f" * Acc@1 {100 * self.top1:.3f} Acc@5 {100 * self.top5:.3f}"
+
+
+def evaluate(
+    function: Function,
+    dataset: Dataset,
+    preprocess: Preprocess,
+    *,
+    indices: Sequence[int] | NDArray[np.int64] | None = None,
+    class_index: NDArray[np.int64] | None = None,
+    batch_size: int = 64,
+    num_threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Score:
+    """Accuracy on the centre crops that `preprocess` makes.
+
+    `indices` are the pictures to test, by default all; `class_index[label]` is the model's index of
+    a class of the data set where the two differ (see `class_indices`); `num_threads` decode, by
+    default one a core and four at most; `progress` is called with the number of pictures done.
+    Broken pictures are left out and named in the score. Raises ValueError for no pictures, for
+    sizes that differ within a batch, and for logits of another shape.
+    """
+    chosen = np.arange(len(dataset.labels)) if indices is None else np.asarray(indices)
+    if not len(chosen):
+        raise ValueError(f"{dataset.name}: there are no pictures to test among these indices")
+    targets = dataset.labels if class_index is None else class_index[dataset.labels]
+    num_classes = int(targets.max()) + 1
+    broken: list[str] = []
+    hits1 = hits5 = images = 0
+    start = time.perf_counter()
+
+    def prepare(index: int) -> NDArray[np.float32] | PictureError:
+        try:
+            return preprocess(picture(dataset, index), dataset.where(index))
+        except PictureError as error:
+            return error
+
+    batches = (chosen[first : first + batch_size] for first in range(0, len(chosen), batch_size))
+    pool = ThreadPoolExecutor(num_threads or min(4, os.cpu_count() or 1))
+    try:
+        for batch, prepared in _a_batch_ahead(pool, prepare, batches):
+            broken += [str(each) for each in prepared if isinstance(each, PictureError)]
+            rows_CHW = [each for each in prepared if not isinstance(each, PictureError)]
+            if rows_CHW:
+                good = [not isinstance(each, PictureError) for each in prepared]
+                logits_NK = function(_stack(rows_CHW))
+                _check_logits(logits_NK, len(rows_CHW), num_classes)
+                ranks = rank_of_target(logits_NK, targets[batch[good]])
+                hits1 += int((ranks < 1).sum())
+                hits5 += int((ranks < 5).sum())
+                images += len(rows_CHW)
+            if progress:
+                progress(images + len(broken))
+    finally:  # an interrupt does not wait for pictures that nobody needs any more
+        pool.shutdown(cancel_futures=True)
+    if not images:
+        raise ValueError(f"{dataset.name}: no picture could be read; the first fault: {broken[0]}")
+    seconds = time.perf_counter() - start
+    return Score(
+        hits1 / images, hits5 / images, images, "centre crop", images / seconds, tuple(broken)
+    )
+
+
+def rank_of_target(
+    logits_NK: NDArray[np.float32], targets_N: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many classes score above the right one; of equal scores the lower index comes first."""
+    rows = np.arange(len(targets_N))
+    target_N1 = logits_NK[rows, targets_N][:, None]
+    before_NK = np.arange(logits_NK.shape[1])[None, :] < targets_N[:, None]
+    above_NK = (logits_NK > target_N1) | ((logits_NK == target_N1) & before_NK)
+    # A NaN compares false with everything, which must not pass for a hit.
+    broken_N = ~np.isfinite(logits_NK).all(axis=1)
+    ranks_N: NDArray[np.int64] = np.where(broken_N, logits_NK.shape[1], above_NK.sum(axis=1))
+    return ranks_N
+
+
+def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.int64]:
+    """The model's index of each class of the data.
+
+    Found by wnid, else by all of its words or the first of them where that names one class alone
+    ("crane" is a bird and a machine). Raises ValueError, which names them, for classes that the
+    model does not have.
+    """
+    by_wnid = {label.wnid: label.index for label in model if label.wnid}
+    counts = Counter(text for label in model for text in {label.words, label.name})
+    by_text = {
+        text: label.index
+        for label in model
+        for text in (label.words, label.name)
+        if counts[text] == 1
+    }
+    found: list[int] = []
+    missing: list[str] = []
+    for label in data:
+        index = by_wnid.get(label.wnid, by_text.get(label.words))
+        if index is None:
+            missing.append(label.wnid or label.words)
+        else:
+            found.append(index)
+    if missing and not model:
+        raise ValueError("the weight file does not name its classes, so that none can be looked up")
+    if missing:
+        raise ValueError(
+            f"the model lacks {len(missing)} of the {len(data)} classes of the data, such as "
+            f"{', '.join(missing[:3])}; a class is found by its WordNet id or its name, such as "
+            f"{model[0].wnid or model[-1].name} or {model[0].name!r}"
+        )
+    return np.array(found, dtype=np.int64)
+
+
+def _a_batch_ahead(
+    pool: ThreadPoolExecutor,
+    prepare: Callable[[int], NDArray[np.float32] | PictureError],
+    batches: Iterable[NDArray[np.int64]],
+) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32] | PictureError]]]:
+    """Each batch with its pictures, in order; the next one is prepared while one is in use."""
+    waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[np.float32] | PictureError]]]]
+    waiting = deque()
+    for batch in batches:
+        waiting.append((batch, [pool.submit(prepare, int(index)) for index in batch]))
+        if len(waiting) == 2:
+            ready, jobs = waiting.popleft()
+            yield ready, [job.result() for job in jobs]
+    for ready, jobs in waiting:
+        yield ready, [job.result() for job in jobs]
+
+
+def _stack(images_CHW: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    sizes = sorted({image.shape[1:] for image in images_CHW})
+    if len(sizes) > 1:
+        listed = " and ".join(f"{width} x {height}" for height, width in sizes[:2])
+        raise ValueError(f"pictures of {listed} do not go into one batch; set a crop")
+    return np.stack(images_CHW)
+
+
+def _check_logits(logits_NK: NDArray[np.float32], num_pictures: int, num_classes: int) -> None:
+    if logits_NK.ndim != 2 or len(logits_NK) != num_pictures or logits_NK.shape[1] < num_classes:
+        raise ValueError(
+            f"logits have the shape {logits_NK.shape}; {num_pictures} pictures of {num_classes} "
+            f"classes need ({num_pictures}, {num_classes}) or more columns"
+        )

@@ -1,0 +1,1 @@
+"""Protocol buffers, read and written on the wire."""

@@ -1,0 +1,1 @@
+"""Which net a weight file holds, in whose convention, and which picture it wants."""

@@ -1,0 +1,1 @@
+"""The nets that the graphs of ONNX and Caffe spell out."""

@@ -1,0 +1,326 @@
+"""Which net a weight file holds, in whose convention, and which picture it wants.
+
+In: the names and shapes of a file, and the numbers of its first convolution alone. Out: a
+`Recognition`: the Spec, where each canonical array lies, the preprocessing, and why.
+The first convolution is compared with that of the original release, which most conversions keep:
+so the order of its channels shows whether a file wants B, G, R or R, G, B.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from vggnet.class_lists import Label
+from vggnet.preprocess import ColourOrder, Preprocess
+from vggnet.spec import Spec
+from vggnet.weights.containers import Contents, caffe_files, onnx_files
+from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, Form, convention
+from vggnet.weights.recognition.graphs.graph import (
+    Drawing,
+    Source,
+    Sources,
+    drawn_net,
+    usual_convention,
+)
+from vggnet.weights.recognition.layouts import (
+    Layout,
+    Shape,
+    canonical_view,
+    kernel_shape,
+    matrix_shape,
+)
+from vggnet.weights.recognition.naming import Unfit
+from vggnet.weights.recognition.shapes import spec_of
+from vggnet.weights.recognition.stated import stated_labels, stated_mean, stated_preprocess
+from vggnet.weights.recognition.unused import check_unused, unused_arrays
+
+Confidence = Literal["certain", "likely", "guessed"]
+
+# conv1_1 of the original release, output 0: the plane of B and the bias of VGG16; of VGG19 the
+# plane's first number.
+_OXFORD_16 = np.array(
+    [[0.42947057, 0.373467, -0.061360113], [0.27476987, 0.038680777, -0.36722335],
+     [-0.05746817, -0.26224968, -0.35009676]]
+)  # fmt: skip
+_OXFORD_16_BIAS, _OXFORD_19, _OXFORD_19_BIAS = 0.73429835, 0.341195, 0.7301776
+_TOLERANCE = 2e-3  # so that they are known when rounded to bf16 as well
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """What a weight file was taken for.
+
+    `sources` has an entry for each canonical array of the spec. `confidence` is "certain" where the
+    file itself or its numbers say so, "likely" where names and shapes do, "guessed" where the order
+    of the layers alone does; `evidence` says why, a few words each. `known_colours` is False where
+    the colour order is only the convention's usual one.
+    """
+
+    container: str
+    convention: str
+    spec: Spec
+    preprocess: Preprocess
+    sources: Mapping[str, Source] = field(repr=False)
+    labels: tuple[Label, ...] = field(repr=False)
+    confidence: Confidence
+    known_colours: bool
+    evidence: tuple[str, ...]
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers; what batch norms have measured is not counted."""
+        return sum(
+            math.prod(shape)
+            for layer in self.spec.layers
+            for shape in layer.parameter_shapes.values()
+        )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file read in one convention. `by_names` is False where the layers' order alone tells."""
+
+    convention: Convention
+    spec: Spec
+    sources: dict[str, Source]
+    by_names: bool
+    remark: str
+
+    def rank(self, container: str) -> tuple[int, bool, bool]:
+        """Of two readings by names, that with the greater rank is right."""
+        return len(self.sources), self.by_names, container in self.convention.containers
+
+
+def recognise(
+    contents: Contents,
+    path: str,
+    convention_name: str | None = None,
+    colour_order: ColourOrder | None = None,
+) -> Recognition:
+    """What the file `path` is, or what it is in the convention and colour order that are given.
+
+    Reads the numbers of the first convolution and of a few small arrays alone. Raises ValueError,
+    in one line that begins with the path, where no convention fits.
+    """
+    asked = (convention(convention_name),) if convention_name else tuple(CONVENTIONS.values())
+    readings: list[_Reading] = []
+    faults: list[tuple[int, str]] = []
+    for each in asked:
+        for form in each.forms:
+            found = form.find(contents.arrays)
+            try:
+                if found:
+                    readings.append(_read_by_names(each, form, found, contents))
+            except Unfit as fault:
+                faults.append((len(found), f"read as {each.name}: {fault}"))
+    best = max(readings, key=lambda each: each.rank(contents.container), default=None)
+    most, closest = max(faults, default=(0, "none of its names is known"))
+    if best and most > len(best.sources):  # a convention names more of it: the file is not whole
+        best = None
+    try:  # where a file has a graph, that says more than names
+        if drawing := drawn_net(contents):
+            name = best.convention.name if best else usual_convention(contents)
+            each = convention(convention_name or name)
+            best = _reading(each, drawing, contents, by_names=best is not None)
+    except Unfit as fault:
+        if convention_name is None:
+            best, closest = None, f"by its graph: {fault}"
+    if best is None:
+        names = _listed(list(contents.arrays), 4)
+        raise ValueError(
+            f"{path}: {contents.container} whose {len(contents.arrays)} arrays ({names}) are no "
+            f"known VGG's; {_printable(closest)}; --convention reads it as {', '.join(CONVENTIONS)}"
+        )
+    return _recognition(contents, path, best, convention_name, colour_order)
+
+
+def _read_by_names(
+    each: Convention, form: Form, found: Mapping[tuple[str, str], str], contents: Contents
+) -> _Reading:
+    axes = {
+        layer: len(contents.arrays[name].shape)
+        for (layer, part), name in found.items()
+        if part == "weight"
+    }
+    sketch = form.scheme.sketch(axes)
+    sources = {
+        key: Source(name, each.matrix if key[0] in sketch.matrices else each.convolution)
+        for key, name in found.items()
+    }
+    reading = _reading(each, Drawing(sketch, sources), contents, sketch.pooled)
+    if contents.container not in (
+        caffe_files.NAME,
+        onnx_files.NAME,
+    ):  # whose graphs say what a net takes
+        check_unused(contents, _used(reading.sources))
+    return reading
+
+
+def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: bool) -> _Reading:
+    """Raises Unfit where arrays are missing or of shapes that do not go together."""
+    sketch, sources = drawing.sketch, drawing.sources
+    kernels, matrices = (
+        [_weight_shape(layer, sources, contents, of) for layer in layers]
+        for layers, of in (
+            (sketch.convolutions, kernel_shape), (sketch.matrices, matrix_shape)
+        )
+    )  # fmt: skip
+    spec = spec_of(sketch, kernels, matrices)
+    in_file = dict(
+        zip(
+            [layer.name for kind in ("conv", "batchnorm", "fc")
+             for layer in spec.layers if layer.kind == kind],
+            [*sketch.convolutions, *sketch.norms, *sketch.matrices],
+            strict=True,
+        )
+    )  # fmt: skip
+    canonical: dict[str, Source] = {}
+    for name, shape in spec.state_shapes.items():
+        layer, _, part = name.rpartition(".")
+        source = sources.get((in_file[layer], part))
+        if source is None:
+            raise Unfit(f"it lacks the {part} of {in_file[layer]}")
+        stored = contents.arrays[source.name]
+        if stored.dtype.kind != "f":
+            raise Unfit(f"{source.name} is {stored.dtype}, not floating point")
+        if math.prod(stored.shape) != math.prod(shape):
+            raise Unfit(f"{source.name} is {stored.shape} instead of {shape}")
+        canonical[name] = source
+    return _Reading(each, spec, canonical, by_names, drawing.remark)
+
+
+def _weight_shape(
+    layer: str,
+    sources: Sources,
+    contents: Contents,
+    shape_of: Callable[[Shape, Layout], Shape | None],
+) -> Shape:
+    source = sources.get((layer, "weight"))
+    if source is None:
+        raise Unfit(f"it lacks the weight of {layer}")
+    stored = contents.arrays[source.name].shape
+    shape = shape_of(stored, source.layout)
+    if shape is None:
+        raise Unfit(f"{source.name} is {stored}, not the weight of such a layer")
+    return shape
+
+
+def _recognition(
+    contents: Contents,
+    path: str,
+    reading: _Reading,
+    convention_name: str | None,
+    colour_order: ColourOrder | None,
+) -> Recognition:
+    """The reading with colours, range, mean and labels, and why."""
+    spec, sources, each = reading.spec, reading.sources, reading.convention
+    evidence = [_why(reading, convention_name)]
+    if reading.remark:
+        evidence.append(_printable(reading.remark))
+    if _without_numbers(contents, sources):
+        evidence.append("its FC layers hold no numbers: left out")
+        spec = replace(spec, rows=tuple(r for r in spec.rows if not _HEAD_ROW.match(r)))
+        sources = {name: sources[name] for name in spec.state_shapes}
+    mean = stated_mean(contents)
+    found = _colours_of_original(contents, spec, sources)
+    preprocess = each.preprocess
+    if found and convention_name is None and preprocess.std != (1, 1, 1):
+        each = CONVENTIONS["torchvision-features"] if each.name == "torchvision" else each
+        preprocess = CONVENTIONS["torchvision-features"].preprocess
+    stated = stated_preprocess(contents, path) if convention_name is None else None
+    if stated:
+        evidence.append("preprocessing as the file states it")
+    elif mean:
+        preprocess = replace(preprocess, mean=mean)
+        evidence.append("mean as the file states it")
+    if found:
+        evidence.append(f"conv1_1 is the original release's, its channels in the order {found}")
+    if colour_order:
+        evidence.append(f"colour order {colour_order} as asked for")
+    elif not found and not stated:
+        evidence.append(
+            f"conv1_1 is not the original release's: colour order unknown, "
+            f"{preprocess.colour_order} is usual here"
+        )
+    unused = unused_arrays(contents, _used(sources))
+    if unused:
+        evidence.append(f"{len(unused)} arrays are not used: {_listed(unused, 3)}")
+    return Recognition(
+        contents.container,
+        each.name,
+        spec,
+        replace(stated, colour_order=colour_order or stated.colour_order)
+        if stated
+        else replace(
+            preprocess,
+            colour_order=colour_order or found or preprocess.colour_order,
+            resize=round(spec.input_size * 256 / 224),
+            crop=spec.input_size,
+        ),
+        sources,
+        stated_labels(contents, path, spec.num_classes),
+        "certain" if found or stated else "likely" if reading.by_names else "guessed",
+        bool(found or stated or colour_order),
+        tuple(evidence),
+    )
+
+
+_HEAD_ROW = re.compile(r"avgpool|FC|soft-max")
+
+
+def _why(reading: _Reading, convention_name: str | None) -> str:
+    how = "by its names and shapes" if reading.by_names else "by the order of its layers"
+    return f"{reading.convention.name} as asked for, else {how}" if convention_name else how
+
+
+def _without_numbers(contents: Contents, sources: Mapping[str, Source]) -> bool:
+    """Whether the FC layers are filled with NaN, as where only the features were published."""
+    biases = [name for name in sources if name.startswith("fc") and name.endswith(".bias")]
+    return bool(biases) and all(
+        bool(np.isnan(contents.arrays[sources[name].name].load()).all()) for name in biases
+    )
+
+
+def _colours_of_original(
+    contents: Contents, spec: Spec, sources: Mapping[str, Source]
+) -> ColourOrder | None:
+    """The order of the channels of conv1_1, if it is that of the original release; else None."""
+    shape = spec.state_shapes["conv1_1.weight"]
+    if shape != (64, 3, 3, 3):
+        return None
+    weight, bias = (
+        contents.arrays[sources[f"conv1_1.{part}"].name].load() for part in ("weight", "bias")
+    )
+    kernel_IYX = canonical_view(weight, shape, sources["conv1_1.weight"].layout)[0]
+    first_bias = float(bias.reshape(-1)[0])
+    for order, blue_YX in (("BGR", kernel_IYX[0]), ("RGB", kernel_IYX[2])):
+        is_16 = _near(first_bias, _OXFORD_16_BIAS) and _near(blue_YX, _OXFORD_16)
+        is_19 = _near(first_bias, _OXFORD_19_BIAS) and _near(blue_YX[0, 0], _OXFORD_19)
+        if is_16 or is_19:
+            return order  # type: ignore[return-value]
+    return None
+
+
+def _near(found: object, expected: object) -> bool:
+    return bool(np.allclose(found, expected, rtol=0, atol=_TOLERANCE))  # type: ignore[arg-type]
+
+
+def _used(sources: Mapping[str, Source]) -> set[str]:
+    return {name for source in sources.values() for name in (source.name, source.divisor) if name}
+
+
+def _listed(names: list[str], most: int) -> str:
+    shown = [_printable(name) for name in names[:most]]
+    return ", ".join(shown + ["..."] * (len(names) > most))
+
+
+def _printable(text: str) -> str:
+    """On one line, whatever a file calls its arrays, and not without end."""
+    short = text if len(text) <= 300 else f"{text[:300]}..."
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)

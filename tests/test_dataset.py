@@ -1,0 +1,158 @@
+"""Labelled pictures in folders, whole and broken; which files and folders are whose."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bad_pictures import BAD_PICTURES
+from small_data import PICTURE, write_parquet
+
+from vggnet.class_lists import Label
+from vggnet.data import FolderDataset, open_dataset, picture
+from vggnet.image import PictureError, open_picture
+
+
+def write_folder(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PICTURE)
+    return root
+
+
+# --- folders
+
+
+def test_a_folder_of_class_folders(tmp_path: Path) -> None:
+    root = write_folder(
+        tmp_path, "n02123045/b.png", "n02123045/deep/a.JPG", "dog/c.png", "dog/.hidden.png"
+    )
+    write_folder(root, "dog/notes.txt", "empty/notes.txt", "stray.png")
+    dataset = open_dataset(root, "train")
+    assert isinstance(dataset, FolderDataset)
+    assert dataset.classes == (Label(0, "", "dog"), Label(1, "n02123045", "tabby, tabby cat"))
+    assert dataset.labels.dtype == np.int64
+    where = [str(root / name) for name in ("dog/c.png", "n02123045/b.png", "n02123045/deep/a.JPG")]
+    assert [dataset.where(index) for index in range(3)] == where
+    np.testing.assert_array_equal(dataset.labels, [0, 1, 1])
+    assert dataset.read(0) == PICTURE
+    assert picture(dataset, 2).tobytes() == open_picture(PICTURE).tobytes()
+
+
+@pytest.mark.parametrize("word", ["validation", "val", "valid", "test"])
+def test_the_splits_of_a_folder(tmp_path: Path, word: str) -> None:
+    write_folder(tmp_path, "train/a/1.png", "train/a/2.png", f"{word}/a/3.png")
+    assert open_dataset(tmp_path, "train").name == str(tmp_path / "train")
+    assert len(open_dataset(tmp_path, "train").labels) == 2
+    assert open_dataset(tmp_path, "validation").name == str(tmp_path / word)
+
+
+def test_a_folder_without_splits_is_given_whole(tmp_path: Path) -> None:
+    write_folder(tmp_path, "cat/1.png", "dog/2.png")
+    for split in ("train", "validation"):
+        assert len(open_dataset(tmp_path, split).labels) == 2
+
+
+@pytest.mark.parametrize(("there", "missing"), [("val", "train"), ("train", "validation")])
+def test_one_split_alone_is_a_split(tmp_path: Path, there: str, missing: str) -> None:
+    write_folder(tmp_path, f"{there}/cat/1.png", f"{there}/dog/2.png")
+    split = "validation" if there == "val" else there
+    dataset = open_dataset(tmp_path, split)
+    assert [label.words for label in dataset.classes] == ["cat", "dog"]
+    with pytest.raises(ValueError, match=f"no folder of the {missing} split beside .*{there}; put"):
+        open_dataset(tmp_path, missing)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    write_folder(tmp_path, "bus/1.png", "train/2.png", "test/3.png")
+    for split in ("train", "validation"):
+        classes = open_dataset(tmp_path, split).classes
+        assert [label.words for label in classes] == ["bus", "test", "train"]
+
+
+def test_what_is_hidden_and_what_is_no_file_is_left_out(tmp_path: Path) -> None:
+    write_folder(tmp_path, ".git/1.png", ".ipynb_checkpoints/cat/2.png", "cat/.thumbnails/3.png")
+    write_folder(tmp_path, "cat/4.png", "cat/.5.png")
+    for kind in ("a folder named .jpg", "a pipe that nobody writes to"):
+        BAD_PICTURES[kind](tmp_path / "cat")
+    dataset = open_dataset(tmp_path, "train")
+    assert [label.words for label in dataset.classes] == ["cat"]
+    assert (
+        [dataset.where(0)] == [str(file) for file in dataset.files] == [str(tmp_path / "cat/4.png")]
+    )
+
+
+def test_parquet_files_are_regular_and_not_hidden(tmp_path: Path) -> None:
+    good = write_parquet(tmp_path / "train[1].parquet", [0, 1])
+    (tmp_path / "._train.parquet").write_bytes(b"what macOS leaves on other disks")
+    (tmp_path / "b.parquet").mkdir()
+    for path in (tmp_path, good, tmp_path / "*"):
+        assert len(open_dataset(path, "train").labels) == 2
+
+
+def test_folders_that_are_no_data(tmp_path: Path) -> None:
+    write_folder(tmp_path, "flat/1.png", "split/train/a/1.png")
+    with pytest.raises(ValueError, match="flat: it holds no class folders with pictures"):
+        open_dataset(tmp_path / "flat", "train")
+    with pytest.raises(
+        ValueError, match=r"split: no folder of the validation split beside .*train"
+    ):
+        open_dataset(tmp_path / "split", "validation")
+    with pytest.raises(ValueError, match="nowhere: there is no such folder or Parquet file"):
+        open_dataset(tmp_path / "nowhere", "train")
+    with pytest.raises(ValueError, match="split 'dev' must be one of train, validation"):
+        open_dataset(tmp_path / "flat", "dev")
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    root = write_folder(tmp_path, "a/1.png", "a/2.png", "a/gone.png")
+    cut = BAD_PICTURES["a PNG cut in the middle"](root / "a")
+    empty = BAD_PICTURES["an empty file"](root / "a")
+    lost = BAD_PICTURES["a link to nothing"](root / "a")
+    dataset = FolderDataset(root)
+    (root / "a" / "gone.png").unlink()
+    faults = {}
+    for index in range(len(dataset.labels)):
+        try:
+            picture(dataset, index)
+        except PictureError as error:
+            faults[dataset.where(index)] = str(error)
+    assert faults == {
+        str(cut): f"{cut}: cannot be read: image file is truncated",
+        str(empty): f"{empty}: no bytes",
+        str(lost): f"{lost}: cannot be read: No such file or directory",
+        str(
+            root / "a/gone.png"
+        ): f"{root / 'a/gone.png'}: cannot be read: No such file or directory",
+    }
+
+
+# --- the files of a split
+
+
+def test_the_splits_of_parquet(tmp_path: Path) -> None:
+    for folder in (tmp_path / "flat", tmp_path / "nested" / "data"):
+        write_parquet(folder / "train-0.parquet", [0, 1, 0])
+        write_parquet(folder / "validation-0.parquet", [1])
+        write_parquet(folder / "test-0.parquet", [-1, -1])  # the labels of a contest are hidden
+    for path in (tmp_path / "flat", tmp_path / "nested", tmp_path / "flat" / "*.parquet"):
+        assert len(open_dataset(path, "train").labels) == 3
+        assert len(open_dataset(path, "validation").labels) == 1
+
+
+def test_a_test_split_stands_in_for_validation(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train-0.parquet", [0, 1, 0])
+    write_parquet(tmp_path / "test-0.parquet", [0, 1])
+    assert len(open_dataset(tmp_path, "validation").labels) == 2
+
+
+def test_parquet_without_splits_is_given_whole(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "cats.parquet", [0, 1, 0])
+    for split in ("train", "validation"):
+        assert len(open_dataset(path, split).labels) == 3
+
+
+def test_a_parquet_split_that_is_missing(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train-0.parquet", [0])
+    with pytest.raises(ValueError, match="no Parquet file of the validation split"):
+        open_dataset(tmp_path, "validation")

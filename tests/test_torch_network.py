@@ -1,0 +1,167 @@
+import math
+
+import pytest
+import torch
+from comparison import relative_error
+from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
+
+from vggnet.engines.reference import ReferenceEngine
+from vggnet.spec import Spec, configuration
+from vggnet.torch_network import Network
+from vggnet.weights.rewrite import fully_convolutional
+
+
+def loaded(spec: Spec, seed: int = 0) -> Network:
+    """The network of a spec with random weights, ready to answer."""
+    network = Network(spec, initialization=None)
+    state = {name: torch.from_numpy(array) for name, array in random_state(spec, seed).items()}
+    network.load_state_dict(state, assign=True)
+    return network.eval()
+
+
+@pytest.mark.parametrize("spec", [EVERYTHING, AVERAGE, HEADLESS], ids=lambda spec: spec.name)
+def test_its_state_is_the_canonical_state(spec: Spec) -> None:
+    shapes = {name: tuple(each.shape) for name, each in Network(spec).state_dict().items()}
+    assert shapes == spec.state_shapes
+    assert tuple(name for name, _ in Network(spec).named_children()) == spec.layer_names
+
+
+def test_vgg16_has_the_paper_s_parameters_and_no_memory_until_it_is_loaded() -> None:
+    network = Network(configuration("D"), initialization=None)
+    assert sum(each.numel() for each in network.parameters()) == 138_357_544
+    assert all(each.is_meta for each in network.parameters())
+
+
+def test_a_state_that_does_not_fit_is_refused() -> None:
+    state = {name: torch.from_numpy(array) for name, array in random_state(AVERAGE).items()}
+    del state["fc3.bias"]
+    with pytest.raises(RuntimeError, match=r"fc3\.bias"):
+        Network(AVERAGE).load_state_dict(state)
+
+
+def test_forward_gives_logits_a_map_or_the_deepest_features() -> None:
+    images = torch.from_numpy(random_images(2, 16, 16))
+    assert loaded(FULLY_CONNECTED)(images).shape == (2, 7)
+    assert loaded(HEADLESS)(images).shape == (2, 8, 8, 8)
+    dense, _ = fully_convolutional(FULLY_CONNECTED, random_state(FULLY_CONNECTED))
+    assert loaded(dense)(torch.from_numpy(random_images(2, 24, 20))).shape == (2, 7, 3, 2)
+
+
+def test_forward_is_before_the_soft_max() -> None:
+    network = loaded(AVERAGE)
+    images = torch.from_numpy(random_images(2, 16, 16))
+    probabilities = network.features(images, ["prob"])["prob"]
+    torch.testing.assert_close(network(images).softmax(dim=1), probabilities)
+
+
+def test_a_size_that_the_head_cannot_take() -> None:
+    with pytest.raises(ValueError, match=r"16 x 16 pictures, not 20 x 16"):
+        loaded(FULLY_CONNECTED)(torch.from_numpy(random_images(1, 20, 16)))
+
+
+def test_features_are_differentiable_in_the_picture() -> None:
+    network = loaded(EVERYTHING)
+    images = torch.from_numpy(random_images(1, 24, 24)).requires_grad_()
+    found = network.features(images, ["relu1_1", "fc3"])
+    assert list(found) == ["relu1_1", "fc3"]
+    (found["relu1_1"].square().sum() + found["fc3"].square().sum()).backward()
+    assert images.grad is not None
+    assert images.grad.abs().max() > 0
+
+
+def test_features_before_relu_stay_what_they_were() -> None:
+    found = loaded(HEADLESS).features(
+        torch.from_numpy(random_images(1, 16, 16)), ["conv1_1", "relu1_1"]
+    )
+    assert found["conv1_1"].min() < 0
+    torch.testing.assert_close(found["relu1_1"], found["conv1_1"].clamp(min=0))
+
+
+def test_features_stop_at_the_deepest_layer() -> None:
+    network = loaded(FULLY_CONNECTED)
+    run: list[str] = []
+    for name, module in network.named_children():
+        module.register_forward_hook(lambda *_, name=name: run.append(name))
+    network.features(torch.from_numpy(random_images(1, 16, 16)), ["pool1"])
+    assert run == ["conv1_1", "relu1_1", "pool1"]
+    with pytest.raises(ValueError, match=r"no layer 'conv9_9'"):
+        network.features(torch.from_numpy(random_images(1, 16, 16)), ["conv9_9"])
+
+
+def test_local_response_norm_is_krizhevsky_s() -> None:
+    spec = Spec("lrn", ("conv1-9 LRN",), 6)
+    images = 100 * random_images(2, 6, 6)  # large, so that the sum of squares counts
+    found = loaded(spec)(torch.from_numpy(images)).detach().numpy()
+    oracle = ReferenceEngine(spec, random_state(spec))
+    assert relative_error(found, oracle.features(images, ["norm1_1"])["norm1_1"]) < 1e-5
+
+
+def test_dropout_works_in_training_alone() -> None:
+    network = Network(FULLY_CONNECTED, seed=0, dropout=0.5)
+    images = torch.from_numpy(random_images(4, 16, 16))
+    drawn = network.train().features(images, ["relu3", "drop3"])
+    kept = drawn["drop3"] != 0
+    assert kept.any()
+    assert (~kept & (drawn["relu3"] > 0)).any()
+    torch.testing.assert_close(drawn["drop3"][kept], 2 * drawn["relu3"][kept])
+    still = network.eval().features(images, ["relu3", "drop3"])
+    assert torch.equal(still["drop3"], still["relu3"])
+
+
+WIDE = Spec("wide", ("conv3-64 conv3-128", "maxpool", "FC-300 FC-200"), 8, batch_norm=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "convolution", "connected"),
+    [
+        ("paper", 0.1, 0.1),  # the variance is 1e-2
+        ("he", math.sqrt(2 / (128 * 9)), 0.01),
+        ("glorot", math.sqrt(2 / ((64 + 128) * 9)), math.sqrt(2 / (300 + 128 * 16))),
+    ],
+)
+def test_initial_weights_have_their_deviation(
+    how: str, convolution: float, connected: float
+) -> None:
+    network = Network(WIDE, how, seed=3)
+    assert network.conv1_2.weight.std().item() == pytest.approx(convolution, rel=0.02)
+    assert network.fc2.weight.std().item() == pytest.approx(connected, rel=0.02)
+    assert abs(network.fc2.weight.mean().item()) < 0.02 * connected
+    bound = math.sqrt(3) * connected
+    assert (network.fc2.weight.abs().max().item() <= bound) == (how == "glorot")  # it is uniform
+    for name, values in network.state_dict().items():
+        if name.endswith(("bias", "running_mean")):
+            assert not values.any()
+        elif name.startswith("bn"):
+            assert (values == 1).all()
+
+
+def test_the_seed_decides_the_initial_weights() -> None:
+    first, second, other = (Network(WIDE, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["fc2.weight"], other["fc2.weight"])
+
+
+def test_without_a_seed_torch_s_own_generator_decides() -> None:
+    def drawn() -> torch.Tensor:
+        return Network(WIDE).state_dict()["fc2.weight"]
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        first, second = drawn(), drawn()
+        torch.manual_seed(5)
+        assert torch.equal(drawn(), first)
+        assert not torch.equal(second, first)
+        before = torch.random.get_rng_state()
+        Network(WIDE, seed=5)  # and with one it is left alone
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_seed_draws_what_it_always_drew() -> None:
+    generator = torch.Generator().manual_seed(7)
+    expected = torch.empty(64, 3, 3, 3).normal_(0, math.sqrt(2 / (64 * 9)), generator=generator)
+    assert torch.equal(Network(WIDE, seed=7).state_dict()["conv1_1.weight"], expected)
+
+
+def test_an_initialization_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match=r"'xavier' must be one of he, glorot, paper"):
+        Network(WIDE, "xavier")
