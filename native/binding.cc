@@ -46,7 +46,7 @@ class Workspaces {
   Workspaces(const Workspaces&) = delete;
   Workspaces& operator=(const Workspaces&) = delete;
 
-  // Calls body(workspace) without the lock.
+  // Calls body(workspace) without the lock. Warns, once, where there are fewer threads than asked for.
   template <class Body>
   void use(Body&& body) {
     std::unique_ptr<Workspace> workspace;
@@ -60,12 +60,20 @@ class Workspaces {
       nb::gil_scoped_release unlocked;
       body(*workspace);
     }
+    const int refused = workspace->team.refused();
     free_.push_back(std::move(workspace));
+    if (refused > 0 && !std::exchange(warned_, true) &&
+        PyErr_WarnFormat(PyExc_UserWarning, 1,
+                         "the system refused %d of the native engine's %d threads (see ulimit -u and "
+                         "the container's limits); it goes on with %d",
+                         refused, threads_, threads_ - refused) < 0)
+      throw nb::python_error();  // where warnings are errors
   }
   int threads() const { return threads_; }
 
  private:
   const int threads_;
+  bool warned_ = false;
   std::vector<std::unique_ptr<Workspace>> free_;
 };
 

@@ -1,3 +1,31 @@
+// How members and caller follow each other, and by which writes and reads.
+//
+//   the caller                              a member
+//   divides the loop into shares,           awaits a round that he has not seen
+//     writes context and function
+//   opens:    inside = 0, release
+//   rings:    round += 2, release     ->    sees the round: acquire
+//     and wakes those that sleep
+//                                     ->    enters: inside += 1, acquire, unless it is closed
+//   takes part                              takes part
+//                                     <-    leaves: inside -= 1, release
+//   closes:   inside += kClosed             and wakes the caller if he is the last
+//   waits for inside == kClosed: acquire
+//
+// - All that describes a loop is plain memory. It is written while nobody is inside, and only who is
+//   inside reads it: who enters sees what was written before the loop was opened, and the caller, who
+//   reads what the last one left, sees what all of them did. Whoever comes in between goes on with a
+//   read-modify-write of `inside`, through which a release still reaches the acquire behind it.
+// - The round only says that it is worth trying to enter; `inside` decides. A member who comes late
+//   finds the loop closed and waits on, or enters a later one, as a part of it like any other, before
+//   he sees its round; when he does, he tries again, and finds no piece left or the loop closed. Who
+//   has seen a round sees its loop open or closed again, not as it was before: it was opened first.
+// - No call to wake is lost: `round` and `inside` are changed before who waits for them is notified,
+//   and a wait begins by comparing. While the caller waits for the others to leave, `inside` only falls.
+// - Rounds are even and begin anew after 2^31 loops. A member who slept through as many as that misses
+//   one, and nobody waits for him; kOver is odd, and is never missed.
+// - `next` hands out indices and nothing else, so it is relaxed; and so is `asleep`, since who reads it
+//   wrong only places a thread that needs no place, or does not place one that does.
 #include "team.h"
 
 #include <pthread.h>
@@ -6,6 +34,7 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
+#include <system_error>
 
 #include "placement.h"
 
@@ -44,6 +73,7 @@ bool changes_soon(const std::atomic<int>& word, int old) {
 }
 
 constexpr int kClosed = std::numeric_limits<int>::min();
+constexpr int kOver = 1;  // the round in which members end
 
 }  // namespace
 
@@ -57,11 +87,10 @@ struct Team::Shared {
 
   explicit Shared(int size) : shares(size) {}
 
-  alignas(64) std::atomic<int> round{0};  // another number when there is a new loop
+  alignas(64) std::atomic<int> round{0};  // another even number when there is a new loop
   // Members besides the caller that are in the loop; with kClosed added, nobody may enter any more.
   alignas(64) std::atomic<int> inside{kClosed};
   std::vector<Share> shares;
-  bool stop = false;
   void* context = nullptr;
   Function* function = nullptr;
 
@@ -73,6 +102,7 @@ struct Team::Shared {
     }
   }
   void open() { inside.store(0, std::memory_order_release); }
+  void ring() { round.fetch_add(2, std::memory_order_release); }
   bool enter() {
     int members = inside.load(std::memory_order_relaxed);
     while (members >= 0)
@@ -88,12 +118,12 @@ struct Team::Shared {
     for (int left; (left = inside.load(std::memory_order_acquire)) != kClosed;)
       if (!changes_soon(inside, left)) inside.wait(left, std::memory_order_acquire);
   }
-  // The number of a loop after `seen`.
+  // A round after `seen`.
   int await_round(int member, int seen) {
     if (!changes_soon(round, seen)) {
-      shares[member].asleep = true;
-      round.wait(seen);
-      shares[member].asleep = false;
+      shares[member].asleep.store(true, std::memory_order_relaxed);
+      round.wait(seen, std::memory_order_relaxed);
+      shares[member].asleep.store(false, std::memory_order_relaxed);
     }
     return round.load(std::memory_order_acquire);
   }
@@ -123,8 +153,7 @@ Team::~Team() {
     abandon();
     return;
   }
-  shared_->stop = true;
-  ++shared_->round;
+  shared_->round.store(kOver, std::memory_order_release);
   shared_->round.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -132,19 +161,24 @@ Team::~Team() {
 void Team::start() {
   count_forks();
   if (shared_) abandon();
+  threads_.reserve(size_ - 1);
   shared_ = std::make_unique<Shared>(size_);
   forks_ = fork_count;
-  for (int member = 1; member < size_; ++member) {
-    threads_.emplace_back([shared = shared_.get(), member] {
-      for (int seen = 0;;) {
-        seen = shared->await_round(member, seen);
-        if (shared->stop) return;
-        if (!shared->enter()) continue;
-        shared->take_part(member);
-        shared->leave();
-      }
-    });
+  const auto work = [shared = shared_.get()](int member) {
+    for (int seen = 0;;) {
+      seen = shared->await_round(member, seen);
+      if (seen == kOver) return;
+      if (!shared->enter()) continue;
+      shared->take_part(member);
+      shared->leave();
+    }
+  };
+  try {
+    for (int member = 1; member < size_; ++member) threads_.emplace_back(work, member);
+  } catch (const std::system_error&) {
+    // Their shares are for the others to take, like those of members who are late in every loop.
   }
+  refused_ = size_ - 1 - int(std::ssize(threads_));
 }
 
 void Team::run(int count, void* context, Function* function) {
@@ -158,14 +192,15 @@ void Team::run(int count, void* context, Function* function) {
   shared.context = context;
   shared.function = function;
   shared.open();
-  ++shared.round;
-  for (int member = 1; member < size_; ++member)
-    if (shared.shares[member].asleep)
+  shared.ring();
+  const int members = 1 + int(std::ssize(threads_));
+  for (int member = 1; member < members; ++member)
+    if (shared.shares[member].asleep.load(std::memory_order_relaxed))
       shared.shares[member].placement.keep_off_this_core(threads_[member - 1].native_handle());
   shared.round.notify_all();
   shared.take_part(0);
   shared.close();
-  for (int member = 1; member < size_; ++member)
+  for (int member = 1; member < members; ++member)
     shared.shares[member].placement.give_back(threads_[member - 1].native_handle());
 }
 

@@ -507,6 +507,48 @@ class TestFork:
         assert forked(program) == "True\n"
 
 
+LIMITED = """
+import os, resource, sys, warnings
+import numpy as np
+from small_nets import AVERAGE, random_images, random_state
+from vggnet.engines.native import NativeEngine
+
+images = random_images(4, 64, 64)
+expected = NativeEngine(AVERAGE, random_state(AVERAGE), "fp32", 1)(images)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+if os.geteuid() == 0:  # whom no limit holds
+    try:
+        os.setuid(65534)
+    except OSError:
+        sys.exit("root has to stay root here")
+engine = NativeEngine(AVERAGE, random_state(AVERAGE), "fp32", 4)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(all(np.array_equal(engine(images), expected) for _ in range(3)))
+print(*(f"{each.category.__name__}: {each.message}" for each in caught), sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit as Linux knows it")
+def test_threads_that_the_system_refuses_are_done_without() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if "root has to stay root" in ran.stderr:
+        pytest.skip("root, whom no limit holds, cannot become somebody else here")
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout == (
+        "True\n"
+        "UserWarning: the system refused 3 of the native engine's 4 threads (see ulimit -u and the "
+        "container's limits); it goes on with 1\n"
+    )
+
+
 class TestWeights:
     def packed(self, engine: NativeEngine) -> dict[str, int]:
         return {name: weights.bytes for (name, _), weights in engine._weights.items()}

@@ -54,7 +54,7 @@ void direct(const Step& step, const Call& call) {
   // Of each member: a row of outputs, rows of inputs.
   const std::size_t whole_space = std::size_t(out.width) * kPanel;
   call.scratch.reserve_own(whole_space * sizeof(float) + step.kernel * copied_row * sizeof(Element));
-  call.team.parallel(call.images * out.height, [&](int index, int member) {
+  call.team.parallel(call.images * out.height, [&](int index, int member) noexcept {
     const int image = index / out.height, y = index % out.height;
     const float* const picture = call.input + image * in.size();
     const std::size_t start = image * out.size() + y * out.row();
@@ -93,7 +93,7 @@ void pack_direct(const float* weight, int outputs, int inputs, int kernel, int p
   constexpr int kBoth = kPair<Element>;
   weights.memory = Memory(panels * size * sizeof(Element));
   weights.data = weights.memory.as<void>();
-  team.parallel(outputs, [&](int output, int) {
+  team.parallel(outputs, [&](int output, int) noexcept {
     Element* const target = weights.memory.as<Element>() + output / kPanel * size;
     const float* const source = weight + std::size_t(output) * inputs * area;
     for (int input = 0; input < inputs; ++input)

@@ -11,7 +11,7 @@ namespace vggnet::VGGNET_TARGET {
 template <class Body>
 inline void for_each_row(const Step& step, const Call& call, const Body& body) {
   const Map &in = step.input, &out = step.output;
-  call.team.parallel(call.images * out.height, [&](int index, int) {
+  call.team.parallel(call.images * out.height, [&](int index, int) noexcept {
     const int image = index / out.height, y = index % out.height;
     body(call.input + image * in.size() + std::ptrdiff_t(y) * step.stride * in.row(),
          call.output + image * out.size() + y * out.row());
@@ -37,7 +37,7 @@ inline void max_pool(const Step& step, const Call& call) {
 // The mean of each channel over the map. Summed up in double, and row by row.
 inline void average(const Step& step, const Call& call) {
   const Map& in = step.input;
-  call.team.parallel(call.images * in.pixel, [&](int index, int) {
+  call.team.parallel(call.images * in.pixel, [&](int index, int) noexcept {
     const int image = index / in.pixel, channel = index % in.pixel;
     const float* const source = call.input + image * in.size() + channel;
     double total = 0;
@@ -89,7 +89,7 @@ inline void affine(const Step& step, const Call& call) {
 inline void import_images(const Step& step, const Call& call) {
   const Map& out = step.output;
   const std::size_t plane = std::size_t(out.height) * out.width;
-  call.team.parallel(call.images * out.height, [&](int index, int) {
+  call.team.parallel(call.images * out.height, [&](int index, int) noexcept {
     const int image = index / out.height, y = index % out.height;
     float* const target = call.output + image * out.size() + y * out.row();
     if (out.pixel > out.channels) std::memset(target, 0, out.row() * sizeof(float));
@@ -105,7 +105,7 @@ inline void import_images(const Step& step, const Call& call) {
 inline void export_images(const Step& step, const Call& call) {
   const Map& in = step.input;
   const std::size_t plane = std::size_t(in.height) * in.width;
-  call.team.parallel(call.images * in.channels, [&](int index, int) {
+  call.team.parallel(call.images * in.channels, [&](int index, int) noexcept {
     const int image = index / in.channels, channel = index % in.channels;
     const float* const source = call.input + image * in.size() + channel;
     float* const target = call.output + index * plane;

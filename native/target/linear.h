@@ -87,7 +87,7 @@ template <class Element>
 inline void gather_windows(const Step& step, const Call& call, int first, int count, Element* rows) {
   const Map &in = step.input, &out = step.output;
   const int area = step.kernel * step.kernel;
-  call.team.parallel(count * in.channels, [&](int index, int) {
+  call.team.parallel(count * in.channels, [&](int index, int) noexcept {
     const int channel = index % in.channels, position = first + index / in.channels;
     const int image = position / (out.height * out.width), pixel = position % (out.height * out.width);
     const float* const corner = call.input + image * in.size() +
@@ -144,7 +144,7 @@ void linear(const Step& step, const Call& call) {
   for (int first = 0; first < positions; first += most) {
     const int count = min(most, positions - first);
     gather_windows(step, call, first, count, rows);
-    call.team.parallel((outputs + kShare - 1) / kShare, [&](int share, int) {
+    call.team.parallel((outputs + kShare - 1) / kShare, [&](int share, int) noexcept {
       const int last = min(outputs, (share + 1) * kShare);
       for (int output = share * kShare; output < last; output += kOutputsAtOnce)
         some_outputs(step, weights, rows, count, output, min(kOutputsAtOnce, last - output),
@@ -164,7 +164,7 @@ inline void pack_linear(const float* weight, std::size_t outputs, std::size_t in
   }
   weights.memory = Memory(outputs * inputs * sizeof(Bf16));
   weights.data = weights.memory.as<void>();
-  team.parallel(int(outputs), [&](int output, int) {
+  team.parallel(int(outputs), [&](int output, int) noexcept {
     Bf16* const target = weights.memory.as<Bf16>() + output * inputs;
     const float* const source = weight + output * inputs;
     for (std::size_t i = 0; i < inputs; ++i) target[i] = round_to_bf16(source[i]);

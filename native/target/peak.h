@@ -13,7 +13,7 @@ template <class Element>
 void measure(Team& team, Scratch& scratch) {
   const std::size_t rows = kMaxRows * kPeakDepth, panel = kPeakDepth * kPanel;
   scratch.reserve_own((rows + panel) * sizeof(Element) + kMaxRows * kPanel * sizeof(float));
-  team.parallel(team.size(), [&](int, int member) {
+  team.parallel(team.size(), [&](int, int member) noexcept {
     Element* const x = scratch.own<Element>(member);
     for (std::size_t i = 0; i < rows + panel; ++i)  // zeros might be spared the work
       if constexpr (sizeof(Element) == sizeof(float))

@@ -189,7 +189,7 @@ void winograd(const Step& step, const Call& call) {
   const std::size_t row_space = row * block_tiles, product_space = kProducts * block_tiles;
   if (alone) {
     call.scratch.reserve_own(row_space * sizeof(Element) + product_space * sizeof(float));
-    call.team.parallel(blocks, [&](int block, int member) {
+    call.team.parallel(blocks, [&](int block, int member) noexcept {
       const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
       Element* const rows = call.scratch.own<Element>(member);
       float* const products = reinterpret_cast<float*>(rows + row_space);
@@ -203,11 +203,11 @@ void winograd(const Step& step, const Call& call) {
   for (int block = 0; block < blocks; ++block) {
     const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
     const int slice = min(depth, 8 * kLanes), slices = (depth + slice - 1) / slice;
-    call.team.parallel(count * slices, [&](int index, int) {
+    call.team.parallel(count * slices, [&](int index, int) noexcept {
       const int tile = index / slices, channel = index % slices * slice;
       in(first + tile, rows + tile * row, channel, min(depth, channel + slice));
     });
-    call.team.parallel(panels, [&](int index, int member) {
+    call.team.parallel(panels, [&](int index, int member) noexcept {
       panel(index, first, count, rows, call.scratch.own<float>(member));
     });
   }
@@ -225,7 +225,7 @@ void pack_winograd(const float* weight, int outputs, int inputs, Weights& weight
   weights.data = weights.memory.as<void>();
   constexpr int kSlice = 16;  // input channels whose kernels are gathered at a time
   const int slices = (inputs + kSlice - 1) / kSlice;
-  team.parallel(panels * slices, [&](int index, int) {
+  team.parallel(panels * slices, [&](int index, int) noexcept {
     const int panel = index / slices, first = index % slices * kSlice;
     const int count = min(kSlice, inputs - first), valid = min(kPanel, outputs - panel * kPanel);
     double gathered[kSlice * 9][kPanel] = {};

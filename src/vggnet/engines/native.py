@@ -46,8 +46,9 @@ class NativeEngine:
     """Plans made once a picture size, over weights that are transformed once.
 
     May be called from several threads at once; each then computes with `threads` threads of its
-    own. The FC weights are used where they lie, in the arrays of `state`. What was made stays for
-    the next call: the buffers of each concurrent caller, as large as the largest pictures and batch
+    own. Where the system refuses some of them it warns, once, and goes on with those that it has.
+    The FC weights are used where they lie, in the arrays of `state`. What was made stays for the
+    next call: the buffers of each concurrent caller, as large as the largest pictures and batch
     took, and a layer's weights for each tile that was chosen for it (up to three in VGG).
     """
 
