@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vggnet import _native
 
 CHANNELS = 32
-# In units of the outputs' root mean square, for each time that the pixel is larger than the others'.
+# In units of the outputs' root mean square, for each time that the pixel is larger than the rest's.
 # Sums in float32 err as the root of their length; in bf16 rounding the operands outweighs that.
 AT_512_CHANNELS = {4: 8e-6, 5: 4e-5, 6: 1e-4}
 BOUNDS = {

@@ -55,9 +55,9 @@ class NativeEngine:
     rounding errors in the other outputs of its Winograd tiles, never in other tiles. In units of
     the outputs' root mean square they are at most, with F(4x4), F(5x5) and F(6x6),
     t x 8e-6, 4e-5 and 1e-4 in fp32 (512 channels; less as the root of fewer) and
-    t x 0.03, 0.2 and 0.4 in bf16; with F(2x2) and by the definition there are none. In photographs
-    t is about 10. Where it may be 100, bf16 gives noise in such tiles: take fp32, or the torch
-    engine if 1% of an ordinary output is too much.
+    t x 0.03, 0.2 and 0.4 in bf16; with F(2x2) and by the definition there are none. In the
+    embedded model t is 7 to 24 on photographs. Where it may be 100, bf16 gives noise in such tiles:
+    take fp32, or the torch engine if 1% of an ordinary output is too much.
     """
 
     name = "native"

@@ -20,8 +20,8 @@ from vggnet.spec import Spec
 Operation = Literal[
     "direct", "winograd", "linear", "max-pool", "average", "normalise", "batch-norm", "relu"
 ]
-# Winograd's tiles: the larger, the fewer products and the larger the rounding errors (`NativeEngine`
-# says how large next to an outlier). Larger ones than 6 lose too much in float32.
+# Winograd's tiles: the larger, the fewer products and the larger the rounding errors, which
+# `NativeEngine` bounds. Larger ones than 6 lose too much in float32.
 TILES = (2, 4, 5, 6)
 # What else Winograd takes, in products that take as long, fitted to VGG's layers in fp32 and used
 # for bf16 too: for each number that a transform writes; for each transformed weight, which must be
