@@ -65,6 +65,17 @@ def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_who_has_the_former_file_mapped_keeps_it(tmp_path: Path) -> None:
+    """Cut in place, it would end the process: docs/weight-files.md."""
+    path = tmp_path / "file"
+    path.write_bytes(b"first" * 4096)
+    mapped = map_file(path)
+    with whole_file(path) as file:
+        file.write(b"second")
+    assert path.read_bytes() == b"second"
+    assert mapped.tobytes() == b"first" * 4096
+
+
 def test_a_file_in_a_folder_that_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "none" / "file"
     with pytest.raises(FileNotFoundError) as caught, whole_file(path):

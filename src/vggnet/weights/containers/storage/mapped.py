@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 
 def map_file(path: Path) -> NDArray[np.uint8]:
-    """The bytes of a file. Raises ValueError, beginning with the path, where it cannot be read."""
+    """The bytes of a file, which must stay as it is meanwhile (docs/weight-files.md).
+
+    Raises ValueError, beginning with the path, where it cannot be read.
+    """
     try:
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: empty file")
