@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.model import load_weights
 from vggnet.spec import Spec, configuration
+from vggnet.weights.named import load_weights
 from vggnet.weights.random_weights import random_state
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import State

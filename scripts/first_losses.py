@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from vggnet.model import load_weights
+from vggnet.weights.named import load_weights
 
 LOG = Path(__file__).parent.parent / "docs" / "tiny-imagenet" / "metrics.jsonl"
 STEPS = 50

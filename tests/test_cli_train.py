@@ -15,9 +15,9 @@ import torch
 from small_data import SMALL, write_pictures
 
 from vggnet.cli import main
-from vggnet.model import load_weights
 from vggnet.training import checkpoint
 from vggnet.training.recipe import Recipe
+from vggnet.weights.named import load_weights
 
 OPTIONS = [
     "--workers", "0", "--config", SMALL.config, "--width", str(SMALL.width), "--input-size", "32",

@@ -224,45 +224,6 @@ def test_the_model_inside_the_package() -> None:
     assert len(model.predict(pixels(64, 64))) == 5
 
 
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        ("vgg99", r"'vgg99': no such file; give .* \(tiny-imagenet\)"),
-        ("", r"'': no such file; give .* \(tiny-imagenet\)"),
-        ("nowhere/net.safetensors", r"no such file; give .* \(tiny-imagenet\)"),
-        (str(Path(__file__).parent), r"a folder without model\.safetensors; give a weight file"),
-        ("https://example.com/a.safetensors", r"an address, not a file; download it first"),
-        ("C", r"^C: no published weights of this configuration are known"),
-        ("vgg16@nobody", r"^vgg16@nobody: no such file; there are vgg16, "),
-    ],
-)
-def test_weights_that_are_not_there(name: str, fault: str) -> None:
-    with pytest.raises(ValueError, match=fault) as caught:
-        load(name)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_name_of_a_published_file_stands_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own_file.save(tmp_path / "fetched.safetensors", weights(AVERAGE))
-    asked = []
-
-    def fetch(name: str) -> Path:
-        asked.append(name)
-        return tmp_path / "fetched.safetensors"
-
-    monkeypatch.setattr("vggnet.weights.published.fetch.fetch", fetch)
-    assert load("vgg16@oxford", engine="numpy").spec == AVERAGE
-    assert load("D", engine="numpy", colour="BGR").preprocessing.colour_order == "BGR"
-    assert asked == ["vgg16@oxford", "D"]
-
-
-def test_the_folder_of_a_run_stands_for_its_weights(tmp_path: Path) -> None:
-    own_file.save(tmp_path / "model.safetensors", weights(AVERAGE))
-    assert load(tmp_path, engine="numpy").spec == AVERAGE
-
-
 def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     own_file.save(path, weights(AVERAGE))

@@ -8,9 +8,9 @@ import pytest
 from small_data import SMALL
 
 from vggnet.data import open_dataset
-from vggnet.model import load_weights
 from vggnet.training.recipe import Recipe
 from vggnet.training.start import split, starting_arrays, starting_spec
+from vggnet.weights.named import load_weights
 
 
 def test_the_seed_picks_what_is_held_back() -> None:

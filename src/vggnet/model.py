@@ -6,11 +6,9 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import overload
 
@@ -23,11 +21,13 @@ from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
+from vggnet.weights.named import EMBEDDED as EMBEDDED
+from vggnet.weights.named import WEIGHTS_OF_A_RUN as WEIGHTS_OF_A_RUN
+from vggnet.weights.named import load_weights as load_weights
+from vggnet.weights.named import weights_file as weights_file
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 from vggnet.weights.weights import Weights
 
-EMBEDDED = ("tiny-imagenet",)
-WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its folder
 _BATCH_SIZE = 32  # pictures that predict gives to the engine at a time
 
 
@@ -51,66 +51,15 @@ def load(
     convention: str | None = None,
     colour: ColourOrder | None = None,
 ) -> Model:
-    """A model by name or from a weight file.
+    """A model by name or from a weight file: what `load_weights` takes, or Weights, and an engine.
 
-    "tiny-imagenet" is inside the package; "vgg16", "vgg16@oxford" and the like are published files,
-    fetched where they are not on this disk; a file may be of any framework (`weights.files.load`,
-    which takes `convention` and `colour`). `engine` is "auto", "native", "torch" or "numpy"; the
-    rest as in `vggnet.engines.create`. Raises ValueError, in one line, for weights that are not
-    there or damaged.
+    `engine` is "auto", "native", "torch" or "numpy"; the rest as in `vggnet.engines.create`. Raises
+    ValueError, in one line, for weights that are not there or damaged.
     """
     if isinstance(weights, Weights):
         return Model(weights, engine, precision, threads, device)
     loaded = load_weights(weights, convention, colour)
     return Model(loaded, engine, precision, threads, device, str(weights))
-
-
-def load_weights(
-    name: str | Path, convention: str | None = None, colour: ColourOrder | None = None
-) -> Weights:
-    """The weights of a model by name, of a file, or of a training run's folder; see `load`."""
-    from vggnet.weights import files
-
-    with weights_file(name) as path:
-        return files.load(path, convention, colour)
-
-
-@contextmanager
-def weights_file(name: str | Path) -> Iterator[Path]:
-    """Where the weights of that name lie; takes and raises what `load` does.
-
-    The model inside the package is a file of its own only as long as the context lasts, where the
-    package is in an archive.
-    """
-    if name in EMBEDDED:
-        inside = resources.files("vggnet") / "models" / f"{name}.safetensors"
-        with resources.as_file(inside) as path:
-            yield path
-        return
-    path = Path(name)
-    if str(name) and path.is_dir():
-        path /= WEIGHTS_OF_A_RUN
-    yield path if path.is_file() else _published(str(name))
-
-
-def _published(name: str) -> Path:
-    """The published file of that name, fetched where it is not here."""
-    from vggnet.weights.published import catalog, fetch
-
-    if not catalog.is_name(name):
-        raise ValueError(f"weights {name!r}: {_why_there_are_none(name)}")
-    return fetch.fetch(name)
-
-
-def _why_there_are_none(name: str) -> str:
-    if "://" in name:
-        return "an address, not a file; download it first"
-    if name and Path(name).is_dir():
-        return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
-    return (
-        f"no such file; give a weight file, what is inside the package ({', '.join(EMBEDDED)}) or "
-        "the name of a published file (vggnet weights list shows them)"
-    )
 
 
 class Model:

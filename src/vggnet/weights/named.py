@@ -1,0 +1,72 @@
+"""Weights by name: inside the package, published, a training run's folder, or any file.
+
+In: what a person calls them. Out: the path of their file, or the Weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from vggnet.preprocess import ColourOrder
+from vggnet.weights.weights import Weights
+
+EMBEDDED = ("tiny-imagenet",)
+WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its folder
+
+
+def load_weights(
+    name: str | Path, convention: str | None = None, colour: ColourOrder | None = None
+) -> Weights:
+    """The weights of that name, without an engine: spec, arrays, preprocessing, labels.
+
+    "tiny-imagenet" is inside the package; "vgg16", "vgg16@oxford" and the like are published files,
+    fetched where they are not on this disk; else a file of any framework, or the folder of a
+    training run. `convention` and `colour` are for a file that does not tell whose names and which
+    order of channels it has (`vggnet.weights.files.load`). Raises ValueError, in one line, for
+    weights that are not there or damaged.
+    """
+    from vggnet.weights import files
+
+    with weights_file(name) as path:
+        return files.load(path, convention, colour)
+
+
+@contextmanager
+def weights_file(name: str | Path) -> Iterator[Path]:
+    """Where the weights of that name lie; takes and raises what `load_weights` does.
+
+    The model inside the package is a file of its own only as long as the context lasts, where the
+    package is in an archive.
+    """
+    if name in EMBEDDED:
+        inside = resources.files("vggnet") / "models" / f"{name}.safetensors"
+        with resources.as_file(inside) as path:
+            yield path
+        return
+    path = Path(name)
+    if str(name) and path.is_dir():
+        path /= WEIGHTS_OF_A_RUN
+    yield path if path.is_file() else _published(str(name))
+
+
+def _published(name: str) -> Path:
+    """The published file of that name, fetched where it is not here."""
+    from vggnet.weights.published import catalog, fetch
+
+    if not catalog.is_name(name):
+        raise ValueError(f"weights {name!r}: {_why_there_are_none(name)}")
+    return fetch.fetch(name)
+
+
+def _why_there_are_none(name: str) -> str:
+    if "://" in name:
+        return "an address, not a file; download it first"
+    if name and Path(name).is_dir():
+        return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
+    return (
+        f"no such file; give a weight file, what is inside the package ({', '.join(EMBEDDED)}) or "
+        "the name of a published file (vggnet weights list shows them)"
+    )
