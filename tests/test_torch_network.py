@@ -1,14 +1,22 @@
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from comparison import relative_error
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
+import vggnet
+from vggnet.class_lists import Label
 from vggnet.engines.reference import ReferenceEngine
+from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
-from vggnet.torch_network import Network
+from vggnet.torch_network import Network, network
+from vggnet.weights import own_file
 from vggnet.weights.rewrite import fully_convolutional
+from vggnet.weights.weights import Weights
 
 
 def loaded(spec: Spec, seed: int = 0) -> Network:
@@ -30,6 +38,10 @@ def test_vgg16_has_the_paper_s_parameters_and_no_memory_until_it_is_loaded() -> 
     network = Network(configuration("D"), initialization=None)
     assert sum(each.numel() for each in network.parameters()) == 138_357_544
     assert all(each.is_meta for each in network.parameters())
+
+
+def test_a_configuration_s_name_stands_for_its_spec() -> None:
+    assert Network("vgg16_bn", initialization=None).spec == configuration("D-BN")
 
 
 def test_a_state_that_does_not_fit_is_refused() -> None:
@@ -165,3 +177,138 @@ def test_a_seed_draws_what_it_always_drew() -> None:
 def test_an_initialization_that_does_not_exist() -> None:
     with pytest.raises(ValueError, match=r"'xavier' must be one of he, glorot, paper"):
         Network(WIDE, "xavier")
+
+
+PREPROCESS = Preprocess.torchvision(resize=18, crop=16)
+
+
+def weights(spec: Spec, seed: int = 0) -> Weights:
+    return Weights(spec, random_state(spec, seed), PREPROCESS)
+
+
+def images(number: int = 2, side: int = 16) -> torch.Tensor:
+    return torch.from_numpy(random_images(number, side, side))
+
+
+def trainable(module: Network) -> set[str]:
+    """The layers whose arrays an optimizer would change."""
+    return {
+        name.rpartition(".")[0] for name, each in module.named_parameters() if each.requires_grad
+    }
+
+
+def test_a_pretrained_network_is_that_of_its_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    own_file.save(path, weights(EVERYTHING))
+    expected = loaded(EVERYTHING)(images(side=24))
+    for source in (path, str(path), weights(EVERYTHING)):
+        assert torch.equal(network(source).eval()(images(side=24)), expected)
+    assert network(path).training
+    assert network().spec.num_classes == 200  # the model inside the package
+
+
+def test_training_a_pretrained_network_leaves_its_weights_alone(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    own_file.save(path, weights(AVERAGE))
+    source = own_file.load(path)  # mapped and read-only
+    module = network(source)
+    with torch.no_grad():
+        for each in module.parameters():
+            each += 1
+    assert np.array_equal(source.state["conv1_1.weight"], random_state(AVERAGE)["conv1_1.weight"])
+
+
+@pytest.mark.parametrize("num_classes", [3, 7])  # 7 is what it has
+def test_a_new_head_is_drawn_and_the_rest_kept(num_classes: int) -> None:
+    old = random_state(FULLY_CONNECTED)
+    first, again, other = (
+        network(weights(FULLY_CONNECTED), num_classes=num_classes, seed=seed).state_dict()
+        for seed in (1, 1, 2)
+    )
+    assert first["fc4.weight"].shape == (num_classes, 10)
+    assert first["fc4.weight"].std().item() == pytest.approx(0.01, rel=0.5)
+    assert not first["fc4.bias"].any()
+    assert torch.equal(first["fc4.weight"], again["fc4.weight"])
+    assert not torch.equal(first["fc4.weight"], other["fc4.weight"])
+    for name in old.keys() - {"fc4.weight", "fc4.bias"}:
+        assert np.array_equal(first[name].numpy(), old[name]), name
+
+
+def test_a_network_without_a_head_gets_the_one_that_is_asked_for() -> None:
+    module = network(weights(HEADLESS), num_classes=3, head="average", seed=0)
+    assert module(images()).shape == (2, 3)
+    with pytest.raises(ValueError, match="it has no head to give 3 classes; choose one"):
+        network(weights(HEADLESS), num_classes=3)
+    three = network(weights(FULLY_CONNECTED), head="average", seed=0)  # another head
+    assert three.spec.num_classes == 7
+    assert np.array_equal(three.conv1_1.weight.detach(), random_state(HEADLESS)["conv1_1.weight"])
+    assert not three.fc3.weight.is_meta
+
+
+@pytest.mark.parametrize(
+    ("names", "frozen"),
+    [
+        ((), set()),
+        ("conv1_1", {"conv1_1", "bn1_1"}),
+        (["conv2"], {"conv2_1", "conv2_2", "bn2_1", "bn2_2"}),
+        (["conv[1]_2", "fc3"], {"conv1_2", "bn1_2", "fc3"}),
+        (["bn1_1"], {"bn1_1"}),
+        ("features", {f"{kind}{i}_{j}" for kind in ("conv", "bn") for i in (1, 2) for j in (1, 2)}),
+    ],
+)
+def test_layers_are_frozen_by_name(names: str | list[str], frozen: set[str]) -> None:
+    every = trainable(Network(EVERYTHING))
+    module = network(weights(EVERYTHING), freeze=names)
+    assert trainable(module) == every - frozen
+    assert set(module.frozen) == frozen
+    before = {name: each.clone() for name, each in module.state_dict().items()}
+    optimizer = torch.optim.SGD([each for each in module.parameters() if each.requires_grad], 0.1)
+    module(images(4, side=24)).square().sum().backward()
+    optimizer.step()
+    changed = {
+        name.rpartition(".")[0]
+        for name, each in module.state_dict().items()
+        if not torch.equal(each, before[name])
+    }
+    assert changed == every - frozen  # the statistics of a frozen batch norm stay, too
+    module.freeze(())
+    assert trainable(module) == every
+
+
+def test_everything_can_be_frozen_and_gives_gradients_in_the_picture() -> None:
+    module = network(weights(HEADLESS), freeze="*")
+    assert trainable(module) == set()
+    pictures = images().requires_grad_()
+    module.features(pictures, ["relu1_1"])["relu1_1"].sum().backward()
+    assert pictures.grad is not None
+    assert pictures.grad.abs().max() > 0
+
+
+def test_names_that_no_layer_with_weights_has() -> None:
+    with pytest.raises(ValueError, match=r"no layer with weights is called") as caught:
+        network(weights(AVERAGE), freeze=["conv1", "conv9", "pool1"])
+    assert "called 'conv9', 'pool1': there are conv1_1, conv2_1, fc3; a stage" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_becomes_weights_again(tmp_path: Path) -> None:
+    module = network(weights(EVERYTHING), num_classes=2, seed=0).eval()
+    path = tmp_path / "mine.safetensors"
+    own_file.save(path, module.to_weights(PREPROCESS, ["tabby, mine", "n02123045"]))
+    read = own_file.load(path)
+    assert read.labels == (Label(0, "", "tabby, mine"), Label(1, "n02123045", "tabby, tabby cat"))
+    assert read.preprocess == PREPROCESS
+    logits = vggnet.load(path, engine="numpy").logits(images(side=24).numpy())
+    assert relative_error(logits, module(images(side=24)).detach().numpy()) < 1e-5
+    same = module.to_weights(PREPROCESS, read.labels)
+    assert same.labels == read.labels
+    with pytest.raises(ValueError, match="1 labels for 2 classes"):
+        module.to_weights(PREPROCESS, ["one"])
+    with torch.no_grad():
+        module.fc4.bias += 1
+    assert not np.array_equal(same.state["fc4.bias"], module.fc4.bias.detach())
+
+
+def test_weights_of_another_type_become_float32() -> None:
+    doubled = replace(weights(AVERAGE), state=random_state(AVERAGE, dtype=np.float64))
+    assert {each.dtype for each in network(doubled).parameters()} == {torch.float32}

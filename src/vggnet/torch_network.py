@@ -1,7 +1,8 @@
 """A Spec as a torch.nn.Module: what is trained.
 
-In: a Spec. Out: a module whose children bear the canonical names, so that its `state_dict()` is the
-canonical state. Source: Section 2.1 (layers) and 3.1 (initialisation, dropout) of the paper.
+In: a Spec, or pretrained weights. Out: a module whose children bear the canonical names, so that
+its `state_dict()` is the canonical state. Source: Section 2.1 (layers) and 3.1 (initialisation,
+dropout) of the paper.
 Shapes: N pictures, K classes, C channels, H and W rows and columns.
 """
 
@@ -9,21 +10,67 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vggnet.class_lists import Label, labels_from_names
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
-from vggnet.spec import Spec
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Head, Spec, configuration
+from vggnet.weights.named import load_weights
+from vggnet.weights.weights import Weights
 
 Initialization = Literal["he", "glorot", "paper"]
 INITIALIZATIONS: tuple[Initialization, ...] = get_args(Initialization)
 
 
+def network(
+    weights: str | Path | Weights = "tiny-imagenet",
+    *,
+    num_classes: int | None = None,
+    head: Head | None = None,
+    freeze: str | Iterable[str] = (),
+    dropout: float = 0.5,
+    seed: int | None = None,
+) -> Network:
+    """A pretrained network as a torch module, to be trained on or taken features of.
+
+    `weights` are what `vggnet.load_weights` takes, or Weights. With `num_classes` the last layer is
+    replaced by one of that width, drawn anew by `seed`; `head` replaces all that follows the
+    convolutions, by "average" (global average and one FC layer) or "fc" (the paper's three), which
+    a file without a head needs. `freeze` names layers that are not trained, as `Network.freeze`
+    does. The module owns its arrays (float32, on the CPU) and is in training mode, as torch's are:
+    call `eval()` before it answers. Pictures are prepared by `preprocess` of the weights.
+
+    Raises ValueError, in one line, for weights that are not there, a head that they cannot have,
+    and names that no layer has.
+    """
+    if not isinstance(weights, Weights):
+        weights = load_weights(weights)
+    spec, drawn = weights.spec, set[str]()
+    if head is not None or num_classes is not None:
+        spec = spec.scaled(num_classes=num_classes, head=head)
+        fc_layers = {layer.name for layer in spec.layers if layer.kind == "fc"}
+        drawn = fc_layers if head is not None else {spec.logits_layer}
+    module = Network(spec, initialization=None, dropout=dropout)
+    generator = _generator(seed)
+    for name in spec.layer_names:
+        if name in drawn:
+            _draw(module.get_submodule(name).to_empty(device="cpu"), "he", generator)
+    kept = (name for name in spec.state_shapes if name.rpartition(".")[0] not in drawn)
+    arrays = {name: torch.tensor(weights.state[name], dtype=torch.float32) for name in kept}
+    module.load_state_dict(arrays, strict=False, assign=True)
+    module.freeze(freeze)
+    return module
+
+
 class Network(nn.Module):
-    """The network of a spec.
+    """The network of a spec, or of a configuration by its name, such as "D" or "vgg16_bn".
 
     `forward` takes images_NCHW and gives logits_NK (for FC layers applied as convolutions the map
     logits_NKHW; without a head the deepest features). With `initialization=None` the arrays are
@@ -34,15 +81,16 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        spec: Spec,
+        spec: Spec | str,
         initialization: Initialization | None = "he",
         dropout: float = 0.5,
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec = configuration(spec) if isinstance(spec, str) else spec
+        self.frozen: tuple[str, ...] = ()
         with torch.device("meta"):
-            for layer in spec.layers:
+            for layer in self.spec.layers:
                 self.add_module(layer.name, _module(layer, dropout))
         if initialization is not None:
             self.to_empty(device="cpu")
@@ -73,7 +121,6 @@ class Network(nn.Module):
                     break
         return {name: found[name] for name in names}
 
-    @torch.no_grad()
     def initialize(self, how: Initialization, seed: int | None = None) -> None:
         """Draw the weights anew; biases 0, batch norms the identity.
 
@@ -83,25 +130,94 @@ class Network(nn.Module):
         """
         if how not in INITIALIZATIONS:
             raise ValueError(f"initialization {how!r} must be one of {', '.join(INITIALIZATIONS)}")
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        generator = _generator(seed)
         for module in self.children():
-            if isinstance(module, BatchNorm):
-                module.weight.fill_(1)
-                module.running_var.fill_(1)  # type: ignore[union-attr]
-                module.running_mean.zero_()  # type: ignore[union-attr]
-                module.bias.zero_()
-            elif isinstance(module, nn.Conv2d | nn.Linear):
-                fan_out, fan_in = module.weight.shape[:2]
-                area = math.prod(module.weight.shape[2:])
-                if how == "glorot":
-                    bound = math.sqrt(6 / ((fan_in + fan_out) * area))
-                    module.weight.uniform_(-bound, bound, generator=generator)
-                else:
-                    he = math.sqrt(2 / (fan_out * area)) if isinstance(module, nn.Conv2d) else 0.01
-                    deviation = 0.1 if how == "paper" else he
-                    module.weight.normal_(0, deviation, generator=generator)
-                assert module.bias is not None
-                module.bias.zero_()
+            _draw(module, how, generator)
+
+    def freeze(self, names: str | Iterable[str]) -> None:
+        """Stop the training of these layers, and train every other one; `freeze(())` trains all.
+
+        A name is that of a layer ("conv1_1", "fc6") or a stage ("conv1"), "features" for all that
+        comes before the head, or a shell pattern ("conv[12]_*", "*" for all). A convolution's batch
+        norm goes with it. Frozen layers stay in evaluation mode, so that a batch norm keeps its
+        statistics. Raises ValueError for a name that no layer with weights has.
+        """
+        self.frozen = _layers_named(self.spec, (names,) if isinstance(names, str) else names)
+        for name, module in self.named_children():
+            module.requires_grad_(name not in self.frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Network:
+        """Set training or evaluation mode; frozen layers are in evaluation mode in either."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def to_weights(
+        self, preprocess: Preprocess, labels: Iterable[str] | Iterable[Label] = ()
+    ) -> Weights:
+        """What `vggnet.save` and `vggnet.load` take; the arrays are copies.
+
+        `preprocess` is how the pictures were prepared that it was trained on, `labels` name the
+        classes in their order: words, WordNet ids, or Labels such as those of other weights. Raises
+        ValueError where there are not as many as classes.
+        """
+        state = {
+            name: each.float().cpu().numpy().copy() for name, each in self.state_dict().items()
+        }
+        named = list(labels)
+        known = [each for each in named if isinstance(each, Label)]
+        names = [each for each in named if isinstance(each, str)]
+        return Weights(self.spec, state, preprocess, tuple(known) or labels_from_names(names))
+
+
+def _layers_named(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
+    """The layers with weights that `freeze` is asked for, in their order."""
+    candidates = tuple(layer.name for layer in spec.layers if layer.parameter_shapes)
+    chosen: set[str] = set()
+    unknown: list[str] = []
+    for name in names:
+        patterns = ("conv*", "bn*") if name == "features" else (name, f"{name}_*")
+        found = {each for each in candidates if any(fnmatchcase(each, p) for p in patterns)}
+        if not found:
+            unknown.append(name)
+        chosen |= found
+    if unknown:
+        raise ValueError(
+            f"spec {spec.name!r}: no layer with weights is called "
+            f"{', '.join(map(repr, unknown))}: there are {', '.join(candidates)}; a stage such as "
+            "'conv1', 'features' and patterns such as 'conv[12]_*' stand for several"
+        )
+    return tuple(
+        each for each in candidates if each in chosen or each.replace("bn", "conv") in chosen
+    )
+
+
+def _generator(seed: int | None) -> torch.Generator | None:
+    return None if seed is None else torch.Generator().manual_seed(seed)
+
+
+@torch.no_grad()
+def _draw(module: nn.Module, how: Initialization, generator: torch.Generator | None) -> None:
+    """Draw the weights of one layer, if it has any; see `Network.initialize`."""
+    if isinstance(module, BatchNorm):
+        module.weight.fill_(1)
+        module.running_var.fill_(1)  # type: ignore[union-attr]
+        module.running_mean.zero_()  # type: ignore[union-attr]
+        module.bias.zero_()
+    elif isinstance(module, nn.Conv2d | nn.Linear):
+        fan_out, fan_in = module.weight.shape[:2]
+        area = math.prod(module.weight.shape[2:])
+        if how == "glorot":
+            bound = math.sqrt(6 / ((fan_in + fan_out) * area))
+            module.weight.uniform_(-bound, bound, generator=generator)
+        else:
+            he = math.sqrt(2 / (fan_out * area)) if isinstance(module, nn.Conv2d) else 0.01
+            deviation = 0.1 if how == "paper" else he
+            module.weight.normal_(0, deviation, generator=generator)
+        assert module.bias is not None
+        module.bias.zero_()
 
 
 def _module(layer: Layer, dropout: float) -> nn.Module:
