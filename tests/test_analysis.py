@@ -254,3 +254,9 @@ def test_sizes_that_cannot_be(head: Any, size: Any, fault: str) -> None:
     with pytest.raises(ValueError, match="spec") as caught:
         analyze(configuration("D").scaled(head=head), size)
     assert str(caught.value) == fault
+
+
+def test_a_configuration_s_name_stands_for_its_spec() -> None:
+    assert analyze("vgg16_bn", 96) == analyze(configuration("D-BN"), 96)
+    with pytest.raises(ValueError, match="no configuration 'vgg17'"):
+        analyze("vgg17")

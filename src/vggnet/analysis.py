@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from math import prod
 
 from vggnet.layers import Kind, Layer, Shape
-from vggnet.spec import Spec
+from vggnet.spec import Spec, configuration
 
 BYTES_PER_ELEMENT = 4  # float32
 IN_PLACE: frozenset[Kind] = frozenset({"relu", "dropout"})
@@ -170,13 +170,17 @@ class Analysis:
         }
 
 
-def analyze(spec: Spec, input_size: int | tuple[int, int] | None = None) -> Analysis:
+def analyze(spec: Spec | str, input_size: int | tuple[int, int] | None = None) -> Analysis:
     """The cost of `spec` for pictures of `input_size` pixels: a side, or (height, width).
 
-    None takes the spec's own size. A net whose FC layers need one size is first made for the
-    other one, `spec.scaled(input_size=...)`, which changes the weights of its first FC layer.
-    Raises ValueError for a picture that is too small, or not square before such FC layers.
+    `spec` may be a configuration's name, such as "D" or "vgg16". None takes the spec's own size. A
+    net whose FC layers need one size is first made for the other one,
+    `spec.scaled(input_size=...)`, which changes the weights of its first FC layer. Raises
+    ValueError for a name that no configuration has, and for a picture that is too small, or not
+    square before such FC layers.
     """
+    if isinstance(spec, str):
+        spec = configuration(spec)
     if input_size is None:
         input_size = spec.input_size
     height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
