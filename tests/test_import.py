@@ -1,25 +1,47 @@
-"""`import vggnet` loads no torch: seen in a fresh interpreter, for here torch is loaded already."""
+"""What `import vggnet` loads and gives, in fresh interpreters: here all is loaded already."""
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
+import vggnet
 
-def loads_torch(program: str) -> bool:
-    """Whether torch is among the modules of a new interpreter that has run `program`."""
-    program += "; import sys; print('torch' in sys.modules)"
-    ran = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    return {"True\n": True, "False\n": False}[ran.stdout]
+NO_TORCH = "import sys; sys.modules['torch'] = None; "  # every import of it fails from here on
+
+
+def output(program: str) -> str:
+    """What a new interpreter prints that runs `program`; warnings end it, as they do here."""
+    command = [sys.executable, "-W", "error", "-c", program]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def loaded(program: str) -> set[str]:
+    """Those of torch, NumPy and Pillow that a new interpreter has loaded that has run `program`."""
+    names = output(f"{program}; import sys; print(*{{'torch', 'numpy', 'PIL'}} & set(sys.modules))")
+    return set(names.split())
 
 
 @pytest.mark.parametrize(
     "program",
     [
         "import vggnet",
-        "from vggnet import load, Model, Prediction, Spec, configuration, analyze, Preprocess",
+        "import vggnet; dir(vggnet), vggnet.__version__",
+        "import vggnet; vggnet.analyze(vggnet.configuration('D'))",
+    ],
+)
+def test_nothing_heavy_is_loaded(program: str) -> None:
+    assert loaded(program) == set()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from vggnet import load, Model, Prediction, Spec, Weights, save, evaluate, open_dataset",
+        "from vggnet import Recipe, load_weights; Recipe(), load_weights('tiny-imagenet')",
         "import vggnet.engines.reference, vggnet.engines.native, vggnet.evaluation, vggnet.cli",
         "import vggnet; vggnet.load(engine='native')",
         "import vggnet; vggnet.load()",
@@ -27,19 +49,65 @@ def loads_torch(program: str) -> bool:
     ],
 )
 def test_torch_is_not_loaded(program: str) -> None:
-    assert not loads_torch(program)
+    assert "torch" not in loaded(program)
 
 
-@pytest.mark.parametrize("program", ["import vggnet; vggnet.Network", "import vggnet, torch"])
-def test_the_test_can_fail(program: str) -> None:
-    assert loads_torch(program)
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("import vggnet; vggnet.Network", {"torch", "numpy", "PIL"}),
+        ("import vggnet, torch", {"torch"}),
+        ("import vggnet; vggnet.compose", {"numpy"}),
+    ],
+)
+def test_the_tests_can_fail(program: str, names: set[str]) -> None:
+    assert names <= loaded(program)
 
 
 def test_every_public_name_is_there() -> None:
-    import vggnet
-
     wanted = {"load", "Model", "Prediction", "Spec", "configuration", "analyze", "Preprocess"}
-    assert wanted | {"Network"} <= set(vggnet.__all__)
-    assert all(getattr(vggnet, name) is not None for name in vggnet.__all__)
+    wanted |= {"Network", "network", "save", "train", "Recipe", "evaluate", "open_dataset"}
+    assert wanted <= set(vggnet.__all__) <= set(dir(vggnet))
+    assert set(vggnet.__all__) == set(vggnet._MODULE_OF)
+    for name in vggnet.__all__:
+        assert getattr(vggnet, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'Netwrok'"):
         _ = vggnet.Netwrok
+
+
+def test_no_module_bears_the_name_of_a_public_one() -> None:
+    """Whichever was imported last would hide the other."""
+    modules = {module.name for module in pkgutil.iter_modules(vggnet.__path__)}
+    assert modules & set(vggnet.__all__) == set()
+    assert "torch_network" in modules
+
+
+@pytest.mark.parametrize("name", ["network", "labels"])
+@pytest.mark.parametrize("modules", ["vggnet.torch_network, vggnet.class_lists, vggnet.cli", "sys"])
+def test_a_name_is_one_thing_in_either_order(name: str, modules: str) -> None:
+    function = f"{name}.__module__, {name}.__name__"  # a module has no __module__
+    before = output(f"import {modules}; from vggnet import {name}; print({function})")
+    after = output(f"from vggnet import {name}; import {modules}; print({function})")
+    again = output(
+        f"import vggnet; vggnet.{name}; import {modules}; {name} = vggnet.{name}; print({function})"
+    )
+    assert before == after == again
+    assert before.split() == [f"vggnet.{vggnet._MODULE_OF[name]}", name]
+
+
+@pytest.mark.parametrize("name", ["Network", "network", "train"])
+def test_without_torch_a_name_that_needs_it_says_so_when_it_is_used(name: str) -> None:
+    program = (
+        f"{NO_TORCH}import vggnet; from vggnet import {name}\n"
+        f"assert hasattr(vggnet, {name!r}) and {name!r} in dir(vggnet)\n"
+        f"assert not isinstance(1, {name})\n"
+        f"try: {name}('D', num_classes=3)\n"
+        f"except ImportError as error: print(error)"
+    )
+    assert output(program) == f"vggnet.{name} needs torch: pip install 'vggnet[train]'"
+
+
+@pytest.mark.parametrize("before", ["", NO_TORCH])
+def test_everything_can_be_imported_at_once(before: str) -> None:
+    program = f"{before}from vggnet import *; print(Network.__name__, load.__name__)"
+    assert output(program) == "Network load"
