@@ -362,6 +362,50 @@ def test_names_that_no_layer_has() -> None:
     assert str(caught.value) == "spec 'mine': name at least one layer of conv1_1, relu1_1"
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("VGG16", "D"),
+        ("VGG-16", "D"),
+        ("vgg_16", "D"),
+        (" Vgg 16 ", "D"),
+        ("VGG16_bn", "D-BN"),
+        ("vgg16bn", "D-BN"),
+        ("VGG-19-BN", "E-BN"),
+        ("VGG-D", "D"),
+        ("vgg_a_lrn", "A-LRN"),
+        ("a_lrn", "A-LRN"),
+        ("B", "B"),
+        ("B-BN", "B-BN"),
+        ("bbn", "B-BN"),
+        ("Alex-Net", "AlexNet"),
+        ("alexnetbn", "AlexNet-BN"),
+    ],
+)
+def test_common_spellings(written: str, name: str) -> None:
+    spec = configuration(written)
+    assert (spec.name, spec.batch_norm) == (name, name.endswith("-BN"))
+    assert spec == configuration(name)
+
+
+@pytest.mark.parametrize(
+    ("written", "suggestion"),
+    [
+        ("vg16", "did you mean vgg16? there are A,"),
+        ("VGG-166_bn", "did you mean vgg16? there are A,"),
+        ("alexnt", "did you mean AlexNet? there are A,"),
+        ("vgg17", "there are A,"),  # as near to four of them
+        ("resnet50", "there are A,"),
+        ("", "there are A,"),
+        ("bn", "there are A,"),
+    ],
+)
+def test_the_nearest_name_is_suggested(written: str, suggestion: str) -> None:
+    with pytest.raises(ValueError, match="configuration") as caught:
+        configuration(written)
+    assert str(caught.value).startswith(f"no configuration {written!r}: {suggestion}")
+
+
 def test_unknown_configuration() -> None:
     with pytest.raises(ValueError, match="configuration") as caught:
         configuration("vgg17")

@@ -314,24 +314,49 @@ class Spec:
 
 
 def configuration(name: str) -> Spec:
-    """A configuration by the paper's name or the familiar one, in any case.
+    """A configuration by the paper's name or the familiar one.
 
     A, A-LRN, B, C, D, E and AlexNet; vgg11, vgg13, vgg16, vgg19 for A, B, D, E; with `-BN` or
-    `_bn` at the end each convolution is followed by batch normalisation.
+    `_bn` at the end each convolution is followed by batch normalisation. Case, hyphens, underscores
+    and spaces do not matter: VGG-16, vgg16bn and VGG-D are known too. Raises ValueError, which
+    names the nearest one, for any other name.
     """
-    plain = re.sub(r"[-_]bn$", "", name.strip(), flags=re.IGNORECASE)
-    batch_norm = plain != name.strip()
-    paper_name = _FAMILIAR.get(plain.lower(), plain.upper())
+    plain = _plain(name)
+    batch_norm = plain not in _BY_PLAIN_NAME and plain.endswith("bn")
+    plain = plain.removesuffix("bn") if batch_norm else plain
+    if plain not in _BY_PLAIN_NAME:
+        raise ValueError(
+            f"no configuration {name!r}: {_did_you_mean(plain)}there are "
+            f"{', '.join(configuration_names())} (each also with -BN or _bn)"
+        )
+    paper_name = _BY_PLAIN_NAME[plain]
     title = f"{paper_name}-BN" if batch_norm else paper_name
-    if paper_name in _TABLE_1:
-        return Spec(title, _TABLE_1[paper_name], batch_norm=batch_norm)
-    if paper_name == "ALEXNET":
-        title = title.replace("ALEXNET", "AlexNet")
+    if paper_name == "AlexNet":
         return Spec(title, _ALEXNET, input_size=227, batch_norm=batch_norm, numbering="layer")
-    raise ValueError(
-        f"no configuration {name!r}: there are {', '.join(configuration_names())} "
-        "(each also with -BN or _bn)"
-    )
+    return Spec(title, _TABLE_1[paper_name], batch_norm=batch_norm)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_\s]", "", name).lower()
+
+
+_BY_PLAIN_NAME = {
+    **{_plain(name): name for name in (*_TABLE_1, "AlexNet")},
+    **{_plain(f"VGG-{name}"): name for name in _TABLE_1},
+    **_FAMILIAR,
+}
+
+
+def _did_you_mean(plain: str) -> str:
+    """A question that names the configuration nearest to what was typed, if one is the nearest."""
+    from difflib import SequenceMatcher
+
+    nearness = {
+        name: SequenceMatcher(None, plain, _plain(name)).ratio() for name in configuration_names()
+    }
+    highest = max(nearness.values())
+    nearest = [name for name, value in nearness.items() if value == highest]
+    return f"did you mean {nearest[0]}? " if highest > 0.7 and len(nearest) == 1 else ""
 
 
 def configuration_names() -> tuple[str, ...]:
