@@ -1,12 +1,21 @@
 """The class lists against independent ones, and labels of one's own classes."""
 
 import json
+import re
 import time
 from importlib import metadata
 
 import pytest
 
-from vggnet.class_lists import LISTS, Label, labels, labels_from_names
+from vggnet.class_lists import (
+    LANGUAGES,
+    LISTS,
+    Label,
+    in_language,
+    labels,
+    labels_from_names,
+    translations,
+)
 
 
 def timm_list(name: str) -> list[list[str]]:
@@ -62,6 +71,80 @@ def test_a_list_that_does_not_exist() -> None:
         ValueError, match="no label list 'cifar': there are imagenet-1k, tiny-imagenet"
     ):
         labels("cifar")
+
+
+def test_a_language_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="no class names in 'fr': there are en, zh"):
+        labels("tiny-imagenet", language="fr")
+
+
+def test_every_class_has_one_chinese_name_and_no_two_the_same() -> None:
+    chinese = labels("imagenet-1k", language="zh")
+    assert [each.wnid for each in chinese] == [each.wnid for each in labels("imagenet-1k")]
+    assert list(translations("zh")) == [each.wnid for each in chinese]
+    assert len({each.words for each in chinese}) == 1000
+    assert all(each.words == each.name for each in chinese)  # one name, no list of them
+
+
+def test_chinese_names_are_simplified_chinese() -> None:
+    rare = set(
+        "䴕獴鸮羱鹀鱥鳽狆鹟蠵魟"
+    )  # animals that GB 2312, which has no traditional forms, lacks
+    latin = {"iPod", "CD播放机", "T恤衫", "福特T型车"}
+    for each in labels("imagenet-1k", language="zh"):
+        if each.words not in latin:
+            assert re.fullmatch(r"[\u3400-\u9fff]+", each.words), each
+            "".join(set(each.words) - rare).encode("gb2312")
+
+
+@pytest.mark.parametrize(
+    ("index", "english", "chinese"),
+    [
+        (134, "crane", "鹤"),
+        (517, "crane", "起重机"),
+        (264, "Cardigan", "卡迪根柯基犬"),
+        (474, "cardigan", "开襟毛衣"),
+        (21, "kite", "鸢"),
+        (17, "jay", "松鸦"),
+        (97, "drake", "公鸭"),
+        (242, "boxer", "拳师犬"),
+        (254, "pug", "巴哥犬"),
+        (312, "cricket", "蟋蟀"),
+        (321, "admiral", "红蛱蝶"),
+        (339, "sorrel", "栗色马"),
+        (417, "balloon", "气球"),
+        (456, "bow", "弓"),
+        (458, "brass", "纪念铜牌"),
+        (542, "drumstick", "鼓槌"),
+        (666, "mortar", "研钵"),
+        (673, "mouse", "鼠标"),
+        (677, "nail", "钉子"),
+        (680, "nipple", "奶嘴"),
+        (687, "organ", "管风琴"),
+        (714, "pick", "拨片"),
+        (726, "plane", "木工刨"),
+        (746, "puck", "冰球"),
+        (769, "rule", "尺子"),
+        (824, "stole", "长披肩"),
+        (908, "wing", "机翼"),
+        (989, "hip", "蔷薇果"),
+        (998, "ear", "谷穗"),
+    ],
+)
+def test_words_of_two_senses_have_that_of_the_class(index: int, english: str, chinese: str) -> None:
+    assert labels("imagenet-1k")[index].name == english
+    assert labels("imagenet-1k", language="zh")[index].name == chinese
+
+
+def test_labels_of_any_net_in_a_language() -> None:
+    given = (Label(0, "n02123045", "tabby, tabby cat"), Label(1, "", "tabby"))
+    chinese = in_language(given, "zh")
+    assert chinese == (Label(0, "n02123045", "虎斑猫"), Label(1, "", "tabby"))
+    assert in_language(chinese, "en") == given
+    tiny = labels("tiny-imagenet")
+    assert in_language(tiny, "zh") == labels("tiny-imagenet", language="zh")
+    for language in LANGUAGES:
+        assert in_language(labels("tiny-imagenet", language), "en") == tiny
 
 
 def test_labels_of_wnids_are_those_of_the_list() -> None:

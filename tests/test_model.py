@@ -224,6 +224,19 @@ def test_the_model_inside_the_package() -> None:
     assert len(model.predict(pixels(64, 64))) == 5
 
 
+def test_a_model_speaks_chinese() -> None:
+    english, chinese = load(engine="numpy"), load(engine="numpy", language="zh")
+    picture = pixels(64, 64)
+    found = chinese.predict(picture, top=200)
+    assert [each.index for each in found] == [
+        each.index for each in english.predict(picture, top=200)
+    ]
+    names = {each.wnid: each.label for each in found}
+    assert (names["n02123045"], names["n03126707"]) == ("虎斑猫", "起重机")
+    own = replace(weights(AVERAGE), labels=[replace(label, wnid="") for label in LABELS])
+    assert load(own, engine="numpy", language="zh").labels[3].name == "thing 3"
+
+
 def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     own_file.save(path, weights(AVERAGE))

@@ -1,19 +1,24 @@
-"""Names of classes: the lists that nets are trained on, and one's own.
+"""Names of classes: the lists that nets are trained on, and one's own, in English and Chinese.
 
 In: a list's name, class names, or plain JSON. Out: Labels in the order of their indices. The lists
-are the wnids of WordNet 3.0 with their words, as ILSVRC 2012 and Tiny-ImageNet order them.
+are the wnids of WordNet 3.0 with their words, as ILSVRC 2012 and Tiny-ImageNet order them. The
+Chinese names are this package's own translation of the sense that a wnid has: one to a class, no
+name twice ("crane" is 鹤, the bird, and 起重机, the machine). Where two classes show one thing,
+they got two words for it: "sunglass" is 墨镜 and "sunglasses" 太阳镜.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 LISTS = ("imagenet-1k", "tiny-imagenet")
+LANGUAGES = {"en": "imagenet-1k", "zh": "imagenet-1k.zh"}  # file of the words by wnid
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,43 @@ class Label:
             raise ValueError(f"a label has index, wnid and words, not {values!r}") from None
 
 
+def labels(name: str, language: str = "en") -> tuple[Label, ...]:
+    """The classes of a list, "imagenet-1k" or "tiny-imagenet", in the order of their indices.
+
+    `language` is "en" or "zh" (simplified Chinese). Raises ValueError, which says what there is,
+    for another list or language.
+    """
+    return in_language(_english(name), language)
+
+
+def in_language(given: Iterable[Label], language: str) -> tuple[Label, ...]:
+    """Labels with their words in `language`, "en" or "zh", found by WordNet id.
+
+    Those of other classes stay as they are. Raises ValueError for a language that there is not.
+    """
+    known = translations(language)
+    return tuple(replace(label, words=known.get(label.wnid, label.words)) for label in given)
+
+
 @lru_cache
-def labels(name: str) -> tuple[Label, ...]:
-    """The classes of a list, "imagenet-1k" or "tiny-imagenet", in the order of their indices."""
+def translations(language: str) -> Mapping[str, str]:
+    """The words in `language` of each class of ImageNet: {"n02123045": "虎斑猫", ...}."""
+    if language not in LANGUAGES:
+        raise ValueError(f"no class names in {language!r}: there are {', '.join(LANGUAGES)}")
+    return MappingProxyType(dict(_rows(LANGUAGES[language])))
+
+
+@lru_cache
+def _english(name: str) -> tuple[Label, ...]:
     if name not in LISTS:
         raise ValueError(f"no label list {name!r}: there are {', '.join(LISTS)}")
-    path = resources.files("vggnet") / "label_lists" / f"{name}.tsv"
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
-    return tuple(Label(index, wnid, words) for index, (wnid, words) in enumerate(rows))
+    return tuple(Label(index, wnid, words) for index, (wnid, words) in enumerate(_rows(name)))
+
+
+def _rows(file: str) -> list[list[str]]:
+    """The wnids and words of a file of the package."""
+    path = resources.files("vggnet") / "label_lists" / f"{file}.tsv"
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def labels_from_names(class_names: Iterable[str]) -> tuple[Label, ...]:
@@ -63,7 +97,7 @@ def labels_from_names(class_names: Iterable[str]) -> tuple[Label, ...]:
 
     Raises ValueError for a name that comes more than once.
     """
-    known = {label.wnid: label.words for label in labels("imagenet-1k")}
+    known = translations("en")
     given = list(class_names)
     repeated = [name for name, count in Counter(given).items() if count > 1]
     if repeated:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet import engines
-from vggnet.class_lists import Label
+from vggnet.class_lists import Label, in_language
 from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
 from vggnet.preprocess import ColourOrder, Preprocess
@@ -50,16 +50,21 @@ def load(
     device: str | None = None,
     convention: str | None = None,
     colour: ColourOrder | None = None,
+    language: str | None = None,
 ) -> Model:
     """A model by name or from a weight file: what `load_weights` takes, or Weights, and an engine.
 
-    `engine` is "auto", "native", "torch" or "numpy"; the rest as in `vggnet.engines.create`. Raises
-    ValueError, in one line, for weights that are not there or damaged.
+    `engine` is "auto", "native", "torch" or "numpy"; `precision`, `threads` and `device` as in
+    `vggnet.engines.create`. With `language` "zh" or "en" classes that have a WordNet id are called
+    by their names in it; None keeps the words of the file. Raises ValueError, in one line, for
+    weights that are not there or damaged, and for what there is not.
     """
-    if isinstance(weights, Weights):
-        return Model(weights, engine, precision, threads, device)
-    loaded = load_weights(weights, convention, colour)
-    return Model(loaded, engine, precision, threads, device, str(weights))
+    name = None if isinstance(weights, Weights) else str(weights)
+    if not isinstance(weights, Weights):
+        weights = load_weights(weights, convention, colour)
+    if language is not None:
+        weights = replace(weights, labels=in_language(weights.labels, language))
+    return Model(weights, engine, precision, threads, device, name)
 
 
 class Model:
