@@ -189,11 +189,44 @@ def test_broken_pictures_are_remembered_when_a_run_is_resumed(tmp_path: Path) ->
     assert resume(dataset, options).training["broken_pictures"] == 2
 
 
-def test_plateau_ends_the_run_early(pictures: Path, tmp_path: Path) -> None:
-    recipe = replace(
-        SMALL, schedule="plateau", patience=1, sizes="32x40", learning_rate=1e-9,
-        weight_average=0.0, batch_norm=False,
-    )  # fmt: skip
-    train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+class _Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+# Hardly learns, so that held-back accuracy stays what it is.
+STALLED = replace(
+    SMALL, patience=1, sizes="32x8", learning_rate=1e-9, weight_average=0.0, batch_norm=False
+)
+
+
+def test_plateau_ends_the_run_early_and_says_so(pictures: Path, tmp_path: Path) -> None:
+    recipe, notes = replace(STALLED, schedule="plateau"), _Notes()
+    options = TrainingOptions(tmp_path, workers=0, reporter=notes)
+    weights = train(open_dataset(pictures, "train"), recipe, options)
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
-    assert len(epochs) < 40
+    assert len(epochs) == 5  # the best one, then one for each rate
+    assert weights.training["ended_by"] == "plateau"
+    assert [line for line in notes.lines if line.startswith("the run ends at step 30 of 48: held")]
+
+
+def test_no_other_schedule_ends_early(pictures: Path, tmp_path: Path) -> None:
+    weights = train(open_dataset(pictures, "train"), STALLED, TrainingOptions(tmp_path, workers=0))
+    assert weights.training["steps"] == 48
+    assert "ended_by" not in weights.training
+
+
+def test_a_checkpoint_that_plateau_ended_under_another_schedule_goes_on(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    with pytest.raises(Interrupted):
+        train(dataset, STALLED, replace(options, stop_after=30))
+    path = tmp_path / "checkpoint.pt"
+    saved = checkpoint.load(path)
+    saved.run["plateau"] |= {"drops": 3, "finished": True}  # as version 0.1 left it
+    checkpoint.save(path, saved)
+    assert resume(dataset, options).training["steps"] == 48

@@ -112,7 +112,11 @@ class Loop:
         run, progress = self.run, self.progress
         previous = time.monotonic()
         for pixels, labels in self._batches():
-            if run.plateau.finished:
+            if run.ended_by_plateau:
+                self.options.reporter.note(
+                    f"the run ends at step {run.step} of {run.num_steps}: held-back accuracy has "
+                    "stopped improving at the lowest rate"
+                )
                 break
             rate = run.learning_rate()
             loss, correct = run.train_step(pixels, labels)
@@ -196,7 +200,8 @@ class Loop:
         if len(self.held_back):
             score = self.test(run.recipe.test_size)
             line |= {"top1": score.top1, "top5": score.top5}
-            run.plateau.epoch(score.top1, run.recipe.patience)
+            if run.recipe.schedule == "plateau":
+                run.plateau.epoch(score.top1, run.recipe.patience)
         self.history.add(line)
         progress.loss, progress.correct, progress.images = 0.0, 0, 0
         self.history.flush()

@@ -78,6 +78,11 @@ class Run:
             return self.plateau.rate(self.recipe)
         return one_cycle(self.recipe, self.step, self.num_steps)
 
+    @property
+    def ended_by_plateau(self) -> bool:
+        """Whether schedule plateau has divided the rate three times and accuracy stalls again."""
+        return self.recipe.schedule == "plateau" and self.plateau.finished
+
     def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
         """Learn from one batch: its mean loss, and how many pictures were classed rightly.
 

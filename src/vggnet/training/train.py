@@ -128,6 +128,7 @@ def _finish(loop: Loop) -> Weights:
             "recipe": recipe.to_json(),
             "epochs": run.step / loop.steps_per_epoch,
             "steps": run.step,
+            **({"ended_by": "plateau"} if run.ended_by_plateau else {}),
             "wall_seconds": round(loop.progress.seconds),
             "broken_pictures": len(loop.pictures.broken),
             "metrics": {"held_back": held_back} if held_back else {},
