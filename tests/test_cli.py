@@ -168,6 +168,29 @@ def test_evaluate_says_which_split_it_takes(
         (tmp_path / name).symlink_to(pictures)
     _, _, err = _run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
     assert err == f"the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
+    (tmp_path / "val").rename(tmp_path / "test")
+    status, out, err = _run(
+        capsys, "evaluate", str(tmp_path), "--weights", weights, "--format", "json"
+    )
+    assert status == 0
+    assert err == f"60 pictures of the test split, {tmp_path / 'test'}\n"
+    assert json.loads(out)["split"] == "test"
+
+
+def test_evaluate_names_classes_without_pictures_and_tests_the_others(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("blue", "red"):
+        (data / name).symlink_to(pictures / name)
+    (data / "green").mkdir()
+    (data / "notes").mkdir()  # no class of the model
+    status, out, err = _run(capsys, "evaluate", str(data), "--weights", weights, "--format", "json")
+    assert status == 0
+    assert json.loads(out)["images"] == 40
+    assert err.splitlines()[-1] == "without pictures, and so not tested: class green, notes"
 
 
 def test_features_writes_named_activations(

@@ -8,7 +8,13 @@ from bad_pictures import BAD_PICTURES
 from small_data import PICTURE, write_parquet
 
 from vggnet.class_lists import Label
-from vggnet.data import FolderDataset, open_dataset, picture
+from vggnet.data import (
+    FolderDataset,
+    classes_without_pictures,
+    open_dataset,
+    picture,
+    splits,
+)
 from vggnet.image import PictureError, open_picture
 
 
@@ -27,7 +33,7 @@ def test_a_folder_of_class_folders(tmp_path: Path) -> None:
     root = write_folder(
         tmp_path, "n02123045/b.png", "n02123045/deep/a.JPG", "dog/c.png", "dog/.hidden.png"
     )
-    write_folder(root, "dog/notes.txt", "empty/notes.txt", "stray.png")
+    write_folder(root, "dog/notes.txt", "stray.png")
     dataset = open_dataset(root, "train")
     assert isinstance(dataset, FolderDataset)
     assert dataset.classes == (Label(0, "", "dog"), Label(1, "n02123045", "tabby, tabby cat"))
@@ -39,18 +45,47 @@ def test_a_folder_of_class_folders(tmp_path: Path) -> None:
     assert picture(dataset, 2).tobytes() == open_picture(PICTURE).tobytes()
 
 
-@pytest.mark.parametrize("word", ["validation", "val", "valid", "test"])
-def test_the_splits_of_a_folder(tmp_path: Path, word: str) -> None:
+def test_a_class_folder_without_pictures_keeps_its_index(tmp_path: Path) -> None:
+    """Else the classes after it would be others than in the split that has pictures of it."""
+    write_folder(tmp_path, "cat/1.png", "dog/notes.txt", "n02123045/deep/no.txt", "wolf/2.png")
+    dataset = open_dataset(tmp_path, "train")
+    assert [label.name for label in dataset.classes] == ["cat", "dog", "tabby", "wolf"]
+    np.testing.assert_array_equal(dataset.labels, [0, 3])
+    assert classes_without_pictures(dataset) == ["dog", "n02123045"]
+
+
+@pytest.mark.parametrize(
+    ("word", "split"),
+    [
+        ("validation", "validation"),
+        ("val", "validation"),
+        ("valid", "validation"),
+        ("test", "test"),
+    ],
+)
+def test_the_splits_of_a_folder(tmp_path: Path, word: str, split: str) -> None:
     write_folder(tmp_path, "train/a/1.png", "train/a/2.png", f"{word}/a/3.png")
+    assert splits(tmp_path) == ("train", split)
     assert open_dataset(tmp_path, "train").name == str(tmp_path / "train")
     assert len(open_dataset(tmp_path, "train").labels) == 2
-    assert open_dataset(tmp_path, "validation").name == str(tmp_path / word)
+    for asked in ("validation", split):
+        dataset = open_dataset(tmp_path, asked)
+        assert (dataset.name, dataset.split) == (str(tmp_path / word), split)
+
+
+def test_validation_and_test_are_two_splits(tmp_path: Path) -> None:
+    write_folder(tmp_path, "train/a/1.png", "val/a/2.png", "test/a/3.png")
+    assert splits(tmp_path) == ("train", "validation", "test")
+    for split, word in (("validation", "val"), ("test", "test")):
+        assert open_dataset(tmp_path, split).name == str(tmp_path / word)
 
 
 def test_a_folder_without_splits_is_given_whole(tmp_path: Path) -> None:
     write_folder(tmp_path, "cat/1.png", "dog/2.png")
-    for split in ("train", "validation"):
-        assert len(open_dataset(tmp_path, split).labels) == 2
+    assert splits(tmp_path) == ()
+    for split in ("train", "validation", "test"):
+        dataset = open_dataset(tmp_path, split)
+        assert (len(dataset.labels), dataset.split) == (2, None)
 
 
 @pytest.mark.parametrize(("there", "missing"), [("val", "train"), ("train", "validation")])
@@ -100,7 +135,9 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         open_dataset(tmp_path / "split", "validation")
     with pytest.raises(ValueError, match="nowhere: there is no such folder or Parquet file"):
         open_dataset(tmp_path / "nowhere", "train")
-    with pytest.raises(ValueError, match="split 'dev' must be one of train, validation"):
+    with pytest.raises(ValueError, match="nowhere: there is no such folder or Parquet file"):
+        splits(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="split 'dev' must be one of train, validation, test"):
         open_dataset(tmp_path / "flat", "dev")
 
 
@@ -138,12 +175,14 @@ def test_the_splits_of_parquet(tmp_path: Path) -> None:
     for path in (tmp_path / "flat", tmp_path / "nested", tmp_path / "flat" / "*.parquet"):
         assert len(open_dataset(path, "train").labels) == 3
         assert len(open_dataset(path, "validation").labels) == 1
+        assert open_dataset(path, "validation").split == "validation"
 
 
 def test_a_test_split_stands_in_for_validation(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train-0.parquet", [0, 1, 0])
     write_parquet(tmp_path / "test-0.parquet", [0, 1])
-    assert len(open_dataset(tmp_path, "validation").labels) == 2
+    dataset = open_dataset(tmp_path, "validation")
+    assert (len(dataset.labels), dataset.split) == (2, "test")
 
 
 def test_parquet_without_splits_is_given_whole(tmp_path: Path) -> None:

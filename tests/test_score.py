@@ -189,6 +189,14 @@ def test_classes_are_matched_by_wnid_then_by_name() -> None:
         class_indices(model[:1], own)
 
 
+def test_a_class_without_pictures_may_be_missing() -> None:
+    model = (Label(0, "", "red"), Label(1, "", "blue"))
+    data = labels_from_names(["blue", "notes", "red"])
+    assert class_indices(model, data, np.array([2, 0, 0])).tolist() == [1, -1, 0]
+    with pytest.raises(ValueError, match="lacks 1 of the 3 classes of the data, such as notes"):
+        class_indices(model, data, np.array([2, 1]))
+
+
 def test_a_model_without_class_names_says_so() -> None:
     with pytest.raises(ValueError, match="does not name its classes"):
         class_indices((), labels("tiny-imagenet")[:2])

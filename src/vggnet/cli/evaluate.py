@@ -5,7 +5,6 @@ In: a folder of class folders or Parquet, a model. Out: the accuracies, as one l
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,7 @@ def evaluate(
     data: Annotated[str, typer.Argument(help="Folder of class folders, or Parquet.")],
     choice: ModelChoice,
     *,
-    split: Annotated[str, typer.Option(help="validation or train.")] = "validation",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 64,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Test the first pictures only, this many.")
@@ -31,14 +30,17 @@ def evaluate(
 ) -> None:
     """Test a model on labelled pictures: one centre crop each."""
     from vggnet import evaluation
-    from vggnet.data import open_dataset
+    from vggnet.data import classes_without_pictures, open_dataset
 
     dataset = open_dataset(data, split)
     model = choice.load()
-    class_index = evaluation.class_indices(model.labels, dataset.classes)
+    class_index = evaluation.class_indices(model.labels, dataset.classes, dataset.labels)
     num_all = len(dataset.labels)
     num_pictures = min(limit or num_all, num_all)
     note(f"{_counted(num_pictures, num_all)}{_origin(dataset, data, split)}")
+    empty = classes_without_pictures(dataset)
+    if empty:
+        note(f"without pictures, and so not tested: {_few(empty)}")
     with progress_bar("pictures", num_pictures) as advance:
         score = evaluation.evaluate(
             model.logits,
@@ -57,6 +59,7 @@ def evaluate(
                 "top1": score.top1,
                 "top5": score.top5,
                 "images": score.images,
+                "split": dataset.split,
                 "protocol": score.protocol,
                 "images_per_second": score.images_per_second,
                 "broken": len(score.broken),
@@ -76,14 +79,12 @@ def _counted(num_pictures: int, num_all: int) -> str:
     return f"{num_all:,} pictures"
 
 
+def _few(names: list[str]) -> str:
+    return f"class {', '.join(names[:3])}" + f" and {len(names) - 3} more" * (len(names) > 3)
+
+
 def _origin(dataset: Dataset, data: str, split: str) -> str:
     """Where the pictures come from, for whoever thinks that they were kept apart."""
-    from vggnet.data import SPLITS, FolderDataset
-
-    if isinstance(dataset, FolderDataset):
-        whole = dataset.name == str(Path(data))
-    else:
-        whole = not Path(dataset.where(0)).name.startswith(SPLITS[split])
-    if whole:
+    if dataset.split is None:
         return f" of {data}, which has no {split} split of its own: all of it is taken"
-    return f" of the {split} split, {dataset.name}"
+    return f" of the {dataset.split} split, {dataset.name}"

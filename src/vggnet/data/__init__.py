@@ -1,5 +1,23 @@
 """Labelled pictures, for training and evaluation alike."""
 
-from vggnet.data.dataset import SPLITS, Dataset, FolderDataset, open_dataset, picture
+from vggnet.data.dataset import (
+    SPLITS,
+    Dataset,
+    FolderDataset,
+    Split,
+    classes_without_pictures,
+    open_dataset,
+    picture,
+    splits,
+)
 
-__all__ = ["SPLITS", "Dataset", "FolderDataset", "open_dataset", "picture"]
+__all__ = [
+    "SPLITS",
+    "Dataset",
+    "FolderDataset",
+    "Split",
+    "classes_without_pictures",
+    "open_dataset",
+    "picture",
+    "splits",
+]

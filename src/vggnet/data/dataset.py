@@ -3,9 +3,10 @@
 In: a path. Out: a Dataset, which knows its classes, the label of every picture, and reads one
 picture at a time. Nothing is decoded here before it is asked for.
 
-    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and DATA/validation (or val)
-    Parquet  the Hugging Face layout: train-*.parquet and validation-*.parquet in a folder or named
-             by a pattern; column `image` {bytes, path}, column `label`, class names in the schema
+    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and DATA/validation (or val), DATA/test
+    Parquet  the Hugging Face layout: train-*.parquet, validation-*.parquet, test-*.parquet in a
+             folder or named by a pattern; column `image` {bytes, path}, column `label`, class names
+             in the schema
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import glob
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,23 @@ from vggnet.class_lists import Label, labels_from_names
 from vggnet.data.parquet import ParquetDataset
 from vggnet.image import SUFFIXES, PictureError, open_picture, picture_name, pictures_below
 
-SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid", "test")}
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+_WORDS: dict[Split, tuple[str, ...]] = {  # that a split's folder or files may begin with
+    "train": ("train",),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test",),
+}
 
 
 class Dataset(Protocol):
-    """Pictures with labels: `labels[i]` is the class index of picture i."""
+    """Pictures with labels: `labels[i]` is the class index of picture i.
+
+    `split` is what they are of their data; None where it is not divided.
+    """
 
     name: str
+    split: Split | None
     classes: tuple[Label, ...]
     labels: NDArray[np.int64]
 
@@ -55,64 +66,75 @@ def picture(dataset: Dataset, index: int) -> Image:
 
 
 def open_dataset(path: str | Path, split: str) -> Dataset:
-    """The pictures of one split ("train" or "validation") under `path`.
+    """The pictures of one split ("train", "validation" or "test") under `path`.
 
-    Data without splits, such as one's own folder of class folders, is given whole for either.
-    Raises ValueError where there are no labelled pictures, and for a split that is missing.
+    A test split stands in for a validation split that is missing; the data set says which it is.
+    Data without splits, such as one's own folder of class folders, is given whole for each. Raises
+    ValueError where there are no labelled pictures, and for a split that is missing.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} must be one of {', '.join(SPLITS)}")
+    files = _parquet_files(path)
+    found = _splits(path, files)
+    if not found:
+        return ParquetDataset(files) if files else FolderDataset(Path(path))
+    chosen = "test" if split == "validation" and split not in found else split
+    if chosen in found:
+        paths = found[chosen]
+        return ParquetDataset(paths, chosen) if files else FolderDataset(paths[0], chosen)
+    if files:
+        raise ValueError(f"{path}: no Parquet file of the {split} split ({split}-*.parquet)")
+    raise ValueError(
+        f"{path}: no folder of the {split} split beside {next(iter(found.values()))[0]}; put its "
+        f"class folders into {' or '.join(_WORDS[split])}"
+    )
+
+
+def classes_without_pictures(dataset: Dataset) -> list[str]:
+    """The names (WordNet ids where they are known) of the classes that no picture belongs to."""
+    present = set(dataset.labels.tolist())
+    empty = [label for label in dataset.classes if label.index not in present]
+    return [label.wnid or label.words for label in empty]
+
+
+def splits(path: str | Path) -> tuple[Split, ...]:
+    """The splits that the data under `path` is divided into; none of data that is one whole.
+
+    Raises ValueError where there is nothing.
+    """
+    return tuple(_splits(path, _parquet_files(path)))
+
+
+def _splits(path: str | Path, files: Sequence[Path]) -> dict[Split, list[Path]]:
+    """Each split's Parquet files, or its folder. Of several words for one the first counts."""
+    found: dict[Split, list[Path]] = {}
+    for split, words in _WORDS.items():
+        for word in words:
+            folder = Path(path) / word
+            if files:
+                paths = [file for file in files if re.match(rf"{word}\b", file.name)]
+            else:
+                paths = [folder] if _holds_classes(folder) else []
+            if paths:
+                found.setdefault(split, paths)
+    return found
+
+
+def _parquet_files(path: str | Path) -> list[Path]:
+    """The Parquet files of a folder or a pattern. Raises ValueError where there is neither."""
     root = Path(path)
     if root.is_dir():
-        files = _regular(root.glob("*.parquet")) or _regular(root.glob("data/*.parquet"))
-    else:
-        named = [root] if root.is_file() else map(Path, glob.glob(str(path)))  # noqa: PTH207 (a pattern, perhaps absolute)
-        files = _regular(named)
-        if not files:
-            raise ValueError(f"{path}: there is no such folder or Parquet file")
-    if files:
-        return ParquetDataset(_files_of_split(files, split, path))
-    return FolderDataset(_folder_of_split(root, split))
+        return _regular(root.glob("*.parquet")) or _regular(root.glob("data/*.parquet"))
+    named = [root] if root.is_file() else map(Path, glob.glob(str(path)))  # noqa: PTH207 (a pattern, perhaps absolute)
+    files = _regular(named)
+    if not files:
+        raise ValueError(f"{path}: there is no such folder or Parquet file")
+    return files
 
 
 def _regular(files: Iterable[Path]) -> list[Path]:
     """The files among these, sorted; without hidden ones, folders and pipes."""
     return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
-
-
-def _files_of_split(files: Sequence[Path], split: str, path: str | Path) -> list[Path]:
-    by_word = {
-        word: [file for file in files if re.match(rf"{word}\b", file.name)]
-        for words in SPLITS.values()
-        for word in words
-    }
-    # The first word that has files: a test split beside a validation split is not part of it.
-    by_split = {
-        name: next((by_word[word] for word in words if by_word[word]), [])
-        for name, words in SPLITS.items()
-    }
-    if not any(by_split.values()):
-        return list(files)
-    if not by_split[split]:
-        raise ValueError(f"{path}: no Parquet file of the {split} split ({split}-*.parquet)")
-    return by_split[split]
-
-
-def _folder_of_split(root: Path, split: str) -> Path:
-    found = {
-        name: next((root / word for word in words if _holds_classes(root / word)), None)
-        for name, words in SPLITS.items()
-    }
-    if not any(found.values()):
-        return root
-    chosen = found[split]
-    if chosen is None:
-        other = next(folder for folder in found.values() if folder)
-        raise ValueError(
-            f"{root}: no folder of the {split} split beside {other}; put its class folders into "
-            f"{' or '.join(SPLITS[split])}"
-        )
-    return chosen
 
 
 def _holds_classes(folder: Path) -> bool:
@@ -128,19 +150,22 @@ def _visible(folder: Path) -> list[Path]:
 
 
 class FolderDataset:
-    """A folder of class folders; classes in the order of their names."""
+    """A folder of class folders; classes in the order of their names.
 
-    def __init__(self, root: Path) -> None:
-        self.name = str(root)
+    A class folder without pictures is a class all the same, so that the indices of the others are
+    those of other splits.
+    """
+
+    def __init__(self, root: Path, split: Split | None = None) -> None:
+        self.name, self.split = str(root), split
         self.files: list[Path] = []
         names: list[str] = []
         labels: list[int] = []
         for folder in filter(Path.is_dir, _visible(root)):
             files = pictures_below(folder)
-            if files:
-                self.files += files
-                labels += [len(names)] * len(files)
-                names.append(folder.name)
+            self.files += files
+            labels += [len(names)] * len(files)
+            names.append(folder.name)
         if not self.files:
             raise ValueError(f"{root}: it holds no class folders with pictures (CLASS/PICTURE.jpg)")
         self.classes = labels_from_names(names)

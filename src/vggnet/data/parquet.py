@@ -17,7 +17,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,9 @@ class ParquetDataset:
     once, in any other order a whole group for each picture, but for the groups that `keep` keeps.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(
+        self, files: Sequence[Path], split: Literal["train", "validation", "test"] | None = None
+    ) -> None:
         try:
             import pyarrow as arrow
             import pyarrow.parquet as parquet
@@ -40,7 +42,7 @@ class ParquetDataset:
             raise ValueError(
                 f"{files[0]}: reading Parquet needs pyarrow: pip install 'vggnet[parquet]'"
             ) from None
-        self.name = str(files[0].parent)
+        self.name, self.split = str(files[0].parent), split
         self._files = list(files)
         self._first_of_file: list[int] = []  # index of its first picture
         self._groups: list[tuple[int, int]] = []  # file, row group in it

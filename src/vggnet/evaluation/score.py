@@ -115,13 +115,17 @@ def rank_of_target(
     return ranks_N
 
 
-def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.int64]:
-    """The model's index of each class of the data.
+def class_indices(
+    model: Sequence[Label], data: Sequence[Label], labels: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """The model's index of each class of the data; -1 for one that none of `labels` names.
 
     Found by wnid, else by all of its words or the first of them where that names one class alone
     ("crane" is a bird and a machine). Raises ValueError, which names them, for classes that the
-    model does not have.
+    model does not have; those without a picture may be missing where `labels`, the classes of the
+    pictures, are given.
     """
+    present = range(len(data)) if labels is None else set(labels.tolist())
     by_wnid = {label.wnid: label.index for label in model if label.wnid}
     counts = Counter(text for label in model for text in {label.words, label.name})
     by_text = {
@@ -134,10 +138,9 @@ def class_indices(model: Sequence[Label], data: Sequence[Label]) -> NDArray[np.i
     missing: list[str] = []
     for label in data:
         index = by_wnid.get(label.wnid, by_text.get(label.words))
-        if index is None:
+        if index is None and label.index in present:
             missing.append(label.wnid or label.words)
-        else:
-            found.append(index)
+        found.append(-1 if index is None else index)
     if missing and not model:
         raise ValueError("the weight file does not name its classes, so that none can be looked up")
     if missing:
