@@ -20,7 +20,6 @@ from vggnet.data import open_dataset
 from vggnet.training import loop
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.train import resume, train
-from vggnet.weights import own_file
 
 loop.can_draw = lambda: False  # drawing curves would take most of the time
 RECIPE = replace(SMALL, head="fc", sizes="32x12")  # dropout, so the random state counts
@@ -35,10 +34,9 @@ def attempt(pictures: Path, folder: Path) -> int:
         options = TrainingOptions(folder, workers=0, checkpoint_seconds=0)
         dataset = open_dataset(pictures, "train")
         if (folder / "checkpoint.pt").exists():
-            weights = resume(dataset, options)
+            resume(dataset, options)
         else:
-            weights = train(dataset, RECIPE, options)
-        own_file.save(folder / "model.safetensors", weights)
+            train(dataset, RECIPE, options)
         os._exit(0)
     finally:
         os._exit(1)

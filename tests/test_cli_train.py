@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from small_data import SMALL, write_pictures
+from small_data import SMALL, write_parquet, write_pictures
 
 from vggnet.cli import main
+from vggnet.data import open_dataset
 from vggnet.training import checkpoint
 from vggnet.training.recipe import Recipe
 from vggnet.weights.named import load_weights
@@ -168,6 +169,19 @@ def test_a_whole_process_group_that_is_terminated_leaves_a_checkpoint(tmp_path: 
     assert "go on with --resume" in err
     assert "Traceback" not in err
     assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").run["step"] > 0
+
+
+def test_test_pictures_whose_labels_are_hidden_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = open_dataset(write_pictures(tmp_path / "pictures"), "train")
+    rows = [{"bytes": files.read(index), "path": None} for index in range(60)]
+    write_parquet(tmp_path / "data" / "train-0.parquet", files.labels, rows)
+    write_parquet(tmp_path / "data" / "test-0.parquet", [-1, -1])
+    status, err = _run(capsys, str(tmp_path / "data"), *OPTIONS, "--out", str(tmp_path / "run"))
+    assert status == 0, err
+    assert "the test pictures are left out: " in err
+    assert set(_training(tmp_path / "run")["metrics"]) == {"held_back"}
 
 
 def test_validation_classes_that_the_model_lacks_do_not_spoil_the_run(

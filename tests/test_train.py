@@ -47,10 +47,44 @@ def test_a_run_learns_what_is_easy_and_its_file_says_so(
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
     assert len(epochs) == 6
     assert (tmp_path / "curves.png").exists()
-    own_file.save(tmp_path / "model.safetensors", weights, "fp16")
     training = own_file.load(tmp_path / "model.safetensors").training
     assert training["recipe"] == json.loads(json.dumps(recipe.to_json()))
     assert training["steps"] == 36
+
+
+def test_the_weights_are_saved_in_the_recipes_type(pictures: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, dtype="fp16", sizes="32x1")
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    saved = own_file.load(tmp_path / "model.safetensors")
+    assert saved.training == json.loads(json.dumps(weights.training))
+    assert saved.labels == weights.labels
+    for name, values in weights.state.items():
+        np.testing.assert_array_equal(saved.state[name], values.astype(np.float16))
+
+
+@pytest.mark.parametrize(("word", "split"), [("val", "validation"), ("test", "test")])
+def test_what_is_kept_apart_is_tested_and_recorded_as_what_it_is(
+    word: str, split: str, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "data" / "train")
+    write_pictures(tmp_path / "data" / word, num_each=4)
+    validation, notes = open_dataset(tmp_path / "data", "validation"), _Notes()
+    options = TrainingOptions(tmp_path / "run", workers=0, validation=validation, reporter=notes)
+    weights = train(open_dataset(tmp_path / "data", "train"), SMALL, options)
+    saved = own_file.load(tmp_path / "run" / "model.safetensors").training["metrics"]
+    assert set(saved) == {"held_back", split}  # type: ignore[call-overload]
+    assert saved[split]["images"] == 12  # type: ignore[index]
+    assert saved == weights.training["metrics"]
+    assert any(line.startswith(f"{split}: * Acc@1 ") for line in notes.lines)
+    (tmp_path / "run" / "model.safetensors").unlink()
+    asked = replace(
+        options, should_stop=lambda: any(line.startswith("testing on") for line in notes.lines)
+    )
+    notes.lines.clear()
+    with pytest.raises(Interrupted, match="stopped at step 12 of 12"):
+        resume(open_dataset(tmp_path / "data", "train"), asked)
+    metrics = own_file.load(tmp_path / "run" / "model.safetensors").training["metrics"]
+    assert set(metrics) == {"held_back"}  # type: ignore[call-overload]
 
 
 def test_the_paper_s_preprocessing_reaches_the_weights(pictures: Path, tmp_path: Path) -> None:

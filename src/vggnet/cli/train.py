@@ -6,7 +6,7 @@ and model.safetensors.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,14 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vggnet.cli.output import note, progress_bar
+from vggnet.cli.output import note
 from vggnet.cli.recipe_options import with_recipe_options
 from vggnet.cli.stopping import StopRequest
-from vggnet.data import Dataset, open_dataset
-from vggnet.evaluation import class_indices, evaluate
-from vggnet.model import WEIGHTS_OF_A_RUN, load, load_weights
+from vggnet.data import Dataset, open_dataset, splits
+from vggnet.model import load_weights
 from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
-from vggnet.weights import own_file
 
 
 @with_recipe_options
@@ -65,31 +63,22 @@ def train(
     from vggnet.training import train as run
     from vggnet.training.loop import Interrupted, TrainingOptions
 
-    dataset = open_dataset(data, "train")
+    dataset, validation = open_dataset(data, "train"), _kept_apart(data)
     with StopRequest() as stop, _Bar() as bar:
         options = TrainingOptions(
             out, workers, device, threads, checkpoint_seconds, stop_after, strict=strict,
-            reporter=bar, should_stop=stop.requested,
+            validation=validation, reporter=bar, should_stop=stop.requested,
         )  # fmt: skip
         try:
             if resume:
-                weights = run.resume(dataset, options, asdict(asked) if asked else changes)
+                run.resume(dataset, options, asdict(asked) if asked else changes)
             else:
                 assert asked is not None
-                weights = run.train(dataset, asked, options)
+                run.train(dataset, asked, options)
         except (Interrupted, KeyboardInterrupt) as interruption:
             what = str(interruption) or "stopped before a step was done"
             bar.note(f"{what}; go on with --resume")
             raise typer.Exit(130 if stop.seen else 0) from None
-    path = out / WEIGHTS_OF_A_RUN
-    training: dict[str, Any] = dict(weights.training)
-    dtype = training["recipe"]["dtype"]
-    own_file.save(path, weights, dtype)
-    validation = _validation_score(data, dataset, path)
-    if validation:
-        training["metrics"] |= {"validation": validation}
-        own_file.save(path, replace(weights, training=training), dtype)
-    note(f"saved {path}")
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
@@ -104,30 +93,15 @@ def _need_torch() -> None:
         raise ValueError("training needs torch: pip install 'vggnet[train]'")
 
 
-def _validation_score(data: str, dataset: Dataset, path: Path) -> dict[str, Any] | None:
-    """The finished file's score on the validation pictures, where the data keeps some apart."""
-    try:
-        validation = open_dataset(data, "validation")
-    except ValueError:
-        return None
-    if validation.where(0) == dataset.where(0):  # data without splits is the same for either
-        return None
-    model = load(path)
-    try:
-        class_index = class_indices(model.labels, validation.classes)
-    except ValueError as error:
-        note(f"not tested on the validation pictures: {error}")
-        return None
-    with progress_bar("validation", len(validation.labels)) as advance:
-        score = evaluate(
-            model.logits,
-            validation,
-            model.preprocessing,
-            class_index=class_index,
-            progress=advance,
-        )
-    note(f"validation:{score}")
-    return {"top1": score.top1, "top5": score.top5, "images": score.images}
+def _kept_apart(data: str) -> Dataset | None:
+    """The validation pictures of the data, else its test pictures, where it keeps any apart."""
+    for split in ("validation", "test"):
+        if split in splits(data):
+            try:
+                return open_dataset(data, split)
+            except ValueError as error:  # such as the labels of a contest, which are hidden
+                note(f"the {split} pictures are left out: {error}")
+    return None
 
 
 class _Bar:

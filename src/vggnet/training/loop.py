@@ -43,8 +43,9 @@ class Interrupted(Exception):
 class TrainingOptions:
     """How a run is carried out.
 
-    Of these only device and threads change the bits that it computes, and a run that is resumed
-    keeps those that it was begun with: "auto" and None.
+    `folder` is the run's: checkpoint.pt, metrics.jsonl, curves.png and, at the end, the weights as
+    model.safetensors. Of the options only device and threads change the bits that it computes, and
+    a run that is resumed keeps those that it was begun with: "auto" and None.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class TrainingOptions:
     stop_after: int | None = None
     memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free
     strict: bool = False  # whether a broken picture ends the run
+    validation: Dataset | None = None  # kept apart; the finished weights are tested on them
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
 
@@ -137,7 +139,7 @@ class Loop:
                 raise PictureError(min(self.pictures.broken))
             if run.step % self.steps_per_epoch == 0:
                 self._end_epoch()
-            self._stop_if_asked()
+            self.stop_if_asked()
             if run.step == self.options.stop_after:
                 self._stop()
             if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
@@ -153,7 +155,7 @@ class Loop:
             except (RuntimeError, EOFError, OSError) as error:
                 if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                     raise
-                self._stop_if_asked()
+                self.stop_if_asked()
                 self._save()
                 raise ValueError(
                     f"a process that prepares pictures ended ({str(error).strip()}); go on with "
@@ -172,7 +174,7 @@ class Loop:
             self.dataset,
             at_scale(self.run.preprocess, self.run.recipe, size),
             indices=self.held_back,
-            progress=self._stop_if_asked,
+            progress=self.stop_if_asked,
         )
 
     def draw(self) -> None:
@@ -183,7 +185,7 @@ class Loop:
     def _decode(self) -> None:
         limit = self.options.memory_limit
         limit = available_memory() // 2 if limit is None else limit
-        fits = self.pictures.fill(self.training, limit, self.options.folder, self._stop_if_asked)
+        fits = self.pictures.fill(self.training, limit, self.options.folder, self.stop_if_asked)
         where = "decoded in memory" if fits else "read from disk as they are needed"
         self.options.reporter.note(f"{len(self.training)} training pictures, {where}")
 
@@ -208,7 +210,8 @@ class Loop:
         self.draw()
         self.options.reporter.epoch(line)
 
-    def _stop_if_asked(self, _done: int = 0) -> None:
+    def stop_if_asked(self, _done: int = 0) -> None:
+        """Raises Interrupted, with a checkpoint saved, where the options ask for a stop."""
         if self.options.should_stop():
             self._stop()
 

@@ -1,7 +1,7 @@
 """A whole training run: begun, or resumed, to the weights to keep.
 
 In: a Dataset, a Recipe or a checkpoint, TrainingOptions. Out: Weights, batch norm folded, that say
-where they come from; beside them what the loop leaves in the run's folder.
+where they come from; in the run's folder the same as a file, beside what the loop leaves there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
 from vggnet.training.colours import at_scale, measured_preprocess
+from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, set_torch
 from vggnet.training.history import can_draw
 from vggnet.training.identity import differences, fingerprint
@@ -24,12 +25,11 @@ from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
 from vggnet.training.start import split, starting_arrays, starting_spec
-from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import Weights
 
 
 def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights:
-    """Train a network on `dataset` in a new folder and give the weights to keep.
+    """Train a network on `dataset` in a new folder; the weights to keep, which are saved there too.
 
     Raises Interrupted when asked to stop, Diverged, and ValueError for data and recipes that do not
     fit together and for a folder that has a run already.
@@ -55,7 +55,7 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays)
     options.folder.mkdir(parents=True, exist_ok=True)
-    return _finish(Loop(dataset, training, held_back, options, hardware, run))
+    return _carry_out(Loop(dataset, training, held_back, options, hardware, run))
 
 
 def resume(
@@ -87,50 +87,15 @@ def resume(
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
     options.reporter.note(f"resuming at step {run.step} of {num_steps}")
-    return _finish(Loop(dataset, training, held_back, options, hardware, run, saved))
+    return _carry_out(Loop(dataset, training, held_back, options, hardware, run, saved))
 
 
-def _finish(loop: Loop) -> Weights:
-    """Go through the loop, then choose the test size and put the weights together."""
+def _carry_out(loop: Loop) -> Weights:
     report = loop.options.reporter
     if not can_draw():
         report.note("no curves will be drawn: matplotlib is missing (pip install 'vggnet[train]')")
     try:
         loop.go()
-        run, recipe = loop.run, loop.run.recipe
-        loop.draw()
-        scores = {}
-        for size in recipe.test_size_choices if len(loop.held_back) else ():
-            scores[size] = loop.test(size)
-            report.note(f"held back, tested at {size}:{scores[size]}")
+        return finish(loop)
     finally:
         loop.history.close()
-    for text in sorted(loop.pictures.broken):
-        report.note(f"left out: {text}")
-    arrays = {name: each.cpu().numpy() for name, each in run.network_to_keep.state_dict().items()}
-    spec, state = fold_batch_norm(run.network.spec, arrays)
-    best = max(scores, key=lambda size: scores[size].top1, default=recipe.test_size)
-    preprocess = at_scale(run.preprocess, recipe, best)
-    held_back = {
-        str(size): {"top1": score.top1, "top5": score.top5, "images": score.images}
-        for size, score in scores.items()
-    }
-    first, *later = loop.sessions
-    return Weights(
-        spec,
-        state,
-        preprocess,
-        loop.dataset.classes,
-        {
-            **{name: value for name, value in first.items() if name != "from_step"},
-            **({"carried_on": later} if later else {}),
-            "data": loop.data,
-            "recipe": recipe.to_json(),
-            "epochs": run.step / loop.steps_per_epoch,
-            "steps": run.step,
-            **({"ended_by": "plateau"} if run.ended_by_plateau else {}),
-            "wall_seconds": round(loop.progress.seconds),
-            "broken_pictures": len(loop.pictures.broken),
-            "metrics": {"held_back": held_back} if held_back else {},
-        },
-    )
