@@ -34,13 +34,31 @@ def test_predict_gives_the_keys_that_others_rely_on(capsys: pytest.CaptureFixtur
     names = [Path(answer["image"]).name for answer in answers]
     assert names == ["cat.jpg", "espresso.jpg", "uniform.jpg"]
     for answer in answers:
-        assert set(answer) == {"image", "engine", "weights", "predictions"}
+        assert set(answer) == {"image", "engine", "precision", "weights", "predictions"}
+        assert answer["precision"] == "fp32"
         assert answer["weights"] == "tiny-imagenet"
         probabilities = [each["probability"] for each in answer["predictions"]]
         assert probabilities == sorted(probabilities, reverse=True)
         assert len(probabilities) == 3
         assert 0 < sum(probabilities) <= 1
         assert {"index", "wnid", "label", "probability"} == set(answer["predictions"][0])
+
+
+def test_json_says_what_was_computed_in(
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    chosen = ("--weights", weights, "--format", "json", "--engine", "native", "--precision", "bf16")
+    monkeypatch.setenv("VGGNET_ISA", "portable")  # which has no bf16
+    with pytest.warns(UserWarning, match="no products in bf16"):
+        _, out, _ = _run(capsys, "predict", str(pictures / "red" / "000.png"), *chosen)
+    assert json.loads(out)[0]["precision"] == "fp32"
+    with pytest.warns(UserWarning, match="no products in bf16"):
+        _, out, _ = _run(capsys, "evaluate", str(pictures), *chosen)
+    assert json.loads(out)["precision"] == "fp32"
 
 
 def test_predict_prints_a_picture_a_block(capsys: pytest.CaptureFixture[str]) -> None:

@@ -249,6 +249,13 @@ def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:
     )
 
 
+def test_a_model_prints_what_it_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VGGNET_ISA", "portable")  # which has no bf16
+    with pytest.warns(UserWarning, match="no products in bf16"):
+        model = load(weights(AVERAGE), engine="native", precision="bf16")
+    assert repr(model).endswith("engine native, fp32)")
+
+
 def test_options_reach_the_engine() -> None:
     model = load(weights(AVERAGE), engine="torch", precision="bf16", threads=2, device="cpu")
     assert (model.engine.precision, model.engine.threads) == ("bf16", 2)

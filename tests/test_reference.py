@@ -15,6 +15,14 @@ from vggnet.spec import Layer, configuration
 Array = NDArray[np.floating]
 
 
+def test_it_says_what_it_computes_in() -> None:
+    for dtype, precision in ((np.float32, "fp32"), (np.float64, "fp64"), (np.float16, "fp32")):
+        assert (
+            ReferenceEngine(FULLY_CONNECTED, random_state(FULLY_CONNECTED, dtype=dtype)).precision
+            == precision
+        )
+
+
 def loop_convolution(x: Array, weight: Array, bias: Array, stride: int, padding: int) -> Array:
     num, channels, height, width = x.shape
     num_out, _, rows, columns = weight.shape

@@ -93,7 +93,7 @@ class Model:
         parameters = sum(array.size for array in self.weights.state.values())
         return (
             f"Model({self.name or 'weights in memory'}: spec {self.spec.name}, {parameters:,} "
-            f"parameters, engine {self.engine.name}, {self._options['precision']})"
+            f"parameters, engine {self.engine.name}, {self.engine.precision})"
         )
 
     @property

@@ -73,7 +73,7 @@ def benchmark(
         "repeats": repeats,
         "engines": {
             name: {
-                "precision": _precision(engines[name]),
+                "precision": engines[name].precision,
                 "milliseconds_per_image": 1e3 * statistics.median(each) / batch,
             }
             for name, each in seconds.items()
@@ -138,11 +138,6 @@ def _engines(spec: Spec, state: State, precision: str, threads: int | None) -> d
         if absence is None and (name != "numpy" or (precision == "fp32" and threads is None)):
             found[name] = engines.create(name, spec, state, precision=precision, threads=threads)
     return found
-
-
-def _precision(engine: Engine) -> str:
-    """What it really computes in: native falls back to fp32 where the machine has no bf16."""
-    return getattr(engine, "precision", "fp32")  # NumPy has no other
 
 
 def _in_turns(engines: dict[str, Engine], images_NCHW: Any, repeats: int) -> dict[str, list[float]]:

@@ -64,6 +64,7 @@ def evaluate(
                 "images_per_second": score.images_per_second,
                 "broken": len(score.broken),
                 "engine": model.engine.name,
+                "precision": model.engine.precision,
                 "weights": choice.weights,
             }
         )

@@ -27,7 +27,11 @@ def predict(
     from vggnet.cli.pictures import batches
 
     model = choice.load()
-    shown = {"engine": model.engine.name, "weights": choice.weights}
+    shown = {
+        "engine": model.engine.name,
+        "precision": model.engine.precision,
+        "weights": choice.weights,
+    }
     answers: list[dict[str, Any]] = []
     faults = 0
     for batch in batches(images, model.preprocessing):

@@ -23,10 +23,18 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Engine(Protocol):
-    """A spec and a state, ready to run. `name` is the engine's, "native", "torch" or "numpy"."""
+    """A spec and a state, ready to run.
+
+    `name` is the engine's, "native", "torch" or "numpy"; `precision` the type that it really
+    computes products in, which may be wider than what was asked for: "bf16", "fp32", and for NumPy
+    with a state of float64 "fp64".
+    """
 
     name: str
     spec: Spec
+
+    @property
+    def precision(self) -> str: ...
 
     def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
         """Class scores before the soft-max: logits_NK, or logits_NKHW of a fully convolutional net.

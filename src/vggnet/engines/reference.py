@@ -32,6 +32,7 @@ class ReferenceEngine:
     def __init__(self, spec: Spec, state: State) -> None:
         self.spec, self.state = spec, state
         self.dtype = np.result_type(np.float32, *(state[name].dtype for name in spec.state_shapes))
+        self.precision = "fp64" if self.dtype == np.float64 else "fp32"
 
     def __call__(self, images_NCHW: Array) -> NDArray[np.float32]:
         """logits_NK in the type of the state; see `Engine`."""
