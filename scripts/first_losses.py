@@ -27,6 +27,7 @@ def main() -> None:
         options += [  # the last of an option counts
             "--out", folder, "--stop-after", str(STEPS),
             "--threads", str(training["threads"]), "--device", training.get("device", "cpu"),
+            "--precision", training.get("precision", training["recipe"]["precision"]),
         ]  # fmt: skip
         subprocess.run([sys.executable, "-m", "vggnet", "train", data, *options], check=True)
         found = (Path(folder) / "metrics.jsonl").read_text().splitlines()

@@ -1,51 +1,106 @@
 """vggnet.training.hardware: a run keeps the device and the threads that it was begun with."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from vggnet.training.hardware import Hardware, choose, set_torch
+from vggnet.training.hardware import Hardware, choose, multiplies_bf16, remark, set_torch
 
-BEGUN = Hardware("cpu", 5)
+BEGUN = Hardware("cpu", 5, "fp32")
 
 
-def test_a_run_that_is_resumed_keeps_its_hardware() -> None:
-    assert choose("auto", None, BEGUN) == BEGUN
-    assert choose("cpu", 5, BEGUN) == BEGUN
+def cpuinfo(root: Path, flags: str) -> Path:
+    """A tree like the one Linux shows, of a processor with these flags."""
+    (root / "proc").mkdir()
+    (root / "proc" / "cpuinfo").write_text(f"model name : a processor\nflags\t\t: {flags}\n")
+    return root
+
+
+def test_a_run_that_is_resumed_keeps_its_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
+    assert choose("auto", None, "auto", BEGUN) == BEGUN
+    assert choose("cpu", 5, "auto", BEGUN) == BEGUN
 
 
 def test_a_new_run_takes_what_is_asked_or_what_torch_has() -> None:
-    assert choose("cpu", 3) == Hardware("cpu", 3)
-    assert choose("cpu", None).threads == torch.get_num_threads()
-    assert choose("auto", 1).kind == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert choose("cpu", 3, "fp32") == Hardware("cpu", 3, "fp32")
+    assert choose("cpu", None, "bf16").threads == torch.get_num_threads()
+    assert choose("auto", 1, "fp32").kind == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_the_faster_precision(
+    fast: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
+    assert choose("cpu", 1, "auto").precision == precision
+    for asked in ("fp32", "bf16"):
+        assert choose("cpu", 1, asked).precision == asked
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ("fpu avx2 avx512f avx512bw avx512_bf16 gfni", True),
+        ("fpu avx512_bf16 amx_bf16 amx_tile", True),
+        ("fpu avx2 avx512f avx512_vnni", False),
+        ("fpu avx2 not_avx512_bf16s", False),
+    ],
+)
+def test_a_processor_that_multiplies_in_bf16(tmp_path: Path, flags: str, found: bool) -> None:
+    assert multiplies_bf16("cpu", cpuinfo(tmp_path, flags)) == found
+
+
+def test_a_processor_of_which_nothing_is_known_computes_in_fp32(tmp_path: Path) -> None:
+    assert not multiplies_bf16("cpu", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fast", "precision", "text"),
+    [
+        (True, "bf16", "computes in bf16"),
+        (False, "fp32", "computes in fp32: this processor does not multiply in bf16"),
+        (False, "bf16", "computes in bf16, which takes several times as long as fp32: this "),
+    ],
+)
+def test_the_remark_says_what_is_computed_and_why(
+    fast: bool, precision: Any, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
+    found = remark(Hardware("cpu", 1, precision))
+    assert found.startswith(text)
+    assert (found == text) == (precision == "fp32" or fast)
 
 
 def test_other_threads_are_refused_and_both_numbers_named() -> None:
     with pytest.raises(ValueError, match=r"begun on cpu with 5 threads .* on cpu with 4: leave"):
-        choose("auto", 4, BEGUN)
+        choose("auto", 4, "auto", BEGUN)
 
 
 def test_another_device_is_refused() -> None:
     with pytest.raises(ValueError, match=r"begun on cuda with 5 threads .* on cpu with 5: leave"):
-        choose("cpu", None, Hardware("cuda", 5))
+        choose("cpu", None, "auto", Hardware("cuda", 5, "bf16"))
 
 
 @pytest.mark.parametrize("device", ["banana", "meta", "cuda:99", "cpu:x", ""])
 def test_a_device_that_is_not_here_is_one_line(device: str) -> None:
     with pytest.raises(ValueError, match=f"device '{device}'") as caught:
-        choose(device, None)
+        choose(device, None, "auto")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_a_run_begun_on_cuda_does_not_go_on_without() -> None:
     with pytest.raises(ValueError, match=r"device 'cuda': torch .* sees 0 CUDA devices here"):
-        choose("auto", None, Hardware("cuda", 1))
+        choose("auto", None, "auto", Hardware("cuda", 1, "bf16"))
 
 
 def test_torch_gets_the_threads() -> None:
     before = torch.get_num_threads()
     try:
-        set_torch(Hardware("cpu", before + 1))
+        set_torch(Hardware("cpu", before + 1, "fp32"))
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
@@ -54,7 +109,13 @@ def test_torch_gets_the_threads() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_computes_in_one_way_and_in_fp32() -> None:
-    set_torch(Hardware("cuda", torch.get_num_threads()))
+    set_torch(Hardware("cuda", torch.get_num_threads(), "bf16"))
     assert torch.backends.cudnn.deterministic
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_multiplies_in_bf16_from_8_0_on() -> None:
+    assert multiplies_bf16("cuda") == (torch.cuda.get_device_capability() >= (8, 0))

@@ -15,6 +15,7 @@ def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:
     assert PAPER.short_side_range == (256, 256)
     assert PAPER.label_smoothing == 0
     assert not PAPER.nesterov
+    assert PAPER.precision == "fp32"
 
 
 def test_sizes_are_one_a_epoch() -> None:

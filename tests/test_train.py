@@ -161,6 +161,29 @@ def test_threads_of_the_start_are_taken_again(
     assert seen == [before + 1, before + 1]
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
+    fast: bool, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, notes = open_dataset(pictures, "train"), _Notes()
+    precision = "bf16" if fast else "fp32"
+    for name, asked in (("asked", precision), ("auto", "auto")):
+        monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
+        recipe = replace(SMALL, precision=asked, sizes="32x1", weight_average=0.0)
+        options = TrainingOptions(tmp_path / name, workers=0, reporter=notes)
+        with pytest.raises(Interrupted):
+            train(dataset, recipe, replace(options, stop_after=2))
+        monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: not fast)
+        assert resume(dataset, options).training["precision"] == precision
+    first, second = (tmp_path / name / "metrics.jsonl" for name in ("asked", "auto"))
+    assert first.read_bytes() == second.read_bytes()
+    assert [line for line in notes.lines if line.startswith(f"computes in {precision}")]
+    assert [line for line in notes.lines if line.startswith("resuming") and precision in line]
+    other = replace(SMALL, precision="fp32" if fast else "bf16", sizes="32x1", weight_average=0.0)
+    train(dataset, other, TrainingOptions(tmp_path / "other", workers=0))
+    assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != first.read_bytes()
+
+
 def test_starting_from_a_file_takes_its_weights_and_a_new_head(
     pictures: Path, tmp_path: Path
 ) -> None:
@@ -199,7 +222,8 @@ def test_without_matplotlib_there_is_a_note_and_no_picture(
     notes = _Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     train(open_dataset(pictures, "train"), SMALL, options)
-    assert notes.lines[0].startswith("no curves will be drawn: matplotlib is missing")
+    missing = "no curves will be drawn: matplotlib is missing"
+    assert len([line for line in notes.lines if line.startswith(missing)]) == 1
     assert not (tmp_path / "curves.png").exists()
 
 

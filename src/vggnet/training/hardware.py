@@ -1,22 +1,29 @@
 """What computes a run. Its bits depend on it, so a checkpoint holds it.
 
-In: the device and the number of threads that were asked for, and those of the checkpoint. Out: a
-Hardware, to which torch is set.
+In: the device, the number of threads and the precision that were asked for, and those of the
+checkpoint. Out: a Hardware, to which torch is set.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import torch
+
+Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device of torch ("cpu", "cuda", "cuda:1") and the threads that compute on the CPU."""
+    """A device of torch ("cpu", "cuda", "cuda:1"), the threads that compute on the CPU, and the
+    type that products are computed in.
+    """
 
     device: str
     threads: int
+    precision: Precision
 
     @property
     def kind(self) -> str:
@@ -24,23 +31,63 @@ class Hardware:
         return torch.device(self.device).type
 
 
-def choose(device: str, threads: int | None, saved: Hardware | None = None) -> Hardware:
+def choose(
+    device: str,
+    threads: int | None,
+    precision: Literal["auto"] | Precision,
+    saved: Hardware | None = None,
+) -> Hardware:
     """What was asked for, or where nothing was ("auto", None) what the run was begun on.
 
-    A new run takes CUDA where it is there. Raises ValueError for a device that is not here, and for
-    one or a number of threads with which a run that was begun would go on to other bits.
+    A new run takes CUDA where it is there, and bf16 where that is faster. Raises ValueError for a
+    device that is not here, and for one or a number of threads with which a run that was begun
+    would go on to other bits.
     """
     if device == "auto":
         device = saved.device if saved else "cuda" if torch.cuda.is_available() else "cpu"
     if threads is None:
         threads = saved.threads if saved else torch.get_num_threads()
-    chosen = Hardware(_checked(device), threads)
+    _check(device)
+    if saved:
+        computed = saved.precision
+    elif precision == "auto":
+        computed = "bf16" if multiplies_bf16(device) else "fp32"
+    else:
+        computed = precision
+    chosen = Hardware(device, threads, computed)
     if saved and (saved.kind, saved.threads) != (chosen.kind, chosen.threads):
         raise ValueError(
             f"the run was begun on {saved.kind} with {saved.threads} threads and would give other "
             f"bits on {chosen.kind} with {chosen.threads}: leave --device and --threads out"
         )
     return chosen
+
+
+def multiplies_bf16(device: str, root: Path = Path("/")) -> bool:
+    """Whether products in bf16 are faster than those in fp32 there.
+
+    On CUDA from compute capability 8.0 on; of CPUs those with AVX-512 BF16 (which every one with
+    AMX BF16 has too), as Linux lists it below `root`. Others convert each number to fp32 and back,
+    which takes several times as long as fp32 itself.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    try:
+        text = (root / "proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in text.split()
+
+
+def remark(hardware: Hardware) -> str:
+    """The precision, and what is to be known of it, in one line."""
+    text = f"computes in {hardware.precision}"
+    if multiplies_bf16(hardware.device):
+        return text
+    what = "processor" if hardware.kind == "cpu" else "device"
+    if hardware.precision == "fp32":
+        return f"{text}: this {what} does not multiply in bf16"
+    return f"{text}, which takes several times as long as fp32: this {what} does not multiply in it"
 
 
 def set_torch(hardware: Hardware) -> None:
@@ -54,7 +101,7 @@ def set_torch(hardware: Hardware) -> None:
         torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def _checked(device: str) -> str:
+def _check(device: str) -> None:
     try:
         kind = torch.device(device).type
     except RuntimeError:
@@ -66,4 +113,3 @@ def _checked(device: str) -> str:
             f"device {device!r}: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA "
             "devices here"
         )
-    return device

@@ -32,6 +32,7 @@ def provenance(hardware: Hardware) -> dict[str, Any]:
         "machine": _processor(hardware),
         "device": hardware.device,
         "threads": hardware.threads,
+        "precision": hardware.precision,
     }
 
 

@@ -92,7 +92,9 @@ class Recipe:
     weight_average: float = _option(
         0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
     )
-    precision: Literal["bf16", "fp32"] = _option("bf16", "Type that products are computed in.")
+    precision: Literal["auto", "bf16", "fp32"] = _option(
+        "auto", "Type that products are computed in; auto: bf16 where it is the faster one."
+    )
     dtype: Precision = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
     seed: int = _option(
         0, "Seed of the weights, the order, the crops and the dropout.", 0, 2**63 - 1
@@ -222,6 +224,7 @@ PAPER = Recipe(
     decay_all=True,
     label_smoothing=0.0,
     holdout=10_000,
+    precision="fp32",
 )
 RECIPES = {"modern": MODERN, "paper": PAPER}
 

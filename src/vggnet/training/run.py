@@ -22,6 +22,7 @@ from vggnet.evaluation import Function
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.torch_network import Network
+from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle
 from vggnet.weights.weights import State
@@ -46,11 +47,15 @@ class Run:
         num_steps: int,
         device: str = "cpu",
         initial: State | None = None,
+        precision: Precision = "fp32",
     ) -> None:
-        """`initial` arrays replace those drawn at random, name by name."""
+        """`initial` arrays replace those drawn at random, name by name.
+
+        `precision` is what products are computed in, whatever of the recipe it was made from.
+        """
         torch.manual_seed(recipe.seed)
         self.recipe, self.preprocess, self.num_steps = recipe, preprocess, num_steps
-        self.device = torch.device(device)
+        self.device, self.precision = torch.device(device), precision
         self.step = 0
         self.plateau = Plateau()
         network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
@@ -172,9 +177,7 @@ class Run:
         return images.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"
-        )
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 def _parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from vggnet.spec import Spec
 from vggnet.training import checkpoint
 from vggnet.training.colours import at_scale, measured_preprocess
 from vggnet.training.finish import finish
-from vggnet.training.hardware import Hardware, choose, set_torch
+from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
 from vggnet.training.identity import differences, fingerprint
 from vggnet.training.loop import Loop, TrainingOptions
@@ -37,7 +37,7 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     path = options.folder / checkpoint.FILE_NAME
     if path.exists():
         raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
-    hardware = choose(options.device, options.threads)
+    hardware = choose(options.device, options.threads, recipe.precision)
     training, held_back = split(len(dataset.labels), recipe)
     initial = load_weights(recipe.init) if recipe.init else None
     spec = starting_spec(recipe, dataset, initial)
@@ -53,7 +53,8 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
         drawn = sorted(spec.state_shapes.keys() - arrays.keys())
         options.reporter.note(f"not from {recipe.init}: {', '.join(drawn) or 'nothing'}")
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays)
+    options.reporter.note(remark(hardware))
+    run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays, hardware.precision)
     options.folder.mkdir(parents=True, exist_ok=True)
     return _carry_out(Loop(dataset, training, held_back, options, hardware, run))
 
@@ -79,14 +80,15 @@ def resume(
     changed = changed or differences(saved.data, fingerprint(dataset))
     if changed:
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
-    hardware = choose(options.device, options.threads, Hardware(**saved.hardware))
+    begun = Hardware(**{"precision": recipe.precision, **saved.hardware})
+    hardware = choose(options.device, options.threads, recipe.precision, begun)
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    run = Run(recipe, spec, preprocess, num_steps, hardware.device)
+    run = Run(recipe, spec, preprocess, num_steps, hardware.device, precision=hardware.precision)
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
-    options.reporter.note(f"resuming at step {run.step} of {num_steps}")
+    options.reporter.note(f"resuming at step {run.step} of {num_steps}; {remark(hardware)}")
     return _carry_out(Loop(dataset, training, held_back, options, hardware, run, saved))
 
 
