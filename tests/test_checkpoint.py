@@ -24,6 +24,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+def test_one_of_the_version_before_computes_as_its_recipe_says(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    old = replace(SMALL, recipe={"precision": "bf16"}, hardware={"device": "cpu", "threads": 3})
+    torch.save({"version": 2, **vars(old)}, path)
+    assert checkpoint.load(path).hardware == {"device": "cpu", "threads": 3, "precision": "bf16"}
+
+
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(path, SMALL)
@@ -46,7 +53,8 @@ class _Malicious:
         ("truncated", "damaged or not a checkpoint"),
         ("malicious", "damaged or not a checkpoint"),
         ("foreign", "not a checkpoint of vggnet"),
-        ("older", "a checkpoint of version 1; this vggnet has 2"),
+        ("older", "a checkpoint of version 1; this vggnet reads 2 and 3"),
+        ("newer", "a checkpoint of version 4; this vggnet reads 2 and 3"),
         ("without fields", "damaged: broken, data, hardware, preprocess, .* missing or unknown"),
     ],
 )
@@ -69,7 +77,7 @@ def test_damage_is_one_line_that_names_the_file(
     elif kind == "foreign":
         torch.save([1, 2], path)
     else:
-        torch.save({"version": 1 if kind == "older" else 2}, path)
+        torch.save({"version": {"older": 1, "newer": 4}.get(kind, 3)}, path)
     with pytest.raises(ValueError, match=rf"checkpoint\.pt: {text}") as caught:
         checkpoint.load(path)
     assert "\n" not in str(caught.value)

@@ -1,9 +1,11 @@
 """vggnet.training.recipe: ranges, choices, what the texts of fields stand for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from vggnet.model import load_weights
 from vggnet.training.recipe import MODERN, PAPER, Recipe, fine_tuning, vary
 
 
@@ -31,8 +33,20 @@ def test_spec_is_the_scaled_configuration() -> None:
 
 def test_round_trip_and_unknown_fields() -> None:
     assert Recipe.from_json(MODERN.to_json()) == MODERN
-    with pytest.raises(ValueError, match="colour"):
+    with pytest.raises(ValueError, match=r"a recipe has the unknown \['colour'\]"):
         Recipe.from_json(MODERN.to_json() | {"colour": 1})
+    with pytest.raises(ValueError, match=r"version 99 .*'colour'.* install a newer one"):
+        Recipe.from_json(MODERN.to_json() | {"colour": 1, "version": 99})
+
+
+def test_the_first_recipes_are_read_and_mean_what_they_meant() -> None:
+    """Those of checkpoints and of the embedded model, which were written without a version."""
+    recorded: Any = load_weights("tiny-imagenet").training["recipe"]
+    assert "version" not in recorded
+    recipe = Recipe.from_json(recorded)
+    assert (recipe.precision, recipe.sizes, recipe.dtype) == ("bf16", "32x12,48x16,64x8", "fp16")
+    with pytest.raises(ValueError, match=r"a recipe lacks \['momentum'\]"):
+        Recipe.from_json({name: recorded[name] for name in recorded if name != "momentum"})
 
 
 def test_the_test_scale_is_that_of_training() -> None:

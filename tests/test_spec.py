@@ -177,6 +177,12 @@ def test_json_round_trip(name: str) -> None:
         assert back.layers == spec.layers
 
 
+def test_json_of_the_first_files_has_no_version() -> None:
+    values = D.to_json()
+    assert values.pop("version") == 1
+    assert Spec.from_json(values) == D
+
+
 def test_specs_are_frozen_values() -> None:
     assert len({configuration("D"), configuration("vgg16"), D.scaled(), configuration("E")}) == 2
     assert D.scaled(input_size=256) != D
@@ -415,13 +421,18 @@ def test_unknown_configuration() -> None:
     )
 
 
-KEYS = "a spec has the keys ['batch_norm', 'input_size', 'name', 'numbering', 'rows'], not "
+FIELDS = "; its fields are batch_norm, input_size, name, numbering, rows"
+NEWER = "; this vggnet knows version 1: install a newer one"
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"extra": 1}, f"{KEYS}['batch_norm', 'extra', 'input_size', 'name', 'numbering', 'rows']"),
+        ({"extra": 1}, f"a spec has the unknown ['extra']{FIELDS}"),
+        (
+            {"extra": 1, "version": 2},
+            f"a spec is of version 2 and has the unknown ['extra']{NEWER}",
+        ),
         ({"rows": "conv3-8"}, "the rows of a spec are a list of strings, not 'conv3-8'"),
         ({"rows": [3]}, "the rows of a spec are a list of strings, not [3]"),
         ({"name": ["D"]}, "the name of a spec is str, not ['D']"),
@@ -438,6 +449,6 @@ def test_json_that_is_no_spec(change: dict[str, Any], fault: str) -> None:
 
 
 def test_json_of_another_kind() -> None:
-    with pytest.raises(ValueError, match="keys") as caught:
+    with pytest.raises(ValueError, match="a spec") as caught:
         Spec.from_json([1])  # type: ignore[arg-type]
-    assert str(caught.value) == f"{KEYS}list"
+    assert str(caught.value) == "a spec is [1]; give an object with named fields"

@@ -29,6 +29,7 @@ from vggnet.image import (
     picture_name,
     rescale_short_side,
 )
+from vggnet.versions import checked
 
 ColourOrder = Literal["RGB", "BGR"]
 
@@ -98,15 +99,8 @@ class Preprocess:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocess:
         """The inverse of `to_json`. Raises ValueError for missing, extra and bad fields."""
-        if not isinstance(data, Mapping):
-            raise ValueError(f"preprocessing is {data!r}; give an object with named fields")
-        names = {field.name for field in fields(cls)}
-        if names != set(data):
-            raise ValueError(
-                f"preprocessing lacks {sorted(names - set(data))} and has the unknown "
-                f"{sorted(set(data) - names)}; its fields are {', '.join(sorted(names))}"
-            )
-        return cls(**data)
+        since = {field.name: 1 for field in fields(cls)}  # the version that brought each
+        return cls(**checked("preprocessing", data, since))
 
     def to_json(self) -> dict[str, Any]:
         """The fields as `json` takes and gives them."""

@@ -15,6 +15,7 @@ from reprlib import repr as short_repr
 from typing import Literal, get_args
 
 from vggnet.layers import LARGEST, TOKEN, Layer, spell_out
+from vggnet.versions import checked, latest
 
 Head = Literal["fc", "average"]
 Numbering = Literal["stage", "layer"]
@@ -81,6 +82,8 @@ _ALEXNET = (
     *_HEAD,
 )
 # fmt: on
+# The fields of a stored spec, each with the version that brought it.
+_SINCE = dict.fromkeys(("name", "rows", "input_size", "batch_norm", "numbering"), 1)
 _FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 
@@ -272,6 +275,7 @@ class Spec:
     def to_json(self) -> dict[str, object]:
         """Plain values, for the metadata of a weight file; `from_json` takes them back."""
         return {
+            "version": latest(_SINCE),
             "name": self.name,
             "rows": list(self.rows),
             "input_size": self.input_size,
@@ -281,18 +285,15 @@ class Spec:
 
     @staticmethod
     def from_json(values: Mapping[str, object]) -> Spec:
-        """Raises ValueError where `values` is not what `to_json` gives."""
-        expected = {"name", "rows", "input_size", "batch_norm", "numbering"}
-        if not isinstance(values, Mapping) or set(values) != expected:
-            found = sorted(values) if isinstance(values, Mapping) else type(values).__name__
-            raise ValueError(f"a spec has the keys {sorted(expected)}, not {found}")
+        """Raises ValueError where `values` is not what `to_json` gives, or once gave."""
+        values = checked("a spec", values, _SINCE)
         rows = values["rows"]
         if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
             raise ValueError(f"the rows of a spec are a list of strings, not {rows!r}")
         for key, kind in (("name", str), ("input_size", int), ("batch_norm", bool)):
             if type(values[key]) is not kind:
                 raise ValueError(f"the {key} of a spec is {kind.__name__}, not {values[key]!r}")
-        return Spec(**{**values, "rows": tuple(rows)})  # type: ignore[arg-type]
+        return Spec(**{**values, "rows": tuple(rows)})
 
     def __str__(self) -> str:
         """The column of Table 1, with a header and rules between the stages."""

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 FILE_NAME = "checkpoint.pt"  # in the folder of the run
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,14 @@ def load(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or "version" not in values:
         raise ValueError(f"{path}: not a checkpoint of vggnet")
     version = values.pop("version")
-    if version != _VERSION:
-        raise ValueError(f"{path}: a checkpoint of version {version!r}; this vggnet has {_VERSION}")
+    if version not in (2, _VERSION):
+        raise ValueError(
+            f"{path}: a checkpoint of version {version!r}; this vggnet reads 2 and {_VERSION}"
+        )
     differing = {field.name for field in fields(Checkpoint)} ^ set(values)
     if differing:
         listed = ", ".join(sorted(map(str, differing)))
         raise ValueError(f"{path}: damaged: {listed} missing or unknown")
+    if version == 2:  # it was always the recipe's, which could not say "auto"
+        values["hardware"]["precision"] = values["recipe"].get("precision")
     return Checkpoint(**values)

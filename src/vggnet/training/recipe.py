@@ -14,14 +14,25 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vggnet.spec import Head, Spec, configuration
+from vggnet.versions import checked, latest
 from vggnet.weights.own_file import Precision
 
 
 def _option(
-    default: Any, text: str, low: float = -math.inf, high: float = math.inf, alias: str = ""
+    default: Any,
+    text: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    alias: str = "",
+    since: int = 1,
 ) -> Any:
-    """A field with its help, its range, and another name that it has on the command line."""
-    return field(default=default, metadata={"help": text, "range": (low, high), "alias": alias})
+    """A field with its help, its range, and another name that it has on the command line.
+
+    `since` is the version of the recipe that brought it. Recipes of older ones lack it and get the
+    default, which is therefore what was done before there was a choice.
+    """
+    metadata = {"help": text, "range": (low, high), "alias": alias, "since": since}
+    return field(default=default, metadata=metadata)
 
 
 # What comes with the weights of `init`, and what draws weights that a file would bring.
@@ -183,18 +194,21 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """All fields; those of the network only where it is not that of `init`."""
         left_out = NETWORK_FIELDS if self.init else ()
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
+        found = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {"version": latest(_SINCE), **found}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Recipe:
-        """Raises ValueError for fields that a recipe does not have."""
+        """What `to_json` gave, in this version or an older one.
+
+        Raises ValueError for fields that a recipe of its version does not have.
+        """
         left_out = NETWORK_FIELDS if values.get("init") else ()
-        known = {entry.name for entry in fields(Recipe)}.difference(left_out)
-        if set(values) != known:
-            raise ValueError(f"recipe fields {sorted(set(values) ^ known)} are missing or unknown")
-        return Recipe(**values)
+        since = {name: version for name, version in _SINCE.items() if name not in left_out}
+        return Recipe(**checked("a recipe", values, since))
 
 
+_SINCE: dict[str, int] = {entry.name: entry.metadata["since"] for entry in fields(Recipe)}
 _CHOICES: dict[str, tuple[str, ...]] = {
     name: get_args(hint)
     for name, hint in get_type_hints(Recipe).items()

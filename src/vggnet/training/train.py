@@ -80,7 +80,7 @@ def resume(
     changed = changed or differences(saved.data, fingerprint(dataset))
     if changed:
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
-    begun = Hardware(**{"precision": recipe.precision, **saved.hardware})
+    begun = Hardware(**saved.hardware)
     hardware = choose(options.device, options.threads, recipe.precision, begun)
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)

@@ -18,13 +18,15 @@ import numpy as np
 from vggnet.class_lists import Label
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.versions import checked, latest
 from vggnet.weights.containers import StoredArray, safetensors_files
 from vggnet.weights.containers.storage.stored import widen_bfloat16
 from vggnet.weights.weights import Weights, check_state, is_finite
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-FORMAT_VERSION = 1
+# The fields of the metadata, each with the version that brought it.
+_SINCE = dict.fromkeys(("spec", "preprocess", "labels", "training"), 1)
 _CODES: dict[Precision, str] = {
     "fp32": "F32",
     "bf16": "BF16",
@@ -69,7 +71,7 @@ def load(path: str | os.PathLike[str]) -> Weights:
 
 def _metadata(weights: Weights) -> dict[str, str]:
     fields: dict[str, object] = {
-        "vggnet_format": FORMAT_VERSION,
+        "vggnet_format": latest(_SINCE),
         "spec": weights.spec.to_json(),
         "preprocess": weights.preprocess.to_json(),
         "labels": [label.to_json() for label in weights.labels],
@@ -84,9 +86,7 @@ def _read_metadata(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{path}: a safetensors file, but not one that vggnet wrote")
     try:
         found = {name: json.loads(text) for name, text in metadata.items()}
-        version = found["vggnet_format"]
-        if version != FORMAT_VERSION:
-            raise ValueError(f"format {version}, and this vggnet reads {FORMAT_VERSION}")
+        found = checked("it", {"version": found.pop("vggnet_format"), **found}, _SINCE)
         if not isinstance(found["labels"], list) or not isinstance(found["training"], dict):
             raise ValueError("labels must be a list and training a dictionary")
         return {
@@ -95,8 +95,6 @@ def _read_metadata(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
             "labels": tuple(Label.from_json(label) for label in found["labels"]),
             "training": found["training"],
         }
-    except KeyError as error:
-        raise ValueError(f"{path}: broken metadata: {error} is missing") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: broken metadata: {error}") from None
 
