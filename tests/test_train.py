@@ -142,6 +142,18 @@ def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Pa
     resume(dataset, options, {"learning_rate": 0.05, "seed": 0})
 
 
+def test_a_class_folder_that_was_renamed_is_refused(tmp_path: Path) -> None:
+    folder, options = write_pictures(tmp_path / "data"), TrainingOptions(tmp_path / "run", 0)
+    with pytest.raises(Interrupted):
+        train(open_dataset(folder, "train"), SMALL, replace(options, stop_after=1))
+    (folder / "blue").rename(folder / "yellow")  # green's pictures would be learnt as blue
+    with pytest.raises(ValueError, match=r"another run: class 0 'blue' there and 'green' here"):
+        resume(open_dataset(folder, "train"), options)
+    (folder / "yellow").rename(folder / "blue")
+    training = resume(open_dataset(folder, "train"), options).training
+    assert "class_names" not in training["data"]  # type: ignore[operator]
+
+
 def test_nothing_to_resume_names_the_folder(pictures: Path, tmp_path: Path) -> None:
     options = TrainingOptions(tmp_path / "typo", workers=0)
     with pytest.raises(ValueError, match="typo: there is no run to resume"):

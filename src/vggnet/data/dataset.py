@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -51,6 +51,10 @@ class Dataset(Protocol):
 
     def where(self, index: int) -> str:
         """How to name the picture to a person."""
+        ...
+
+    def contents(self) -> Iterator[str]:
+        """The names of the files, wherever the data lies; Parquet's with their number of rows."""
         ...
 
 
@@ -176,3 +180,6 @@ class FolderDataset:
 
     def where(self, index: int) -> str:
         return str(self.files[index])
+
+    def contents(self) -> Iterator[str]:
+        return (file.relative_to(self.name).as_posix() for file in self.files)

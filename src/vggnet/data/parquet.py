@@ -161,6 +161,10 @@ class ParquetDataset:
         number = bisect(self._first_of_file, index) - 1
         return f"{self._files[number]} row {int(index) - self._first_of_file[number]}"
 
+    def contents(self) -> Iterator[str]:
+        for file, metadata in zip(self._files, self._metadata, strict=True):
+            yield f"{file.name} {metadata.num_rows}"
+
     def _read_group(self, group: int) -> Any:
         """One row group's encoded pictures, an Arrow array. Raises OSError and ValueError."""
         import pyarrow as arrow

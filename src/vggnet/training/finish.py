@@ -58,7 +58,7 @@ def _weights(loop: Loop, scores: dict[int, Score]) -> Weights:
         {
             **{name: value for name, value in first.items() if name != "from_step"},
             **({"carried_on": later} if later else {}),
-            "data": loop.data,
+            "data": {name: value for name, value in loop.data.items() if name != "class_names"},
             "recipe": recipe.to_json(),
             "epochs": run.step / loop.steps_per_epoch,
             "steps": run.step,

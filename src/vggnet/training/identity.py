@@ -7,7 +7,8 @@ words.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,29 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
         "name": Path(dataset.name).name,
         "pictures": len(dataset.labels),
         "classes": len(dataset.classes),
+        "class_names": [label.wnid or label.words for label in dataset.classes],
         "labels_sha256": hashlib.sha256(dataset.labels.tobytes()).hexdigest(),
+        "contents_sha256": _digest(dataset.contents()),
     }
+
+
+def data_differences(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """How the fingerprint `found` is that of other data than `saved`; "" where it is not.
+
+    Fingerprints of the first version, which hold less, are compared in what they hold.
+    """
+    figures = {name: found[name] for name in ("name", "pictures", "classes") if name in saved}
+    parts = [differences(saved, figures)]
+    names = zip_longest(saved.get("class_names", found["class_names"]), found["class_names"])
+    renamed = ((number, *pair) for number, pair in enumerate(names) if pair[0] != pair[1])
+    parts += [f"class {number} {a!r} there and {b!r} here" for number, a, b in renamed][:1]
+    for name, what in (
+        ("labels_sha256", "the classes of pictures"),
+        ("contents_sha256", "names or rows of files"),
+    ):
+        if saved.get(name, found[name]) != found[name]:
+            parts.append(f"{what} differ")
+    return ", ".join(filter(None, parts))
 
 
 def differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
@@ -31,3 +53,10 @@ def differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         for name, value in asked.items()
         if saved.get(name) != value
     )
+
+
+def _digest(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()

@@ -19,7 +19,7 @@ from vggnet.training.colours import at_scale, measured_preprocess
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
-from vggnet.training.identity import differences, fingerprint
+from vggnet.training.identity import data_differences, differences, fingerprint
 from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
@@ -77,7 +77,7 @@ def resume(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     changed = differences(asdict(recipe), asked or {})
-    changed = changed or differences(saved.data, fingerprint(dataset))
+    changed = changed or data_differences(saved.data, fingerprint(dataset))
     if changed:
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
     begun = Hardware(**saved.hardware)
