@@ -52,6 +52,7 @@ def test_inspect_says_all_in_json(npz: Path, capsys: pytest.CaptureFixture[str])
         },
         "parameters": sum(array.size for array in STATE.values()),
         "confidence": "likely",
+        "notes": [],
         "bytes": npz.stat().st_size,
         "sha256": hashlib.sha256(npz.read_bytes()).hexdigest(),
         "published": None,

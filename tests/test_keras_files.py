@@ -119,7 +119,8 @@ def test_keras_reads_what_we_write(folder: Path, name: str) -> None:
 def test_what_we_write_is_read_back(tmp_path: Path) -> None:
     keras_files.write(tmp_path / "ours.h5", by_layer("{layer}/{weight}:0"), properties=PROPERTIES)
     contents = load_all(tmp_path / "ours.h5")
-    assert contents.metadata == PROPERTIES | {"keras_version": "2.15.0", "backend": "tensorflow"}
+    version = {"keras_version": "2.15.0", "backend": "tensorflow"}
+    assert contents.metadata == PROPERTIES | version | {"layer_names": LAYERS}
     assert len(contents.arrays) == len(VALUES)
     for name, value in VALUES.items():
         layer, weight = name.split("/")
@@ -131,6 +132,7 @@ def test_what_we_write_is_read_back(tmp_path: Path) -> None:
 def test_a_net_of_very_many_layers_is_written_in_parts_of_the_list(tmp_path: Path) -> None:
     layers = {f"layer_{i:03}".ljust(300, "_"): {} for i in range(250)}
     keras_files.write(tmp_path / "long.h5", layers)
+    assert keras_files.read(tmp_path / "long.h5").metadata["layer_names"] == list(layers)
     with h5py.File(tmp_path / "long.h5") as file:
         parts = [file.attrs[f"layer_names{part}"] for part in range(2)]
         assert [name.decode() for part in parts for name in part] == list(layers)
@@ -204,6 +206,15 @@ def test_hostile_archives_end_in_one_line(
         for name, text in members.items():
             archive.writestr(name, text)
     with pytest.raises(ValueError, match=complaint) as raised:
+        keras_files.read(path)
+    assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_a_broken_configuration_in_a_whole_model_ends_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "net.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "{"
+    with pytest.raises(ValueError, match=r"net\.h5: model_config: damaged JSON: ") as raised:
         keras_files.read(path)
     assert str(raised.value).startswith(f"{path}: ")
 

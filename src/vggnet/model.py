@@ -105,6 +105,11 @@ class Model:
         return self.weights.labels
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the file that the weights were read from; usually nothing."""
+        return self.weights.notes
+
+    @property
     def preprocessing(self) -> Preprocess:
         return self.weights.preprocess
 
@@ -152,7 +157,13 @@ class Model:
         return self.preprocessing(picture)[np.newaxis]
 
     def logits(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Class scores before the soft-max: logits_NK; of a map of them the mean over space."""
+        """Class scores before the soft-max: logits_NK; of a map of them the mean over space.
+
+        Raises ValueError for a net without a head, and says why there is none.
+        """
+        if self.spec.num_classes is None and self.notes:
+            raise ValueError(f"{self.name or self.spec.name} has no class scores, only features: "
+                             f"{'; '.join(self.notes)}")  # fmt: skip
         scores = self.engine(images_NCHW)
         return scores.mean(axis=(2, 3)) if scores.ndim == 4 else scores
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from vggnet.cli.output import note
 from vggnet.preprocess import ColourOrder
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ class ModelChoice:
     ] = None
 
     def load(self) -> Model:
-        """The model. Raises ValueError, in one line, where there is no such one."""
+        """The model; what was left out of it is told. Raises ValueError, in one line, for none."""
         from vggnet.model import load
 
-        return load(
+        model = load(
             self.weights,
             engine=self.engine,
             precision=self.precision,
@@ -62,6 +63,9 @@ class ModelChoice:
             convention=self.convention,
             colour=self.colour,
         )
+        for each in model.notes:
+            note(f"vggnet: {self.weights}: {each}")
+        return model
 
 
 def with_model_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -77,6 +77,8 @@ def convert(
     from vggnet.weights.export import convert
 
     weights = load_weights(source, convention, colour)
+    for each in weights.notes:
+        note(f"vggnet: {source}: {each}")
     for remark in convert.save(target, weights, to, dtype):
         note(f"{target}: {remark}")
     network = f" and {target.with_suffix('.prototxt')}" if to == "caffe" else ""
@@ -98,6 +100,7 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
         "parameters": recognition.num_parameters,
         "confidence": recognition.confidence,
         "evidence": list(recognition.evidence),
+        "notes": list(recognition.notes),
     }
 
 

@@ -125,12 +125,16 @@ def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weigh
                 array = _divided(array, contents, source.divisor, path)
             if source.added:
                 array = array + source.added
+            shape = (shape[0] - source.second, *shape[1:])
             if part == "weight" and layer.kind in ("conv", "fc"):
                 kernel = shape if layer.kind == "conv" else (shape[0], *layer.input)
                 array = canonical_view(array, kernel, source.layout)
             else:
                 array = array.reshape(shape)
-            arrays[name] = in_order(array).reshape(shape)
+            values = in_order(array).reshape(shape)
+            if source.second:
+                values = np.concatenate([np.zeros_like(values), values])
+            arrays[name] = values
     check_state(spec, arrays, path)
     try:
         return Weights(
@@ -139,6 +143,7 @@ def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weigh
             recognition.preprocess,
             recognition.labels,
             {"convention": recognition.convention, "evidence": list(recognition.evidence)},
+            recognition.notes,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -24,7 +24,8 @@ class Weights:
     """A network ready to use: its arrays and everything needed to use them.
 
     `state` holds float32 arrays by canonical name. `labels` names the classes in order; it is empty
-    for a net without a head. `training` is plain JSON: command, commit, data, metrics.
+    for a net without a head. `training` is plain JSON: command, commit, data, metrics. `notes` are
+    lines for whoever uses the net: what was left out of the file that it was read from.
     Raises ValueError where state or labels do not fit the spec.
     """
 
@@ -33,6 +34,7 @@ class Weights:
     preprocess: Preprocess
     labels: tuple[Label, ...] = field(default=(), repr=False)
     training: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         source = f"weights of {self.spec.name!r}"

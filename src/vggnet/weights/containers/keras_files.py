@@ -27,6 +27,7 @@ from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import most_inflated
 
 NAME = "Keras"
+CONTAINERS = ("HDF5", NAME)  # what `Contents` are of
 _MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 _LONGEST_JSON = 2**22  # bytes; a VGG's configuration takes 20,000
 _LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 ends at 64 KiB, and Keras then numbers the parts
@@ -41,18 +42,35 @@ def recognises(head: bytes) -> bool:
 def read(path: Path) -> Contents:
     """The file's arrays. `container` is "HDF5", or "Keras" for a `.keras` file.
 
-    Metadata: the text that stands at the root, such as `keras_version`.
+    Metadata: the text that stands at the root, such as `keras_version`; "model_config", the layers
+    of a whole model, parsed; "layer_names", its layers in order, those without arrays too.
     Raises ValueError, in one line that begins with the path, for a damaged file.
     """
     data = map_file(path)
-    container, config, growth = "HDF5", None, most_inflated(data.size)
+    container, config, growth = CONTAINERS[0], None, most_inflated(data.size)
     if data[:2].tobytes() == b"PK":
-        container = "Keras"
+        container = NAME
         data, config = _unzipped(path)
         growth -= data.size if data.flags.owndata else 0
     objects = hdf5.read_objects(data, str(path), growth)
-    about = {k: v for k, v in objects.attributes.get("", {}).items() if isinstance(v, str)}
+    root = objects.attributes.get("", {})
+    about: dict[str, object] = {k: v for k, v in root.items() if isinstance(v, str)}
+    if isinstance(stated := about.pop("model_config", None), str):
+        config = _parsed(f"{path}: model_config", stated.encode())
+    if isinstance(config, dict):
+        about["model_config"] = config
+    if names := _joined_names(root) or _joined_names(objects.attributes.get("model_weights", {})):
+        about["layer_names"] = names
     return Contents(container, _by_layer_name(objects, _layer_classes(config)), about)
+
+
+def _joined_names(attributes: Mapping[str, object]) -> list[str]:
+    """The names that `_names` wrote, or Keras."""
+    parts = [attributes.get("layer_names")]
+    while (part := attributes.get(f"layer_names{len(parts) - 1}")) is not None:
+        parts.append(part)
+    listed = [name for part in parts if isinstance(part, list) for name in part]
+    return [name for name in listed if isinstance(name, str)]
 
 
 def _unzipped(path: Path) -> tuple[NDArray[np.uint8], object]:

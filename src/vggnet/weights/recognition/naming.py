@@ -27,6 +27,7 @@ class Sketch:
     not tell the stages: all convolutions are in the first one then. `lrn` holds the convolutions
     that local response normalisation follows. `average` is True where a global average is known to
     come before the FC layers. `input_size` is the side of the picture, where the file states one.
+    `sigmoid` is True where the scores are known to go through one, each by itself.
     """
 
     stages: tuple[tuple[str, ...], ...]
@@ -36,6 +37,7 @@ class Sketch:
     lrn: frozenset[str] = frozenset()
     average: bool = False
     input_size: int | None = None
+    sigmoid: bool = False
 
     def __post_init__(self) -> None:
         if not self.stages or not all(self.stages):

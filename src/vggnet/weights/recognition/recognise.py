@@ -19,7 +19,7 @@ import numpy as np
 from vggnet.class_lists import Label
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
-from vggnet.weights.containers import Contents, caffe_files, onnx_files
+from vggnet.weights.containers import Contents, caffe_files, keras_files, onnx_files
 from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, Form, convention
 from vggnet.weights.recognition.graphs.graph import (
     Drawing,
@@ -59,7 +59,8 @@ class Recognition:
     `sources` has an entry for each canonical array of the spec. `confidence` is "certain" where the
     file itself or its numbers say so, "likely" where names and shapes do, "guessed" where the order
     of the layers alone does; `evidence` says why, a few words each. `known_colours` is False where
-    the colour order is only the convention's usual one.
+    the colour order is only the convention's usual one. `notes` say what a user of the net has to
+    know: what was left out of it.
     """
 
     container: str
@@ -71,6 +72,7 @@ class Recognition:
     confidence: Confidence
     known_colours: bool
     evidence: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def num_parameters(self) -> int:
@@ -84,13 +86,17 @@ class Recognition:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A file read in one convention. `by_names` is False where the layers' order alone tells."""
+    """A file read in one convention. `by_names` is False where the layers' order alone tells.
+
+    `is_listed` is True where the file says of each layer what it is and what is set in it.
+    """
 
     convention: Convention
     spec: Spec
     sources: dict[str, Source]
     by_names: bool
-    remark: str
+    drawing: Drawing
+    is_listed: bool = False
 
     def rank(self, container: str) -> tuple[int, bool, bool]:
         """Of two readings by names, that with the greater rank is right."""
@@ -125,9 +131,11 @@ def recognise(
         best = None
     try:  # where a file has a graph, that says more than names
         if drawing := drawn_net(contents):
-            name = best.convention.name if best else usual_convention(contents)
-            each = convention(convention_name or name)
-            best = _reading(each, drawing, contents, by_names=best is not None)
+            is_listed = contents.container in keras_files.CONTAINERS
+            by_names = best.convention.name if best and not is_listed else None
+            each = convention(convention_name or by_names or usual_convention(contents))
+            best = _reading(each, drawing, contents, is_listed or best is not None)
+            best = replace(best, is_listed=is_listed)
     except Unfit as fault:
         if convention_name is None:
             best, closest = None, f"by its graph: {fault}"
@@ -164,6 +172,7 @@ def _read_by_names(
 
 def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: bool) -> _Reading:
     """Raises Unfit where arrays are missing or of shapes that do not go together."""
+    drawing = _without_many_answers(drawing, contents)
     sketch, sources = drawing.sketch, drawing.sources
     kernels, matrices = (
         [_weight_shape(layer, sources, contents, of) for layer in layers]
@@ -181,7 +190,10 @@ def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: b
         )
     )  # fmt: skip
     canonical: dict[str, Source] = {}
-    for name, shape in spec.state_shapes.items():
+    state_shapes = spec.state_shapes
+    if spec.num_classes == 1:
+        spec = spec.scaled(num_classes=2)
+    for name, shape in state_shapes.items():
         layer, _, part = name.rpartition(".")
         source = sources.get((in_file[layer], part))
         if source is None:
@@ -191,8 +203,24 @@ def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: b
             raise Unfit(f"{source.name} is {stored.dtype}, not floating point")
         if math.prod(stored.shape) != math.prod(shape):
             raise Unfit(f"{source.name} is {stored.shape} instead of {shape}")
-        canonical[name] = source
-    return _Reading(each, spec, canonical, by_names, drawing.remark)
+        is_single = shape != spec.state_shapes[name]
+        canonical[name] = replace(source, second=True) if is_single else source
+    return _Reading(each, spec, canonical, by_names, drawing)
+
+
+def _without_many_answers(drawing: Drawing, contents: Contents) -> Drawing:
+    """Without a head whose units say yes or no each by itself, which no soft-max does."""
+    sketch = drawing.sketch
+    if not sketch.sigmoid:
+        return drawing
+    bias = drawing.sources.get((sketch.matrices[-1], "bias"))
+    if bias and math.prod(contents.arrays[bias.name].shape) == 1:
+        return drawing
+    fault = f"{sketch.matrices[-1]} ends in a sigmoid of several units, each yes or no by itself"
+    return replace(
+        drawing, sketch=replace(sketch, matrices=(), average=False, sigmoid=False),
+        remark=f"its head is left out: {fault}",
+    )  # fmt: skip
 
 
 def _weight_shape(
@@ -220,9 +248,12 @@ def _recognition(
 ) -> Recognition:
     """The reading with colours, range, mean and labels, and why."""
     spec, sources, each = reading.spec, reading.sources, reading.convention
-    evidence = [_why(reading, convention_name)]
-    if reading.remark:
-        evidence.append(_printable(reading.remark))
+    evidence, notes = [_why(reading, convention_name)], []
+    if remark := _printable(reading.drawing.remark):
+        evidence.append(remark)
+        notes.append(remark)
+    if any(source.second for source in sources.values()):
+        evidence.append(_ONE_UNIT[reading.drawing.sketch.sigmoid])
     if _without_numbers(contents, sources):
         evidence.append("its FC layers hold no numbers: left out")
         spec = replace(spec, rows=tuple(r for r in spec.rows if not _HEAD_ROW.match(r)))
@@ -234,7 +265,11 @@ def _recognition(
         each = CONVENTIONS["torchvision-features"] if each.name == "torchvision" else each
         preprocess = CONVENTIONS["torchvision-features"].preprocess
     stated = stated_preprocess(contents, path) if convention_name is None else None
-    if stated:
+    built_in = reading.drawing.preprocess
+    if built_in and not stated:
+        preprocess, found = built_in, None
+        evidence.append("range and colours as its own layers make them of R, G, B")
+    elif stated:
         evidence.append("preprocessing as the file states it")
     elif mean:
         preprocess = replace(preprocess, mean=mean)
@@ -243,7 +278,7 @@ def _recognition(
         evidence.append(f"conv1_1 is the original release's, its channels in the order {found}")
     if colour_order:
         evidence.append(f"colour order {colour_order} as asked for")
-    elif not found and not stated:
+    elif not found and not stated and not built_in:
         evidence.append(
             f"conv1_1 is not the original release's: colour order unknown, "
             f"{preprocess.colour_order} is usual here"
@@ -265,17 +300,23 @@ def _recognition(
         ),
         sources,
         stated_labels(contents, path, spec.num_classes),
-        "certain" if found or stated else "likely" if reading.by_names else "guessed",
-        bool(found or stated or colour_order),
+        "certain" if found or stated or built_in else "likely" if reading.by_names else "guessed",
+        bool(found or stated or built_in or colour_order),
         tuple(evidence),
+        tuple(notes),
     )
 
 
+_ONE_UNIT = {  # whether it is known to end in a sigmoid
+    True: "its one unit, a sigmoid, is read as the second of two classes: yes",
+    False: "its one unit is taken for a sigmoid's, and read as the second of two classes: yes",
+}
 _HEAD_ROW = re.compile(r"avgpool|FC|soft-max")
 
 
 def _why(reading: _Reading, convention_name: str | None) -> str:
     how = "by its names and shapes" if reading.by_names else "by the order of its layers"
+    how = "by the layers that it lists" if reading.is_listed else how
     return f"{reading.convention.name} as asked for, else {how}" if convention_name else how
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import isclose
 
 from vggnet.layers import BATCH_NORM_EPSILON
+from vggnet.preprocess import Preprocess
 from vggnet.weights.recognition.layouts import Layout
 from vggnet.weights.recognition.naming import Sketch, Unfit
 
@@ -22,13 +23,15 @@ class Source:
 
     `divisor` names the array of one number by which Caffe divides what its batch norms measured.
     `added` is added to each number after that: a variance takes with it what a file's epsilon has
-    above our own.
+    above our own. `second` says that it is the second row of two, the first being zeros: so the one
+    unit of a net that answers yes or no becomes two classes.
     """
 
     name: str
     layout: Layout
     divisor: str = ""
     added: float = 0.0
+    second: bool = False
 
 
 Sources = Mapping[tuple[str, str], Source]  # by a layer's name in the file, and part
@@ -36,11 +39,16 @@ Sources = Mapping[tuple[str, str], Source]  # by a layer's name in the file, and
 
 @dataclass(frozen=True)
 class Drawing:
-    """A net as its file draws it. `remark` says why its head is left out, or nothing."""
+    """A net as its file draws it. `remark` says why its head is left out, or nothing.
+
+    `preprocess` is the range and order of colours that the file's own layers make of a picture in
+    R, G, B; None where it has no such layers.
+    """
 
     sketch: Sketch
     sources: Sources
     remark: str = ""
+    preprocess: Preprocess | None = None
 
 
 @dataclass
@@ -48,10 +56,13 @@ class Chain:
     """Collects a net's layers in order. All raise Unfit where a VGG has no such layer there.
 
     `input_size` is the side of the picture that the file states. `rounds_up` is set where a pool
-    has a window more at the edge of a map of odd size, which ours leave out.
+    has a window more at the edge of a map of odd size, which ours leave out. `layout` is that of
+    its convolutions. `sigmoid` is set where the scores go through one instead of a soft-max.
     """
 
     input_size: int | None = None
+    layout: Layout = "OIHW"
+    sigmoid: bool = False
     rounds_up: bool = False
     stages: list[list[str]] = field(default_factory=lambda: [[]])
     norms: dict[str, str] = field(default_factory=dict)  # by the convolution before
@@ -73,7 +84,7 @@ class Chain:
         ended = self.matrices or self.average
         after_pool = len(self.stages) > 1 and not self.stages[-1]
         if (ended or (after_pool and sides[0] > 1)) and not any(padding):
-            self.multiply(layer, "OIHW", weight, bias)
+            self.multiply(layer, self.layout, weight, bias)
             return
         if any(each != sides[0] // 2 for each in padding):
             raise Unfit(f"the padding of {layer} is {list(padding)}, not {sides[0] // 2}")
@@ -81,7 +92,7 @@ class Chain:
             before = self.matrices[-1] if self.matrices else "the average"
             raise Unfit(f"{layer} is a convolution after {before}, which takes the whole map")
         self.stages[-1].append(layer)
-        self._weigh(layer, "OIHW", weight, bias)
+        self._weigh(layer, self.layout, weight, bias)
 
     def multiply(self, layer: str, layout: Layout, weight: str, bias: str) -> None:
         """An FC layer."""
@@ -155,6 +166,7 @@ class Chain:
             () if fault else tuple(self.matrices),
             lrn=frozenset(self.lrn),
             average=self.average and not fault,
+            sigmoid=self.sigmoid and not fault,
             input_size=self.input_size,
         )
         layers = {*sketch.convolutions, *sketch.norms, *sketch.matrices}
