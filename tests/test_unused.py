@@ -72,6 +72,14 @@ def test_a_head_of_its_own_leaves_the_features() -> None:
         recognise(contents({"vgg_bn.neck.norm": VECTOR} | net), "net")
 
 
+def test_a_number_alone_makes_no_copy() -> None:
+    features = {f"convs.{n}": a for n, a in TORCH.items() if n.startswith("features")}
+    with pytest.raises(ValueError, match=r"no layer takes norms\.0\.weight"):
+        recognise(contents({"norms.0.weight": VECTOR} | features), "net")
+    copy = {n.replace("convs.", "ema."): a for n, a in features.items()}
+    assert recognise(contents(features | copy), "net").notes == ()
+
+
 def test_a_copy_of_the_net_with_its_norms_is_passed_over() -> None:
     spec = small("A-BN")
     arrays = torch_names(spec, random_state(spec))

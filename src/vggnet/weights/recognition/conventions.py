@@ -48,6 +48,26 @@ class Form:
             patterns[part] = re.compile(rf"(?P<prefix>(?:.*[./])?){text}")
         return patterns
 
+    @cached_property
+    def _any_patterns(self) -> dict[str, re.Pattern[str]]:
+        layer = re.escape("{layer}")
+        patterns = {}
+        for part, template in self.arrays.items():
+            text = re.escape(template.removesuffix(":0"))
+            text = text.replace(layer, r"(?P<layer>(?:.*[./])?(?P<last>[^./]+))", 1)
+            patterns[part] = re.compile(text.replace(layer, "(?P=last)"))
+        return patterns
+
+    def any_layers(self, names: Iterable[str]) -> Found:
+        """The arrays of layers of any name, which is all that stands before a part's own."""
+        return {
+            (match["layer"], part): name
+            for name in names
+            if len(name) <= _LONGEST_NAME
+            for part, pattern in self._any_patterns.items()
+            if (match := pattern.fullmatch(name.removesuffix(":0")))
+        }
+
     def find(self, names: Iterable[str]) -> Found:
         """The arrays that are named in this form; of several nets, the one with the most arrays.
 
@@ -72,7 +92,8 @@ class Convention:
     `convolution` and `matrix` are the layouts of convolutions and FC layers, `preprocess` what the
     nets were trained with, `containers` the formats that files of it come in, first the usual one.
     The first of the `forms` is the one that is written. `kernels` says which FC layers are stored
-    with four axes, as convolutions.
+    with four axes, as convolutions. `own_heads` is False where another convention has the same
+    names of convolutions and is the likelier one for a head under any names.
     """
 
     name: str
@@ -83,6 +104,7 @@ class Convention:
     matrix: Layout = "OIHW"
     kernels: Literal["none", "all", "all but the last"] = "none"
     aliases: tuple[str, ...] = field(default=())
+    own_heads: bool = True
 
     def stored_names(self, spec: Spec, form: Form | None = None) -> dict[str, str]:
         """Canonical name -> the name in a file, in the spec's order.
@@ -129,7 +151,9 @@ CONVENTIONS: dict[str, Convention] = {
         Convention(  # the same names over Oxford's convolutions; its classifier is not valid
             "torchvision-features",
             _FEATURES,
-            (Form(ByPosition(_CLASSIFIER), _DOTTED),),
+            tuple(
+                Form(ByPosition(head), _DOTTED) for head in (_CLASSIFIER, _CLASSIFIER_BEFORE_2017)
+            ),
             ("PyTorch", "safetensors"),
         ),
         Convention(  # timm/models/vgg.py
@@ -138,6 +162,7 @@ CONVENTIONS: dict[str, Convention] = {
             (Form(ByPosition(_TIMM_HEAD), _DOTTED),),
             ("safetensors", "PyTorch"),
             kernels="all but the last",
+            own_heads=False,
         ),
         Convention(  # the prototxt beside VGG_ILSVRC_16_layers.caffemodel
             "oxford",

@@ -69,6 +69,14 @@ class ByStage:
     def has_norms(self) -> bool:
         return bool(self.norm)
 
+    def is_matrix(self, layer: str) -> bool:
+        """Whether the name is that of an FC layer."""
+        return layer in self.head if self.head else layer.startswith("fc")
+
+    def is_whole(self, layers: Layers) -> bool:
+        """Whether FC layers that do not follow each other are a net's own, some of them missing."""
+        return not self.head
+
     @property
     def pattern(self) -> str:
         """A regular expression for the name of a layer."""
@@ -114,6 +122,14 @@ class ByPosition:
     head: tuple[str, ...]
     prefix: str = "features."
     has_norms: ClassVar[bool] = True
+
+    def is_matrix(self, layer: str) -> bool:
+        """See `ByStage.is_matrix`."""
+        return layer in self.head
+
+    def is_whole(self, layers: Layers) -> bool:
+        """See `ByStage.is_whole`."""
+        return self.head[-1] in layers
 
     @property
     def pattern(self) -> str:
@@ -167,7 +183,16 @@ class ByOrder:
 
     convolution: str = "conv2d"
     matrix: str = "dense"
+    head: ClassVar[tuple[str, ...]] = ()
     has_norms: ClassVar[bool] = False
+
+    def is_matrix(self, layer: str) -> bool:
+        """See `ByStage.is_matrix`."""
+        return layer.startswith(self.matrix)
+
+    def is_whole(self, layers: Layers) -> bool:
+        """See `ByStage.is_whole`."""
+        return True
 
     @property
     def pattern(self) -> str:

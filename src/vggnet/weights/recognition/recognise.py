@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,26 +19,19 @@ import numpy as np
 from vggnet.class_lists import Label
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
-from vggnet.weights.containers import Contents, caffe_files, keras_files, onnx_files
-from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, Form, convention
-from vggnet.weights.recognition.graphs.graph import (
-    Drawing,
-    Source,
-    Sources,
-    drawn_net,
-    usual_convention,
-)
-from vggnet.weights.recognition.layouts import (
-    Layout,
-    Shape,
-    canonical_view,
-    kernel_shape,
-    matrix_shape,
-)
+from vggnet.weights.containers import Contents, keras_files
+from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, Found, convention
+from vggnet.weights.recognition.graphs.graph import Source, drawn_net, usual_convention
+from vggnet.weights.recognition.layouts import canonical_view, kernel_shape
 from vggnet.weights.recognition.naming import Unfit
-from vggnet.weights.recognition.shapes import spec_of
+from vggnet.weights.recognition.readings import (
+    Reading,
+    read_as_drawn,
+    read_by_names,
+    used_arrays,
+)
 from vggnet.weights.recognition.stated import stated_labels, stated_mean, stated_preprocess
-from vggnet.weights.recognition.unused import check_unused, unused_arrays
+from vggnet.weights.recognition.unused import left_out, unused_arrays
 
 Confidence = Literal["certain", "likely", "guessed"]
 
@@ -84,25 +77,6 @@ class Recognition:
         )
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A file read in one convention. `by_names` is False where the layers' order alone tells.
-
-    `is_listed` is True where the file says of each layer what it is and what is set in it.
-    """
-
-    convention: Convention
-    spec: Spec
-    sources: dict[str, Source]
-    by_names: bool
-    drawing: Drawing
-    is_listed: bool = False
-
-    def rank(self, container: str) -> tuple[int, bool, bool]:
-        """Of two readings by names, that with the greater rank is right."""
-        return len(self.sources), self.by_names, container in self.convention.containers
-
-
 def recognise(
     contents: Contents,
     path: str,
@@ -115,26 +89,30 @@ def recognise(
     in one line that begins with the path, where no convention fits.
     """
     asked = (convention(convention_name),) if convention_name else tuple(CONVENTIONS.values())
-    readings: list[_Reading] = []
-    faults: list[tuple[int, str]] = []
+    readings: list[Reading] = []
+    faults: list[tuple[int, bool, str]] = []
     for each in asked:
         for form in each.forms:
             found = form.find(contents.arrays)
             try:
                 if found:
-                    readings.append(_read_by_names(each, form, found, contents))
+                    readings.append(read_by_names(each, form, found, contents))
             except Unfit as fault:
-                faults.append((len(found), f"read as {each.name}: {fault}"))
+                fit = _takes_colours(contents, each, found)
+                faults.append((len(found), fit, f"read as {each.name}: {fault}"))
     best = max(readings, key=lambda each: each.rank(contents.container), default=None)
-    most, closest = max(faults, default=(0, "none of its names is known"))
-    if best and most > len(best.sources):  # a convention names more of it: the file is not whole
+    none = (0, False, "none of its names is known")
+    most, _, closest = max(faults, key=lambda each: each[:2], default=none)
+    if best and most > len(best.sources) + len(
+        best.left_out
+    ):  # a convention names more of it: the file is not whole
         best = None
     try:  # where a file has a graph, that says more than names
         if drawing := drawn_net(contents):
             is_listed = contents.container in keras_files.CONTAINERS
             by_names = best.convention.name if best and not is_listed else None
             each = convention(convention_name or by_names or usual_convention(contents))
-            best = _reading(each, drawing, contents, is_listed or best is not None)
+            best = read_as_drawn(each, drawing, contents, is_listed or best is not None)
             best = replace(best, is_listed=is_listed)
     except Unfit as fault:
         if convention_name is None:
@@ -148,101 +126,10 @@ def recognise(
     return _recognition(contents, path, best, convention_name, colour_order)
 
 
-def _read_by_names(
-    each: Convention, form: Form, found: Mapping[tuple[str, str], str], contents: Contents
-) -> _Reading:
-    axes = {
-        layer: len(contents.arrays[name].shape)
-        for (layer, part), name in found.items()
-        if part == "weight"
-    }
-    sketch = form.scheme.sketch(axes)
-    sources = {
-        key: Source(name, each.matrix if key[0] in sketch.matrices else each.convolution)
-        for key, name in found.items()
-    }
-    reading = _reading(each, Drawing(sketch, sources), contents, sketch.pooled)
-    if contents.container not in (
-        caffe_files.NAME,
-        onnx_files.NAME,
-    ):  # whose graphs say what a net takes
-        check_unused(contents, _used(reading.sources))
-    return reading
-
-
-def _reading(each: Convention, drawing: Drawing, contents: Contents, by_names: bool) -> _Reading:
-    """Raises Unfit where arrays are missing or of shapes that do not go together."""
-    drawing = _without_many_answers(drawing, contents)
-    sketch, sources = drawing.sketch, drawing.sources
-    kernels, matrices = (
-        [_weight_shape(layer, sources, contents, of) for layer in layers]
-        for layers, of in (
-            (sketch.convolutions, kernel_shape), (sketch.matrices, matrix_shape)
-        )
-    )  # fmt: skip
-    spec = spec_of(sketch, kernels, matrices)
-    in_file = dict(
-        zip(
-            [layer.name for kind in ("conv", "batchnorm", "fc")
-             for layer in spec.layers if layer.kind == kind],
-            [*sketch.convolutions, *sketch.norms, *sketch.matrices],
-            strict=True,
-        )
-    )  # fmt: skip
-    canonical: dict[str, Source] = {}
-    state_shapes = spec.state_shapes
-    if spec.num_classes == 1:
-        spec = spec.scaled(num_classes=2)
-    for name, shape in state_shapes.items():
-        layer, _, part = name.rpartition(".")
-        source = sources.get((in_file[layer], part))
-        if source is None:
-            raise Unfit(f"it lacks the {part} of {in_file[layer]}")
-        stored = contents.arrays[source.name]
-        if stored.dtype.kind != "f":
-            raise Unfit(f"{source.name} is {stored.dtype}, not floating point")
-        if math.prod(stored.shape) != math.prod(shape):
-            raise Unfit(f"{source.name} is {stored.shape} instead of {shape}")
-        is_single = shape != spec.state_shapes[name]
-        canonical[name] = replace(source, second=True) if is_single else source
-    return _Reading(each, spec, canonical, by_names, drawing)
-
-
-def _without_many_answers(drawing: Drawing, contents: Contents) -> Drawing:
-    """Without a head whose units say yes or no each by itself, which no soft-max does."""
-    sketch = drawing.sketch
-    if not sketch.sigmoid:
-        return drawing
-    bias = drawing.sources.get((sketch.matrices[-1], "bias"))
-    if bias and math.prod(contents.arrays[bias.name].shape) == 1:
-        return drawing
-    fault = f"{sketch.matrices[-1]} ends in a sigmoid of several units, each yes or no by itself"
-    return replace(
-        drawing, sketch=replace(sketch, matrices=(), average=False, sigmoid=False),
-        remark=f"its head is left out: {fault}",
-    )  # fmt: skip
-
-
-def _weight_shape(
-    layer: str,
-    sources: Sources,
-    contents: Contents,
-    shape_of: Callable[[Shape, Layout], Shape | None],
-) -> Shape:
-    source = sources.get((layer, "weight"))
-    if source is None:
-        raise Unfit(f"it lacks the weight of {layer}")
-    stored = contents.arrays[source.name].shape
-    shape = shape_of(stored, source.layout)
-    if shape is None:
-        raise Unfit(f"{source.name} is {stored}, not the weight of such a layer")
-    return shape
-
-
 def _recognition(
     contents: Contents,
     path: str,
-    reading: _Reading,
+    reading: Reading,
     convention_name: str | None,
     colour_order: ColourOrder | None,
 ) -> Recognition:
@@ -252,6 +139,7 @@ def _recognition(
     if remark := _printable(reading.drawing.remark):
         evidence.append(remark)
         notes.append(remark)
+    evidence += reading.drawing.assumed
     if any(source.second for source in sources.values()):
         evidence.append(_ONE_UNIT[reading.drawing.sketch.sigmoid])
     if _without_numbers(contents, sources):
@@ -283,7 +171,10 @@ def _recognition(
             f"conv1_1 is not the original release's: colour order unknown, "
             f"{preprocess.colour_order} is usual here"
         )
-    unused = unused_arrays(contents, _used(sources))
+    unused = unused_arrays(contents, used_arrays(sources))
+    others = left_out(contents, used_arrays(sources))
+    if others and not notes:
+        notes.append(f"{len(others)} weights are left out, which no VGG has: {_listed(others, 3)}")
     if unused:
         evidence.append(f"{len(unused)} arrays are not used: {_listed(unused, 3)}")
     return Recognition(
@@ -311,10 +202,19 @@ _ONE_UNIT = {  # whether it is known to end in a sigmoid
     True: "its one unit, a sigmoid, is read as the second of two classes: yes",
     False: "its one unit is taken for a sigmoid's, and read as the second of two classes: yes",
 }
+
+
+def _takes_colours(contents: Contents, each: Convention, found: Found) -> bool:
+    """Whether the first convolution, laid out as the convention has it, takes R, G and B."""
+    shapes = (contents.arrays[name].shape for (_, part), name in found.items() if part == "weight")
+    kernel = next((k for shape in shapes if (k := kernel_shape(shape, each.convolution))), None)
+    return kernel is not None and kernel[1] == 3 and kernel[2] == kernel[3]
+
+
 _HEAD_ROW = re.compile(r"avgpool|FC|soft-max")
 
 
-def _why(reading: _Reading, convention_name: str | None) -> str:
+def _why(reading: Reading, convention_name: str | None) -> str:
     how = "by its names and shapes" if reading.by_names else "by the order of its layers"
     how = "by the layers that it lists" if reading.is_listed else how
     return f"{reading.convention.name} as asked for, else {how}" if convention_name else how
@@ -350,10 +250,6 @@ def _colours_of_original(
 
 def _near(found: object, expected: object) -> bool:
     return bool(np.allclose(found, expected, rtol=0, atol=_TOLERANCE))  # type: ignore[arg-type]
-
-
-def _used(sources: Mapping[str, Source]) -> set[str]:
-    return {name for source in sources.values() for name in (source.name, source.divisor) if name}
 
 
 def _listed(names: list[str], most: int) -> str:

@@ -32,14 +32,34 @@ def unused_arrays(contents: Contents, used: Collection[str]) -> list[str]:
     ]
 
 
-def check_unused(contents: Contents, used: Collection[str]) -> None:
-    """Raises Unfit that names the first unused array which may belong to the net."""
+def is_of_training(name: str) -> bool:
+    """Whether an array is an optimizer's, or a copy with averaged weights."""
+    return bool(_TRAINING.search(name))
+
+
+def left_out(contents: Contents, used: Collection[str]) -> list[str]:
+    """The unused arrays that are weights of other layers; copies and training's are none."""
+    copies = _copies(used)
+    return [
+        name
+        for name in unused_arrays(contents, used)
+        if len(contents.arrays[name].shape) > 1
+        and not is_of_training(name)
+        and not name.endswith(copies)
+    ]
+
+
+def check_unused(contents: Contents, used: Collection[str], known: Collection[str] = ()) -> None:
+    """Raises Unfit that names the first unused array which may belong to the net.
+
+    `known` are those that were left out with a word about them.
+    """
     unused = unused_arrays(contents, used)
     prefix = _common_folder(used)
-    copies = tuple(f"{mark}{name.removeprefix(prefix)}" for name in used for mark in "./")
+    copies = _copies(used)
     matrices = {_layer(name) for name in unused if len(contents.arrays[name].shape) > 1}
     for name in unused:
-        if name.endswith(copies) or _TRAINING.search(name):
+        if name in known or name.endswith(copies) or is_of_training(name):
             continue
         rest = name.removeprefix(_common_folder([name, prefix]))
         is_norm, is_head = bool(_NORM.search(rest)), bool(_HEAD.match(rest))
@@ -49,6 +69,16 @@ def check_unused(contents: Contents, used: Collection[str]) -> None:
             may_belong = is_norm and not is_head
         if may_belong:
             raise Unfit(f"no layer takes {name}, without which the net may be another")
+
+
+def _copies(used: Collection[str]) -> tuple[str, ...]:
+    """How names of the same net elsewhere in the file end."""
+    prefix = _common_folder(used)
+    folder = re.search(r"[^./]*[./]$", prefix)
+    # A number alone, as in "features.0.weight" of nets without a head, is anybody's.
+    tails = (name.removeprefix(prefix) for name in used)
+    named = (f"{folder[0]}{tail}" if folder and tail[:1].isdecimal() else tail for tail in tails)
+    return tuple(f"{mark}{tail}" for tail in named for mark in "./")
 
 
 def _common_folder(names: Collection[str]) -> str:

@@ -42,13 +42,14 @@ class Drawing:
     """A net as its file draws it. `remark` says why its head is left out, or nothing.
 
     `preprocess` is the range and order of colours that the file's own layers make of a picture in
-    R, G, B; None where it has no such layers.
+    R, G, B; None where it has no such layers. `assumed` says what is usual and not stated.
     """
 
     sketch: Sketch
     sources: Sources
     remark: str = ""
     preprocess: Preprocess | None = None
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass
