@@ -17,6 +17,7 @@ from vggnet.weights.recognition.graphs.graph import Drawing, Source, Sources
 from vggnet.weights.recognition.heads import Head, own_head
 from vggnet.weights.recognition.layouts import Layout, Shape, kernel_shape, matrix_shape
 from vggnet.weights.recognition.naming import Sketch, Unfit
+from vggnet.weights.recognition.reduced import check_reduced
 from vggnet.weights.recognition.shapes import spec_of
 from vggnet.weights.recognition.unused import check_unused
 
@@ -70,6 +71,7 @@ def read_by_names(
     }
     usual = Drawing(sketch, sources)
     by_names = sketch.pooled
+    check_reduced(usual, contents, each.convolution)
     head = _own_head(each, form, usual, contents)
     known = {source.name for source in head.sources.values()}
     known |= {name for (layer, _), name in found.items() if form.scheme.is_matrix(layer)}
