@@ -213,6 +213,11 @@ CONVENTIONS: dict[str, Convention] = {
                 Form(_KERAS_NAMES, {"weight": "{layer}/kernel:0", "bias": "{layer}/bias:0"}),
                 Form(_KERAS_NAMES, {"weight": "{layer}/vars/0", "bias": "{layer}/vars/1"}),
                 Form(ByOrder(), {"weight": "{layer}/vars/0", "bias": "{layer}/vars/1"}),
+                Form(ByOrder(), {"weight": "{layer}/kernel:0", "bias": "{layer}/bias:0"}),
+                Form(
+                    ByOrder("convolution2d"),
+                    {"weight": "{layer}/{layer}_W:0", "bias": "{layer}/{layer}_b:0"},
+                ),
             ),
             ("HDF5", "Keras"),
             "HWIO",

@@ -179,7 +179,11 @@ class ByPosition:
 
 @dataclass(frozen=True)
 class ByOrder:
-    """Keras 3's tree: conv2d, conv2d_1, ...; dense, dense_1, ... Nothing tells where pools are."""
+    """What Keras calls layers itself: conv2d, conv2d_1, ...; dense, dense_1, ...
+
+    It counts all that a program makes, so that a net may begin at any number. Nothing tells where
+    the pools are.
+    """
 
     convolution: str = "conv2d"
     matrix: str = "dense"
@@ -206,8 +210,10 @@ class ByOrder:
         return Sketch((convolutions,), matrices=matrices, pooled=False)
 
     def _in_order(self, layers: Layers, base: str) -> tuple[str, ...]:
-        found = [name for name in layers if re.fullmatch(rf"{re.escape(base)}(_\d+)?", name)]
-        names = tuple(_ordinal(base, index) for index in range(len(found)))
+        found = (re.fullmatch(rf"{re.escape(base)}(?:_(\d{{1,9}}))?", name) for name in layers)
+        numbers = [int(match[1] or 0) for match in found if match]
+        first = min(numbers, default=0)
+        names = tuple(_ordinal(base, first + index) for index in range(len(numbers)))
         lacking = [name for name in names if name not in layers]
         if lacking:
             raise Unfit(f"it lacks {lacking[0]}")

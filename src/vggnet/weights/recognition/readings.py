@@ -15,6 +15,7 @@ from vggnet.weights.containers import Contents, caffe_files, onnx_files
 from vggnet.weights.recognition.conventions import Convention, Form
 from vggnet.weights.recognition.graphs.graph import Drawing, Source, Sources
 from vggnet.weights.recognition.heads import Head, own_head
+from vggnet.weights.recognition.keras_order import check_list, in_listed_order
 from vggnet.weights.recognition.layouts import Layout, Shape, kernel_shape, matrix_shape
 from vggnet.weights.recognition.naming import Sketch, Unfit
 from vggnet.weights.recognition.reduced import check_reduced
@@ -65,6 +66,9 @@ def read_by_names(
         sketch = form.scheme.sketch(axes)
     except Unfit as why:
         fault = why
+    if not sketch.pooled:
+        sketch = in_listed_order(sketch, {k[0]: contents.arrays[v].shape for k, v in found.items()
+                                          if k[1] == "weight"}, contents.metadata)  # fmt: skip
     sources = {
         key: Source(name, each.matrix if key[0] in sketch.matrices else each.convolution)
         for key, name in found.items()
@@ -75,7 +79,7 @@ def read_by_names(
     head = _own_head(each, form, usual, contents)
     known = {source.name for source in head.sources.values()}
     known |= {name for (layer, _), name in found.items() if form.scheme.is_matrix(layer)}
-    if cut := _cut(sketch, sources, contents):
+    if cut := check_list(sketch, contents.metadata) or _cut(sketch, sources, contents):
         head = replace(head, fault=cut)
     if fault and (not head.matrices or form.scheme.is_whole(axes)):
         raise fault
