@@ -46,6 +46,8 @@ def test_inspect_says_all_in_json(npz: Path, capsys: pytest.CaptureFixture[str])
         "num_classes": 7,
         "colour_order": "RGB",
         "colour_order_known": False,
+        "range_known": False,
+        "size_known": False,
         "preprocessing": {
             "resize": 73, "crop": 64, "scale": 1.0, "mean": [123.68, 116.779, 103.939],
             "std": [1.0, 1.0, 1.0], "colour_order": "RGB", "interpolation": "bilinear",
@@ -64,11 +66,58 @@ def test_inspect_prints_a_table(npz: Path, capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     assert "A: conv3-4 maxpool conv3-8" in text
     assert "colours       BGR\n" in text
+    assert "std for each of R, G, B\n" in text
     assert "frossard as asked for" in text
     assert "nothing of the catalog" in text
     assert hashlib.sha256(npz.read_bytes()).hexdigest() in text
     assert run("weights", "inspect", npz) == 0
-    assert "colours       RGB (not known, but usual)\n" in capsys.readouterr().out
+    usual = "(not known, but frossard's usual)\n"
+    text = capsys.readouterr().out
+    assert f"colours       RGB {usual}" in text
+    assert f"resize        short side to 73, 64 x 64 in the middle {usual}" in text
+    assert f"range         (pixel x 1 - mean) / std for each of R, G, B {usual}" in text
+
+
+def test_inspect_does_not_doubt_what_the_file_states(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = tmp_path / "net.safetensors", tmp_path / "net.h5"
+    assert run("weights", "convert", npz, ours) == 0
+    assert run("weights", "convert", npz, theirs, "--to", "keras") == 0
+    for path in (ours, theirs):
+        capsys.readouterr()
+        assert run("weights", "inspect", path) == 0
+        text = capsys.readouterr().out
+        assert "resize        short side to 73, 64 x 64 in the middle\n" in text
+        assert "usual" not in text
+
+
+def test_what_is_left_out_is_told_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And predict does not answer with what is no class."""
+    path, features = tmp_path / "net.pth", torch_names(SPEC, STATE)
+    kept = {n: a for n, a in features.items() if "classifier" not in n}
+    head = {"fc_age": 9, "fc_sex": 2}
+    for name, num in head.items():
+        kept |= {f"{name}.weight": np.ones((num, 32 * 4), "f4"), f"{name}.bias": np.ones(num, "f4")}
+    torch_files.write(path, kept)
+    line = f"vggnet: {path}: its head is left out: fc_age and fc_sex take the same 128 numbers\n"
+    Image.new("RGB", (80, 90)).save(tmp_path / "picture.png")
+    picture = ("--weights", path, "--engine", "numpy", tmp_path / "picture.png")
+    assert run("features", *picture, "--layer", "pool1", "--out", tmp_path / "out.npz") == 0
+    assert capsys.readouterr().err == line
+    assert run("weights", "convert", path, tmp_path / "net.safetensors") == 0
+    assert capsys.readouterr().err.startswith(line)
+    assert run("predict", *picture) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(line)
+    assert error.endswith(
+        f"vggnet: {path} has no class scores, only features: "
+        "its head is left out: fc_age and fc_sex take the same 128 numbers\n"
+    )
+    assert run("weights", "inspect", path) == 0
+    assert "evidence      its head is left out: fc_age and fc_sex" in capsys.readouterr().out
 
 
 def test_inspect_knows_a_published_file(

@@ -17,6 +17,7 @@ from vggnet.cli.output import FormatOption, note, print_json, standard_output
 from vggnet.preprocess import ColourOrder
 
 if TYPE_CHECKING:
+    from vggnet.preprocess import Preprocess
     from vggnet.spec import Spec
     from vggnet.weights.published.catalog import PublishedFile
     from vggnet.weights.recognition.recognise import Recognition
@@ -96,6 +97,8 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
         "num_classes": spec.num_classes,
         "colour_order": recognition.preprocess.colour_order,
         "colour_order_known": recognition.known_colours,
+        "range_known": recognition.known_range,
+        "size_known": recognition.known_size,
         "preprocessing": recognition.preprocess.to_json(),
         "parameters": recognition.num_parameters,
         "confidence": recognition.confidence,
@@ -147,10 +150,17 @@ def _architecture(spec: Spec) -> str:
     return f"{spec.name}: {' '.join(spec.tokens)}"
 
 
+def _side(preprocess: Preprocess) -> str:
+    """What happens to a picture's size."""
+    resize = f"short side to {preprocess.resize}, " if preprocess.resize else ""
+    crop = f"{preprocess.crop} x {preprocess.crop} in the middle" if preprocess.crop else "no crop"
+    return resize + crop
+
+
 def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
     """What `found` says, for people."""
     spec, preprocess = recognition.spec, recognition.preprocess
-    usual = "" if recognition.known_colours else " (not known, but usual)"
+    usual = {True: "", False: f" (not known, but {recognition.convention}'s usual)"}
     mean, std = (" ".join(f"{x:.6g}" for x in each) for each in (preprocess.mean, preprocess.std))
     classes = "none: features only" if spec.num_classes is None else f"{spec.num_classes:,}"
     for name, value in (
@@ -160,8 +170,13 @@ def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
         ("input", f"{spec.input_size} x {spec.input_size}"),
         ("classes", classes),
         ("parameters", f"{recognition.num_parameters:,}"),
-        ("colours", f"{preprocess.colour_order}{usual}"),
-        ("range", f"(pixel x {preprocess.scale:.6g} - mean) / std for each of R, G, B"),
+        ("colours", f"{preprocess.colour_order}{usual[recognition.known_colours]}"),
+        ("resize", f"{_side(preprocess)}{usual[recognition.known_size]}"),
+        (
+            "range",
+            f"(pixel x {preprocess.scale:.6g} - mean) / std for each of R, G, B"
+            f"{usual[recognition.known_range]}",
+        ),
         ("mean", mean),
         ("std", std),
         ("published as", found["published"] or "nothing of the catalog"),

@@ -88,7 +88,7 @@ def inspect(
         ours = ours if colour is None else _recoloured(ours, colour)
         return Recognition(
             contents.container, "vggnet", ours.spec, ours.preprocess, {}, ours.labels,
-            "certain", True, ("vggnet wrote it, and all of this in it",),
+            "certain", True, ("vggnet wrote it, and all of this in it",), (), True, True,
         )  # fmt: skip
     return recognise(contents, str(path), convention, colour)
 

@@ -49,11 +49,12 @@ _TOLERANCE = 2e-3  # so that they are known when rounded to bf16 as well
 class Recognition:
     """What a weight file was taken for.
 
-    `sources` has an entry for each canonical array of the spec. `confidence` is "certain" where the
-    file itself or its numbers say so, "likely" where names and shapes do, "guessed" where the order
-    of the layers alone does; `evidence` says why, a few words each. `known_colours` is False where
-    the colour order is only the convention's usual one. `notes` say what a user of the net has to
-    know: what was left out of it.
+    `sources` has an entry for each canonical array of the spec. `confidence`, that of net and
+    colours, is "certain" where the file itself or its numbers say so, "likely" where names and
+    shapes do, "guessed" where the order of the layers alone does; `evidence` says why, a few words
+    each. `known_colours`, `known_range` (scale, mean, std) and `known_size` (resize, crop) are
+    False for what is only the convention's usual. `notes` say what a user of the net has to know:
+    what was left out of it.
     """
 
     container: str
@@ -66,6 +67,8 @@ class Recognition:
     known_colours: bool
     evidence: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    known_range: bool = False
+    known_size: bool = False
 
     @property
     def num_parameters(self) -> int:
@@ -195,6 +198,8 @@ def _recognition(
         bool(found or stated or built_in or colour_order),
         tuple(evidence),
         tuple(notes),
+        bool(stated or built_in or mean or convention_name),
+        bool(stated),
     )
 
 
