@@ -1,11 +1,13 @@
 """vggnet.training.augment: crops lie in the picture, have the size asked for, and repeat."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from vggnet.image import rescale_short_side
 from vggnet.training.augment import augment
 from vggnet.training.recipe import MODERN, PAPER
 
@@ -14,6 +16,13 @@ RAMP = Image.fromarray(
         np.broadcast_arrays(np.arange(80)[:, None] * 3, np.arange(60)[None, :] * 4, 7), axis=-1
     ).astype(np.uint8)
 )  # red tells the row, green the column
+NOISE = Image.fromarray(np.random.default_rng(5).integers(0, 256, (9, 8, 3), dtype=np.uint8))
+
+
+def _views(recipe, size, num):  # type: ignore[no-untyped-def]
+    """Views of the small picture, each of which no other crop gives."""
+    return [augment(NOISE, size, recipe, np.random.default_rng(seed)).tobytes()
+            for seed in range(num)]  # fmt: skip
 
 
 @pytest.mark.parametrize("recipe", [MODERN, replace(PAPER, input_size=48, short_side="50-90")])
@@ -43,6 +52,19 @@ def test_area_crops_stay_above_the_smallest_share_and_reach_every_corner() -> No
     assert max(columns) > 12
 
 
+def test_area_crops_reach_the_last_column_and_the_last_row() -> None:
+    boxes = {
+        NOISE.resize((6, 6), Image.Resampling.BILINEAR, box=box).tobytes(): box
+        for box in product(range(8), range(9), range(1, 9), range(1, 10))
+        if box[0] < box[2] and box[1] < box[3]
+    }
+    cropped = [boxes[view] for view in _views(replace(MODERN, flip=False), 6, 500)]
+    across = {(left, right) for left, _, right, _ in cropped if right - left == 6}
+    down = {(top, bottom) for _, top, _, bottom in cropped if bottom - top == 7}
+    assert across == {(0, 6), (1, 7), (2, 8)}
+    assert down == {(0, 7), (1, 8), (2, 9)}
+
+
 def test_half_of_the_views_are_mirrored_and_none_without_flip() -> None:
     for flip, low, high in ((True, 120, 180), (False, 0, 0)):
         recipe = replace(MODERN, flip=flip)
@@ -51,6 +73,34 @@ def test_half_of_the_views_are_mirrored_and_none_without_flip() -> None:
             view = augment(RAMP, 32, recipe, np.random.default_rng(seed)).astype(int)
             mirrored += int(view[0, 0, 1] > view[0, -1, 1])
         assert low <= mirrored <= high
+
+
+@pytest.mark.parametrize(
+    "recipe", [MODERN, replace(PAPER, input_size=6, short_side="6-8")], ids=["area", "short side"]
+)
+def test_views_with_flip_are_those_without_and_their_mirror_images(recipe) -> None:  # type: ignore[no-untyped-def]
+    plain = set(_views(replace(recipe, flip=False), 6, 500))
+    mirrored = {np.frombuffer(view, np.uint8).reshape(6, 6, 3)[:, ::-1].tobytes() for view in plain}
+    seen = _views(replace(recipe, flip=True), 6, 500)
+    assert plain.isdisjoint(mirrored)
+    assert plain.union(mirrored).issuperset(seen)
+    assert 200 < sum(view in mirrored for view in seen) < 300
+
+
+@pytest.mark.parametrize(("size", "sides"), [(6, (6, 7, 8)), (3, (3, 4))])
+def test_the_papers_crop_is_every_square_of_every_scale_and_nothing_else(
+    size: int, sides: tuple[int, ...]
+) -> None:
+    """S is 6, 7 or 8 for views of 6 x 6, and half of that, rounded, for views of 3 x 3."""
+    recipe = replace(PAPER, input_size=6, short_side="6-8", flip=False)
+    squares = set()
+    for side in sides:
+        rescaled = rescale_short_side(NOISE, side)
+        for left, top in product(
+            range(rescaled.width - size + 1), range(rescaled.height - size + 1)
+        ):
+            squares.add(rescaled.crop((left, top, left + size, top + size)).tobytes())
+    assert set(_views(recipe, size, 1000)) == squares
 
 
 def test_the_papers_crop_keeps_the_aspect_and_the_drawn_scale() -> None:

@@ -39,6 +39,24 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.load(path).recipe == {"seed": 3}
 
 
+def test_it_is_on_the_disk_before_it_has_the_name_and_so_is_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flushed = tmp_path / "checkpoint.pt", []
+
+    def fsync(file: int) -> None:
+        status = os.fstat(file)
+        flushed.append((status.st_ino, status.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoint.save(path, SMALL)
+    file, folder = path.stat(), tmp_path.stat()
+    assert flushed == [
+        (file.st_ino, file.st_size, False),
+        (folder.st_ino, folder.st_size, True),
+    ]
+
+
 class _Malicious:
     def __reduce__(self):  # type: ignore[no-untyped-def]
         return os.mkdir, ("executed",)

@@ -13,6 +13,7 @@ from same_run import assert_same_run
 from small_data import SMALL, write_pictures
 
 from vggnet.data import open_dataset
+from vggnet.evaluation import Score
 from vggnet.image import PictureError
 from vggnet.training import checkpoint
 from vggnet.training.history import read
@@ -187,6 +188,17 @@ def test_broken_pictures_are_remembered_when_a_run_is_resumed(tmp_path: Path) ->
     for name in ("blue/001.png", "red/002.png"):
         (tmp_path / "mended" / name).rename(tmp_path / "data" / name)
     assert resume(dataset, options).training["broken_pictures"] == 2
+
+
+def test_plateau_watches_the_first_guess(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([Score(0.4, top5, 10, "", 1) for top5 in (0.6, 0.7, 0.8, 0.9)])
+    monkeypatch.setattr("vggnet.training.loop.evaluate", lambda *_, **__: next(scores))
+    recipe = replace(SMALL, schedule="plateau", patience=1, sizes="32x3", learning_rate=0.01)
+    train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    rates = [line["learning_rate"] for line in read(tmp_path / "metrics.jsonl") if "step" in line]
+    assert rates[::6] == pytest.approx([0.01, 0.01, 0.001])
 
 
 class _Notes(Silent):

@@ -15,6 +15,7 @@ def test_one_cycle_rises_in_a_line_to_the_peak_and_falls_to_zero() -> None:
     assert max(rates) == rates[25] == pytest.approx(0.4)
     steps = [after - before for before, after in pairwise(rates[:26])]
     assert steps == pytest.approx([steps[0]] * 25)
+    assert rates[0] == pytest.approx(0.4 / 26)  # a step at rate 0 would be lost
     assert rates[25:] == sorted(rates[25:], reverse=True)
     assert 0 < rates[-1] < 0.001
 

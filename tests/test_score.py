@@ -53,6 +53,30 @@ def test_accuracy_counts_each_picture_once_whatever_the_batch(pictures: Path) ->
     assert evaluate(always_green, dataset, PREPROCESS, indices=[20, 21, 0]).top1 == 2 / 3
 
 
+def test_five_guesses_count_and_a_sixth_does_not(pictures: Path) -> None:
+    """Of every picture, blue is the first guess, green the fifth and red the sixth."""
+    logits_K = np.array([9, 5, 4, 8, 7, 6], np.float32)
+    score = evaluate(
+        lambda images: np.tile(logits_K, (len(images), 1)),
+        open_dataset(pictures, "validation"),
+        PREPROCESS,
+    )
+    assert (score.top1, score.top5) == (20 / 60, 40 / 60)
+
+
+def test_classes_are_counted_under_the_models_numbers(pictures: Path) -> None:
+    dataset = open_dataset(pictures, "validation")
+    numbers = np.array([4, 1, 2])  # of blue, green and red in the model
+
+    def shuffled(images_NCHW):  # type: ignore[no-untyped-def]
+        logits_NK = np.full((len(images_NCHW), 6), -9, np.float32)
+        logits_NK[:, numbers] = _by_colour(images_NCHW)
+        return logits_NK
+
+    assert evaluate(shuffled, dataset, PREPROCESS, class_index=numbers).top1 == 1
+    assert evaluate(shuffled, dataset, PREPROCESS).top1 == 40 / 60  # but for blue
+
+
 def test_the_line_for_people_is_the_familiar_one(pictures: Path) -> None:
     score = evaluate(_by_colour, open_dataset(pictures, "validation"), PREPROCESS)
     assert str(score) == " * Acc@1 100.000 Acc@5 100.000"

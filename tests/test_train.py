@@ -10,10 +10,13 @@ import torch
 from small_data import SMALL, write_pictures
 
 from vggnet.data import open_dataset
+from vggnet.evaluation import Score
+from vggnet.training.colours import measured_preprocess
 from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import fine_tuning
 from vggnet.training.reporter import Silent
+from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 
@@ -94,6 +97,32 @@ def test_the_paper_s_preprocessing_reaches_the_weights(pictures: Path, tmp_path:
     assert (preprocess.resize, preprocess.crop) == (36, 32)
     assert (preprocess.scale, preprocess.std) == (1, (1, 1, 1))
     assert set(weights.training["metrics"]["held_back"]) == {"36"}  # type: ignore[index]
+
+
+def test_the_mean_is_that_of_the_pictures_trained_on(pictures: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(pictures, "train")
+    training, _ = split(60, SMALL)
+    weights = train(dataset, SMALL, TrainingOptions(tmp_path, workers=0))
+    expected = measured_preprocess(dataset, training, SMALL)
+    assert (weights.preprocess.mean, weights.preprocess.std) == (expected.mean, expected.std)
+    assert expected.mean != measured_preprocess(dataset, np.arange(60), SMALL).mean
+
+
+def test_the_size_that_is_best_by_its_first_guess_is_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {32: Score(0.5, 0.9, 10, "", 1), 36: Score(0.7, 0.8, 10, "", 1),
+              40: Score(0.6, 1.0, 10, "", 1)}  # fmt: skip
+    monkeypatch.setattr(
+        "vggnet.training.loop.evaluate", lambda _f, _d, preprocess, **_: scores[preprocess.resize]
+    )
+    recipe = replace(SMALL, sizes="32x1", test_sizes="32,36,40")
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    assert (weights.preprocess.resize, weights.preprocess.crop) == (36, 36)
+    held_back = weights.training["metrics"]["held_back"]  # type: ignore[index]
+    assert {size: score["top1"] for size, score in held_back.items()} == {
+        "32": 0.5, "36": 0.7, "40": 0.6
+    }  # fmt: skip
 
 
 def test_provenance_is_that_of_the_start_and_lists_how_the_run_was_carried_on(
