@@ -292,11 +292,10 @@ def test_ctrl_c_leaves_a_checkpoint_and_status_130(tmp_path: Path) -> None:
         start_new_session=True,
     )  # fmt: skip
     metrics = out / "metrics.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (out / "curves.png").exists():
+    while process.poll() is None and not (out / "curves.png").exists():
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "go on with --resume" in err
     assert "Traceback" not in err

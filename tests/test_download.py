@@ -12,8 +12,8 @@ from unreliable_server import Answer, UnreliableServer
 
 from vggnet.weights.published.download import DownloadError, Patience, discard, download
 
-HASTE = Patience(timeout=5, attempts=3, wait=0.01)
-IMPATIENCE = Patience(timeout=0.3, attempts=3, wait=0.01)
+HASTE = Patience(timeout=60, attempts=3, wait=0.01)
+IMPATIENCE = Patience(timeout=1, attempts=3, wait=0.01)  # much more than an answer here takes
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
 
 
@@ -158,17 +158,15 @@ def test_a_partial_file_of_unknown_origin_is_not_used(origin: bytes, tmp_path: P
     assert (tmp_path / "p").read_bytes() == BODY
 
 
-def test_a_stall_is_given_up_soon_and_resumed(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_a_stall_without_end_is_given_up_and_resumed(tmp_path: Path) -> None:
     with UnreliableServer(BODY, [Answer(stall_after=4000), Answer()]) as server:
         run(server, tmp_path / "p", patience=IMPATIENCE)
-    assert time.monotonic() - start < 5
     assert (tmp_path / "p").read_bytes() == BODY
     assert server.requests[1].range == "bytes=4000-"
 
 
 def test_a_server_that_only_stalls(tmp_path: Path) -> None:
-    line = r"^gave up after 3 attempts in a row: the server sent nothing for 0.3 seconds$"
+    line = r"^gave up after 3 attempts in a row: the server sent nothing for 1 seconds$"
     answers = [Answer(stall_after=0)]
     with UnreliableServer(BODY, answers) as server, pytest.raises(DownloadError, match=line):
         run(server, tmp_path / "p", patience=IMPATIENCE)
@@ -176,8 +174,8 @@ def test_a_server_that_only_stalls(tmp_path: Path) -> None:
 
 
 def test_a_slow_server_is_no_stall(tmp_path: Path) -> None:
-    with UnreliableServer(BODY, [Answer(seconds_a_piece=0.25)]) as server:  # 8 pieces
-        run(server, tmp_path / "p", patience=Patience(timeout=1.5, attempts=1))
+    with UnreliableServer(BODY, [Answer(seconds_a_piece=0.4)]) as server:  # 8 pieces
+        run(server, tmp_path / "p", patience=Patience(timeout=3, attempts=1))
     assert len(server.requests) == 1
 
 
@@ -258,11 +256,12 @@ def test_bytes_that_come_again_and_again_are_no_headway(tmp_path: Path) -> None:
     assert len(server.requests) == 3
 
 
-def test_where_nobody_listens_the_answer_is_quick(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_where_nobody_listens_it_does_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited"))
     with pytest.raises(DownloadError, match=r"^127.0.0.1 cannot be reached: Connection refused$"):
         download("http://127.0.0.1:9/a", tmp_path / "p", 9, 9, lambda *_: None, Patience())
-    assert time.monotonic() - start < 3
 
 
 @pytest.mark.parametrize("url", ["http://", "nonsense", "http://[", "file:///etc/passwd"])
@@ -286,7 +285,7 @@ def test_ctrl_c_leaves_the_partial_file(tmp_path: Path) -> None:
         if received >= 4000:
             raise KeyboardInterrupt
 
-    with UnreliableServer(BODY, [Answer(seconds_a_piece=0.1), Answer()]) as server:
+    with UnreliableServer(BODY, [Answer(stall_after=9000), Answer()]) as server:
         url = f"{server.address}/small.npz"
         with pytest.raises(KeyboardInterrupt):
             download(url, tmp_path / "p", len(BODY), len(BODY), interrupt, HASTE)

@@ -49,11 +49,9 @@ def test_an_interrupted_run_resumes_to_the_bit(pictures: Path, tmp_path: Path) -
 def test_killed_twenty_times_it_ends_with_the_same_bits(pictures: Path, tmp_path: Path) -> None:
     script = Path(__file__).with_name("kill_and_resume.py")
     command = [sys.executable, str(script), str(pictures), str(tmp_path), "20"]
-    result = subprocess.run(
-        command, capture_output=True, text=True, timeout=900
-    )  # where it is busy
+    result = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     assert result.returncode == 0, result.stderr
-    assert int(result.stdout) >= 5  # kills while a checkpoint was being written
+    assert int(result.stdout) >= 10  # kills while a checkpoint was being written
     assert_same_run(tmp_path / "alone", tmp_path / "killed")
     ours, theirs = (
         own_file.load(tmp_path / name / "model.safetensors") for name in ("alone", "killed")

@@ -128,14 +128,18 @@ def test_threads_change_nothing(pictures: Path) -> None:
 
 
 class CountedDecodes:
-    """A preprocessing that counts its calls, each of which takes a hundredth of a second."""
+    """A preprocessing that counts its calls; each after the first `quick` takes half a second."""
 
-    def __init__(self) -> None:
-        self.num = 0
+    def __init__(self, quick: int = 60) -> None:
+        self.quick, self.names = quick, []
+
+    @property
+    def num(self) -> int:
+        return len(self.names)
 
     def __call__(self, picture, name):  # type: ignore[no-untyped-def]
-        self.num += 1
-        time.sleep(0.01)
+        self.names.append(name)
+        time.sleep(0.01 if self.num <= self.quick else 0.5)
         return PREPROCESS(picture, name)
 
 
@@ -145,7 +149,7 @@ def test_one_batch_is_decoded_ahead_and_no_more(pictures: Path) -> None:
 
     def slow(images_NCHW):  # type: ignore[no-untyped-def]
         expected = min(60, 10 * len(counts) + 20)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while decodes.num < expected and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.03)  # in which one more could begin
@@ -157,7 +161,7 @@ def test_one_batch_is_decoded_ahead_and_no_more(pictures: Path) -> None:
 
 
 def test_an_interrupt_ends_it_without_the_pictures_ahead(pictures: Path) -> None:
-    decodes = CountedDecodes()
+    decodes = CountedDecodes(quick=30)  # the others would take a quarter of a minute
 
     def interrupted(images_NCHW):  # type: ignore[no-untyped-def]
         raise KeyboardInterrupt
@@ -170,12 +174,16 @@ def test_an_interrupt_ends_it_without_the_pictures_ahead(pictures: Path) -> None
 
 
 def test_ctrl_c_is_heard_while_it_decodes(pictures: Path) -> None:
-    decodes = CountedDecodes()
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    class Interrupting(CountedDecodes):
+        def __call__(self, picture, name):  # type: ignore[no-untyped-def]
+            if self.num == self.quick:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__call__(picture, name)
+
+    decodes = Interrupting(quick=5)
     with pytest.raises(KeyboardInterrupt):
         evaluate(_by_colour, open_dataset(pictures, "validation"), decodes, num_threads=1)
-    assert decodes.num < 60
+    assert decodes.num < 60  # which would take half a minute
 
 
 def test_a_picture_too_long_to_be_rescaled_is_named(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
                 request.num_sent += len(data)
                 time.sleep(answer.seconds_a_piece)
             if answer.stall_after is not None:
-                self.unreliable.over.wait(20)
+                self.unreliable.over.wait(600)
             if answer.chunked and answer.cut_after is None:
                 self.wfile.write(b"0\r\n\r\n")
         except OSError:  # nobody listens any more
