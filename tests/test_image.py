@@ -418,7 +418,14 @@ def test_rescaling_to_a_monster_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "side", "top", "left"),
-    [((7, 9), 3, 2, 3), ((6, 9), 3, 2, 3), ((8, 5), 5, 2, 0), ((9, 6), 5, 2, 0), ((5, 5), 5, 0, 0)],
+    [
+        ((7, 9), 3, 2, 3),
+        ((6, 9), 3, 2, 3),
+        ((9, 6), 3, 3, 2),
+        ((8, 5), 5, 2, 0),
+        ((9, 6), 5, 2, 0),
+        ((5, 5), 5, 0, 0),
+    ],
     ids=str,
 )
 def test_centre_crop(shape: tuple[int, int], side: int, top: int, left: int) -> None:

@@ -68,6 +68,7 @@ def test_the_input_size_moves_the_schedule_with_it() -> None:
     assert (moved.sizes, moved.short_side) == ("64x8,96x6,128x4", "146")
     small = vary(PAPER, {"input_size": 64})
     assert (small.sizes, small.short_side, small.test_size) == ("64x74", "73", 73)
+    assert vary(PAPER, {"input_size": 96}).short_side == "110"  # of 109.7
 
 
 def test_the_schedule_moves_the_input_size_with_it() -> None:

@@ -75,16 +75,26 @@ def test_the_average_follows_the_network() -> None:
 
 
 def test_saved_values_go_on_to_the_bit() -> None:
-    alone = _run(dropout=0.5)
+    alone = _run(head="fc", dropout=0.5)
     for _ in range(3):
         alone.train_step(PIXELS, LABELS)
     values = alone.to_values()
     values = torch.load(_buffer(values), weights_only=True)
     losses = [alone.train_step(PIXELS, LABELS)[0] for _ in range(3)]
-    resumed = _run(dropout=0.5)
+    resumed = _run(head="fc", dropout=0.5)
     resumed.from_values(values)
     assert [resumed.train_step(PIXELS, LABELS)[0] for _ in range(3)] == losses
     assert all(torch.equal(a, b) for a, b in _pairs(alone, resumed))
+
+
+def test_saved_values_hold_how_far_the_rate_has_dropped() -> None:
+    recipe = replace(SMALL, schedule="plateau", patience=1, learning_rate=0.01)
+    run, resumed = _run(recipe), _run(recipe)
+    for accuracy in (0.5, 0.4, 0.6):
+        run.plateau.epoch(accuracy, recipe.patience)
+    resumed.from_values(torch.load(_buffer(run.to_values()), weights_only=True))
+    assert resumed.plateau == run.plateau
+    assert resumed.learning_rate() == pytest.approx(0.001)
 
 
 def _buffer(values):  # type: ignore[no-untyped-def]

@@ -22,13 +22,14 @@ def test_one_cycle_rises_in_a_line_to_the_peak_and_falls_to_zero() -> None:
 
 def test_plateau_divides_by_ten_three_times_then_ends() -> None:
     plateau = Plateau()
-    rates = []
+    rates, finished = [], []
     for accuracy in (0.1, 0.2, 0.2, 0.15, 0.21, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2):
         plateau.epoch(accuracy, patience=2)
         rates.append(plateau.rate(PAPER))
+        finished.append(plateau.finished)
     expected = [0.01] * 3 + [1e-3] * 3 + [1e-4] * 2 + [1e-5] * 3
     assert rates == pytest.approx(expected)
-    assert plateau.finished
+    assert finished == [False] * 10 + [True]
 
 
 def test_plateau_is_not_finished_while_there_is_progress() -> None:

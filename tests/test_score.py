@@ -92,10 +92,10 @@ def test_ranks_ties_and_nan() -> None:
 
 def test_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "data", num_each=4)
-    (folder / "red" / "002.png").write_bytes(b"nonsense")
+    (folder / "blue" / "002.png").write_bytes(b"nonsense")  # what comes after it keeps its label
     score = evaluate(_by_colour, open_dataset(folder, "validation"), PREPROCESS, num_threads=2)
     assert (score.top1, score.images) == (1.0, 11)
-    assert ["red/002.png" in fault for fault in score.broken] == [True]
+    assert ["blue/002.png" in fault for fault in score.broken] == [True]
 
 
 def test_no_picture_at_all(tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_tokens_spell_out_kernel_stride_and_padding() -> None:
     assert layers["pool1"].output == (96, 27, 27)
     assert (layers["conv2_1"].padding, layers["conv2_1"].output) == (2, (8, 27, 27))
     assert layers["conv2_2"].output == (8, 25, 25)
+    even = Spec("even", ("conv4-8",), 10).layers[0]
+    assert (even.padding, even.output) == (2, (8, 11, 11))
 
 
 def test_fully_connected_layers_as_windows_take_larger_pictures() -> None:
@@ -113,6 +115,7 @@ def test_width_scales_every_layer_but_the_last() -> None:
     half = D.scaled(width=0.5)
     channels = [layer.output[0] for layer in half.layers if layer.kind in ("conv", "fc")]
     assert channels == [32, 32, 64, 64, *[128] * 3, *[256] * 6, 2048, 2048, 1000]
+    assert "conv3-154" in D.scaled(width=0.3).tokens  # of 153.6
     smallest = D.scaled(width=1e-9)
     assert {layer.output[0] for layer in smallest.layers if layer.kind == "conv"} == {1}
     assert D.scaled() == D
@@ -161,6 +164,9 @@ def test_which_nets_take_any_size() -> None:
     assert D.layers_at(224, 224) is D.layers
     shapes = {layer.name: layer.output for layer in average_head(D).layers_at(96, 65)}
     assert (shapes["pool5"], shapes["avgpool"]) == ((512, 3, 2), (512, 1, 1))
+    assert average_head(D).layers_at(32, 32)[-1].name == "prob"
+    with pytest.raises(ValueError, match="must be at least 32 x 32, not 31 x 40"):
+        average_head(D).layers_at(31, 40)
     # At 32 pixels fc6 sees a 1x1 map, yet its weights fit no other size.
     smallest = D.scaled(input_size=32)
     assert not smallest.any_size
@@ -271,6 +277,11 @@ ORDER = "first come the convolutions and pools, then avgpool, then FC layers, th
         (("conv3-8", "FC-5 maxpool"), {}, f"token 'maxpool' stands too late: {ORDER}"),
         (("conv3-8", "avgpool avgpool"), {}, f"token 'avgpool' stands too late: {ORDER}"),
         (("conv3-8", "FC-5", "soft-max FC-5"), {}, f"token 'FC-5' stands too late: {ORDER}"),
+        (
+            ("conv3-8", "FC-5", "soft-max soft-max"),
+            {},
+            f"token 'soft-max' stands too late: {ORDER}",
+        ),
         (("maxpool", "FC-5"), {}, "it has no convolution"),
         ((), {}, "it has no convolution"),
         (("conv3-8", "soft-max"), {}, "soft-max needs an FC layer before it"),
