@@ -21,6 +21,7 @@ from networks import torch_network
 from numpy.typing import NDArray
 
 import vggnet
+from vggnet.atomic import put_in_place, whole_path
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.weights import own_file as weight_files
@@ -51,10 +52,8 @@ def folder_for(name: str, spec: Spec, state: State, parent: Path) -> Path:
 def _once(path: Path, write: Callable[[Path], object]) -> Path:
     """`path`, which `write` makes whole or not at all, unless it is there."""
     if not path.exists():
-        with TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder) / path.name
+        with whole_path(path) as made:
             write(made)
-            made.replace(path)
     return path
 
 
@@ -102,8 +101,10 @@ def ncnn_files(spec: Spec, state: State, folder: Path) -> tuple[Path, Path]:
     weights = folder / "network.ncnn.bin"
 
     def write(made: Path) -> None:
-        _export_by_pnnx(spec, state, made.with_name("network.pt"))
-        made.with_name(weights.name).replace(weights)
+        with TemporaryDirectory(dir=folder) as exported:
+            _export_by_pnnx(spec, state, Path(exported) / "network.pt")
+            put_in_place(Path(exported) / weights.name, weights)
+            (Path(exported) / "network.ncnn.param").replace(made)
 
     return _once(folder / "network.ncnn.param", write), weights
 

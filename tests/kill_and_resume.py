@@ -25,7 +25,7 @@ from vggnet.training.train import resume, train
 
 loop.can_draw = lambda: False  # drawing curves would take most of the time
 RECIPE = replace(SMALL, head="fc", sizes="32x20")  # dropout, so the random state counts
-PARTIAL = "checkpoint.pt.tmp"
+PARTIAL = ".partial.checkpoint.pt"
 
 
 def run(pictures: Path, folder: Path) -> None:

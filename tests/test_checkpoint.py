@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from full_disk import full_disk
 
 from vggnet.training import checkpoint
 from vggnet.training.checkpoint import Checkpoint
@@ -55,6 +56,16 @@ def test_it_is_on_the_disk_before_it_has_the_name_and_so_is_the_name(
         (file.st_ino, file.st_size, False),
         (folder.st_ino, folder.st_size, True),
     ]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, SMALL)
+    with pytest.raises(OSError, match="make room") as caught, full_disk():
+        checkpoint.save(path, replace(SMALL, recipe={"seed": 4}))
+    assert caught.value.filename == str(path)
+    assert checkpoint.load(path).recipe == {"seed": 3}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 class _Malicious:

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggnet.weights.containers.storage.mapped import map_file, release, whole_file
+from vggnet.atomic import whole_file
+from vggnet.weights.containers.storage.mapped import map_file, release
 
 
 def test_a_file_is_its_bytes(tmp_path: Path) -> None:
@@ -53,18 +54,6 @@ def test_other_arrays_are_left_alone() -> None:
     assert array.sum() == 10_000
 
 
-def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    with whole_file(path) as file:
-        file.write(b"first")
-        assert not path.exists()
-    assert path.read_bytes() == b"first"
-    with pytest.raises(TypeError), whole_file(path) as file:
-        file.writelines([b"second", "half"])  # type: ignore[list-item]
-    assert path.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_who_has_the_former_file_mapped_keeps_it(tmp_path: Path) -> None:
     """Cut in place, it would end the process: docs/weight-files.md."""
     path = tmp_path / "file"
@@ -74,11 +63,3 @@ def test_who_has_the_former_file_mapped_keeps_it(tmp_path: Path) -> None:
         file.write(b"other" * 4096)
     assert path.read_bytes() == b"other" * 4096
     assert mapped.tobytes() == b"first" * 4096
-
-
-def test_a_file_in_a_folder_that_is_missing(tmp_path: Path) -> None:
-    path = tmp_path / "none" / "file"
-    with pytest.raises(FileNotFoundError) as caught, whole_file(path):
-        pass
-    assert caught.value.filename == str(path)
-    assert caught.value.strerror == f"the folder {path.parent} is missing; make it first"

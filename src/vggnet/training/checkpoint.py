@@ -6,7 +6,6 @@ flushed to the disk, and renamed over it. Reading executes nothing.
 
 from __future__ import annotations
 
-import os
 import pickle
 import zipfile
 from dataclasses import dataclass, fields
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from vggnet.atomic import whole_file
 
 FILE_NAME = "checkpoint.pt"  # in the folder of the run
 _VERSION = 3
@@ -35,18 +36,9 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint at `path`, atomically."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    """Replace the checkpoint at `path`, atomically. Raises what `whole_file` does."""
+    with whole_file(path, only_writer=True) as file:
         torch.save({"version": _VERSION, **vars(checkpoint)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load(path: Path) -> Checkpoint:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from vggnet.atomic import whole_file
 from vggnet.weights.containers import Contents, StoredArray
-from vggnet.weights.containers.storage.mapped import map_file, whole_file
+from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import Block, stored_array
 
 NAME = "safetensors"

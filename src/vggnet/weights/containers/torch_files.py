@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.atomic import whole_file
 from vggnet.weights.containers import Contents, StoredArray
 from vggnet.weights.containers.pickle import pickle_writer, pickles
 from vggnet.weights.containers.pickle.pickled_arrays import NUMPY
 from vggnet.weights.containers.pickle.pickles import Global, Instance, globals_of
 from vggnet.weights.containers.storage import zips
 from vggnet.weights.containers.storage.flatten import flatten
-from vggnet.weights.containers.storage.mapped import map_file, whole_file
+from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import Block, stored_array
 
 NAME = "PyTorch"

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.atomic import whole_file
 from vggnet.layers import BATCH_NORM_EPSILON, Kind, Layer
 from vggnet.spec import Spec
 from vggnet.weights.containers import caffe_files
 from vggnet.weights.containers.caffe_files import CaffeLayer, Settings
-from vggnet.weights.containers.storage.mapped import whole_file
 from vggnet.weights.weights import State, check_state
 
 _TYPES: dict[Kind, str] = {

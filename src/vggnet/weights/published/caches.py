@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vggnet.weights.containers.storage.mapped import whole_file
+from vggnet.atomic import whole_file
 from vggnet.weights.published.catalog import CATALOG, Digest, PublishedFile
 
 _REMEMBERED = "verified.json"

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vggnet.atomic import put_in_place
 from vggnet.weights.published.caches import cache_folder, copies, fault, own_path
 from vggnet.weights.published.catalog import Digest, PublishedFile, published
 from vggnet.weights.published.download import (
@@ -93,7 +94,7 @@ def _from_url(file: PublishedFile, url: str, report: Report, patience: Patience)
         if wrong := fault(partial, file):
             discard(partial)
             raise DownloadError(f"what {url} gives is not the file that was published: {wrong}")
-        partial.replace(target)
+        put_in_place(partial, target)
         discard(partial)
     return target
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.atomic import whole_path
 from vggnet.weights.containers import StoredArray
 from vggnet.weights.containers.hdf5.hdf5_data import (
     NOWHERE,
@@ -28,7 +29,6 @@ from vggnet.weights.containers.hdf5.hdf5_data import (
     stored_array,
     unpack,
 )
-from vggnet.weights.containers.storage.mapped import whole_file
 from vggnet.weights.containers.storage.stored import most_inflated
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -306,7 +306,7 @@ def write(
         import h5py
     except ModuleNotFoundError:
         raise ValueError(f"{path}: writing HDF5 needs h5py: pip install 'vggnet[keras]'") from None
-    with whole_file(path) as file, h5py.File(file.name, "w") as root:
+    with whole_path(path) as partial, h5py.File(partial, "w") as root:
         for group, values in (attributes or {}).items():
             root.require_group(group or "/").attrs.update(values)
         for name, array in arrays.items():

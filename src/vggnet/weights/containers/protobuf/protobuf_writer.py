@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.atomic import whole_file
 from vggnet.weights.containers.protobuf.protobuf import FIXED32, LENGTH, VARINT
-from vggnet.weights.containers.storage.mapped import release, whole_file
+from vggnet.weights.containers.storage.mapped import release
 
 LARGEST_FILE = 2**31 - 1  # bytes, beyond which no other reader goes
 

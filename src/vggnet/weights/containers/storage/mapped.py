@@ -1,4 +1,4 @@
-"""Files as arrays that lie in them, and files that are written whole or not at all.
+"""Files as arrays that lie in them.
 
 In: a path. Out: the file's bytes as a read-only array, of which the system holds in memory what was
 touched; `release` gives that memory back once the numbers were used.
@@ -7,12 +7,8 @@ touched; `release` gives that memory back once the numbers were used.
 from __future__ import annotations
 
 import mmap
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,27 +52,3 @@ def _bounds(array: NDArray[Any]) -> tuple[int, int]:
         return np.lib.array_utils.byte_bounds(array)
     # Before NumPy 2.
     return np.byte_bounds(array)  # type: ignore[attr-defined, no-any-return]  # noqa: NPY201
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes its place at `path` once all of it is on the disk.
-
-    A reader never sees half a file, and what stood there before stays where writing fails. Raises
-    OSError, which names `path`, where no file can be made.
-    """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        opened = partial.open("xb")
-    except OSError as error:
-        there = path.parent.is_dir()
-        reason = error.strerror if there else f"the folder {path.parent} is missing; make it first"
-        raise OSError(error.errno, reason, str(path)) from None
-    try:
-        with opened as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
