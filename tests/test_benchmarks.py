@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -155,36 +154,6 @@ def test_a_file_whose_writing_failed_is_not_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     files._once(tmp_path / "network.onnx", lambda made: made.write_text("whole"))
     assert (tmp_path / "network.onnx").read_text() == "whole"
-
-
-@pytest.mark.parametrize(
-    ("said", "name"),
-    [
-        ({"cat": "processor\t: 0\nmodel name\t: AMD EPYC 9R14\n"}, "AMD EPYC 9R14"),
-        (
-            {
-                "cat": "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n",
-                "lscpu": "Vendor ID:   ARM\n  Model name:   Neoverse-N1\n    Model: 1\n",
-            },
-            "Neoverse-N1",
-        ),
-        ({"sysctl": "machdep.cpu.brand_string: Apple M2\n"}, "Apple M2"),
-        ({"lscpu": "Vendor ID: ARM\nModel name: -\n"}, "aarch64"),
-        ({}, "aarch64"),
-    ],
-)
-def test_the_processor_has_a_name_everywhere(
-    said: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        if command[0] not in said:
-            raise FileNotFoundError(command[0])
-        return subprocess.CompletedProcess(command, 0, said[command[0]])
-
-    monkeypatch.setattr(machine.subprocess, "run", run)
-    monkeypatch.setattr(machine.platform, "processor", lambda: "")
-    monkeypatch.setattr(machine.platform, "machine", lambda: "aarch64")
-    assert machine.processor_name() == name
 
 
 def test_what_the_figures_hold_for(monkeypatch: pytest.MonkeyPatch) -> None:

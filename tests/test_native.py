@@ -354,7 +354,7 @@ class TestThreads:
             assert all(np.array_equal(found[each], expected[each]) for each in names)
 
     def test_by_default_what_the_process_may_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("vggnet.engines.native.default_threads", lambda: 3)
+        monkeypatch.setattr("vggnet.engines.native.usable_cores", lambda: 3)
         assert engines.create("native", AVERAGE, random_state(AVERAGE)).threads == 3
 
     @pytest.mark.parametrize("threads", [1, 3])

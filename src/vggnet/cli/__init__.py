@@ -43,7 +43,7 @@ def _print_version(wanted: bool) -> None:
     for name, absence in engines.items():
         print(f"engine {name}: {absence or 'available'}")
     if engines["native"] is None:
-        from vggnet._native import instruction_sets
+        from vggnet.machine import instruction_sets
 
         print(f"instruction sets of the native engine: {', '.join(instruction_sets())}")
     raise typer.Exit

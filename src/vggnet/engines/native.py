@@ -19,8 +19,8 @@ import vggnet._native as _native
 from vggnet.engines import check_head, check_images
 from vggnet.engines.plan import MANY, Plan, Step, bytes_per_weight, make_plan
 from vggnet.engines.reference import softmax
-from vggnet.engines.threads import default_threads
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.machine import instruction_set, usable_cores
 from vggnet.spec import Spec
 from vggnet.weights.containers.storage.mapped import release
 from vggnet.weights.weights import State
@@ -72,7 +72,7 @@ class NativeEngine:
             )
             precision = "fp32"
         self.spec, self.precision = spec, precision
-        self.threads = threads or default_threads()
+        self.threads = threads or usable_cores()
         self._state = state
         self._workspaces = _native.Workspaces(self.threads)
         self._weights: dict[tuple[str, str], _native.Weights] = {}
@@ -213,8 +213,7 @@ class NativeEngine:
 
 def _kernels() -> _native.Kernels:
     """Those that VGGNET_ISA names, or else the best that this machine has."""
-    asked = os.environ.get("VGGNET_ISA")
     try:
-        return _native.kernels(asked or _native.instruction_sets()[0])
+        return _native.kernels(instruction_set())
     except ValueError as error:
         raise ValueError(f"VGGNET_ISA: {error}") from None

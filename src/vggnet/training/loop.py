@@ -22,13 +22,13 @@ from torch import Tensor
 from vggnet.data import Dataset
 from vggnet.evaluation import Score, evaluate
 from vggnet.image import PictureError
+from vggnet.machine import available_memory
 from vggnet.training import checkpoint
 from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
 from vggnet.training.hardware import Hardware
 from vggnet.training.history import History, can_draw, draw_curves, read
 from vggnet.training.identity import fingerprint
-from vggnet.training.memory import available_memory
 from vggnet.training.pictures import DecodedPictures, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent

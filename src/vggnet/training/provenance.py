@@ -6,7 +6,6 @@ was carried on, for its checkpoint and the metadata of its weight file.
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 
 import vggnet
+from vggnet.machine import processor_name, usable_cores
 from vggnet.training.hardware import Hardware
 
 
@@ -67,11 +67,4 @@ def _git(folder: Path, *arguments: str) -> str:
 def _processor(hardware: Hardware) -> str:
     if hardware.kind == "cuda":
         return torch.cuda.get_device_name(hardware.device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line[:10] == "model name")
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return f"{name}, {len(os.sched_getaffinity(0))} cores"
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{processor_name()}, {usable_cores()} cores"
