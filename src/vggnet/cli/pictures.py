@@ -8,15 +8,14 @@ Shapes: N pictures, C channels, H rows, W columns.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.data.ahead import prepare_ahead
 from vggnet.image import PictureError, find_pictures
 from vggnet.preprocess import Preprocess
 
@@ -67,28 +66,17 @@ def batches(paths: Sequence[str], preprocess: Preprocess) -> Iterator[Batch]:
 
 
 def _prepared(paths: Sequence[str], preprocess: Preprocess) -> Iterator[tuple[str, Prepared]]:
-    """Each picture's name and its input or its fault, prepared by threads ahead of time."""
+    """Each picture's name and its input or its fault."""
 
-    def prepare(found: str | PictureError) -> Prepared:
+    def prepare(named: tuple[str, str | PictureError]) -> NDArray[np.float32]:
+        _, found = named
         if isinstance(found, PictureError):
-            return found
-        try:
-            return preprocess(found)
-        except PictureError as error:
-            return error
+            raise found
+        return preprocess(found)
 
-    pool = ThreadPoolExecutor(_THREADS)
-    waiting: deque[tuple[str, Future[Prepared]]] = deque()
-    try:
-        for name, found in _found(paths):
-            waiting.append((name, pool.submit(prepare, found)))
-            if len(waiting) > _AHEAD:
-                name, job = waiting.popleft()
-                yield name, job.result()
-        for name, job in waiting:
-            yield name, job.result()
-    finally:  # an interrupt does not wait for pictures that nobody needs any more
-        pool.shutdown(cancel_futures=True)
+    with prepare_ahead(prepare, _found(paths), num_ahead=_AHEAD, num_threads=_THREADS) as prepared:
+        for (name, _), image_CHW in prepared:
+            yield name, image_CHW
 
 
 def _found(paths: Iterable[str]) -> Iterator[tuple[str, str | PictureError]]:

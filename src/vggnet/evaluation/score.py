@@ -8,19 +8,20 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.class_lists import Label
 from vggnet.data import Dataset, picture
+from vggnet.data.ahead import prepare_ahead
 from vggnet.image import PictureError
+from vggnet.machine import usable_cores
 from vggnet.preprocess import Preprocess
 
 Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -69,30 +70,26 @@ def evaluate(
     hits1 = hits5 = images = 0
     start = time.perf_counter()
 
-    def prepare(index: int) -> NDArray[np.float32] | PictureError:
-        try:
-            return preprocess(picture(dataset, index), dataset.where(index))
-        except PictureError as error:
-            return error
+    def prepare(index: int) -> NDArray[np.float32]:
+        return preprocess(picture(dataset, index), dataset.where(index))
 
-    batches = (chosen[first : first + batch_size] for first in range(0, len(chosen), batch_size))
-    pool = ThreadPoolExecutor(num_threads or min(4, os.cpu_count() or 1))
-    try:
-        for batch, prepared in _a_batch_ahead(pool, prepare, batches):
-            broken += [str(each) for each in prepared if isinstance(each, PictureError)]
-            rows_CHW = [each for each in prepared if not isinstance(each, PictureError)]
-            if rows_CHW:
-                good = [not isinstance(each, PictureError) for each in prepared]
+    threads = num_threads or min(4, usable_cores())
+    with prepare_ahead(
+        prepare, map(int, chosen), num_ahead=batch_size, num_threads=threads
+    ) as prepared:
+        while batch := list(islice(prepared, batch_size)):
+            broken += [str(each) for _, each in batch if isinstance(each, PictureError)]
+            good = [(i, each) for i, each in batch if not isinstance(each, PictureError)]
+            if good:
+                indices_N, rows_CHW = zip(*good, strict=True)
                 logits_NK = function(_stack(rows_CHW))
-                _check_logits(logits_NK, len(rows_CHW), num_classes)
-                ranks = rank_of_target(logits_NK, targets[batch[good]])
+                _check_logits(logits_NK, len(good), num_classes)
+                ranks = rank_of_target(logits_NK, targets[list(indices_N)])
                 hits1 += int((ranks < 1).sum())
                 hits5 += int((ranks < 5).sum())
-                images += len(rows_CHW)
+                images += len(good)
             if progress:
                 progress(images + len(broken))
-    finally:  # an interrupt does not wait for pictures that nobody needs any more
-        pool.shutdown(cancel_futures=True)
     if not images:
         raise ValueError(f"{dataset.name}: no picture could be read; the first fault: {broken[0]}")
     seconds = time.perf_counter() - start
@@ -152,24 +149,7 @@ def class_indices(
     return np.array(found, dtype=np.int64)
 
 
-def _a_batch_ahead(
-    pool: ThreadPoolExecutor,
-    prepare: Callable[[int], NDArray[np.float32] | PictureError],
-    batches: Iterable[NDArray[np.int64]],
-) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32] | PictureError]]]:
-    """Each batch with its pictures, in order; the next one is prepared while one is in use."""
-    waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[np.float32] | PictureError]]]]
-    waiting = deque()
-    for batch in batches:
-        waiting.append((batch, [pool.submit(prepare, int(index)) for index in batch]))
-        if len(waiting) == 2:
-            ready, jobs = waiting.popleft()
-            yield ready, [job.result() for job in jobs]
-    for ready, jobs in waiting:
-        yield ready, [job.result() for job in jobs]
-
-
-def _stack(images_CHW: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _stack(images_CHW: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     sizes = sorted({image.shape[1:] for image in images_CHW})
     if len(sizes) > 1:
         listed = " and ".join(f"{width} x {height}" for height, width in sizes[:2])
