@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vggnet.cli.model_options import ModelChoice, with_model_options
-from vggnet.cli.output import FormatOption, note, print_json, progress_bar, standard_output
+from vggnet.cli.output import FormatOption, note, print_json, standard_output
+from vggnet.progress import counting_bar
 
 if TYPE_CHECKING:
     from vggnet.data import Dataset
@@ -41,7 +42,7 @@ def evaluate(
     empty = classes_without_pictures(dataset)
     if empty:
         note(f"without pictures, and so not tested: {_few(empty)}")
-    with progress_bar("pictures", num_pictures) as advance:
+    with counting_bar("pictures", num_pictures) as advance:
         score = evaluation.evaluate(
             model.logits,
             dataset,

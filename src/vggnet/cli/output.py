@@ -8,14 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 Format = Literal["table", "json"]
 FormatOption = Annotated[
@@ -56,24 +52,3 @@ def note(text: str) -> None:
     """One line for people, on standard error; what would not print on one line is escaped."""
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, where that is a terminal; gives the function that moves it."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(f"{what} {{task.completed}}/{total}"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s"),
-        TimeRemainingColumn(),
-    )
-    start = time.perf_counter()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total, rate=0.0)
-
-        def advance(done: int) -> None:
-            rate = done / max(1e-9, time.perf_counter() - start)
-            progress.update(task, completed=done, rate=rate)
-
-        yield advance

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID
 
 from vggnet.cli.output import note
 from vggnet.cli.recipe_options import with_recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.data import Dataset, open_dataset, splits
 from vggnet.model import load_weights
+from vggnet.progress import bar
 from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
 
 
@@ -64,10 +64,10 @@ def train(
     from vggnet.training.loop import Interrupted, TrainingOptions
 
     dataset, validation = open_dataset(data, "train"), _kept_apart(data)
-    with StopRequest() as stop, _Bar() as bar:
+    with StopRequest() as stop, _Reporter() as reporter:
         options = TrainingOptions(
             out, workers, device, threads, checkpoint_seconds, stop_after, strict=strict,
-            validation=validation, reporter=bar, should_stop=stop.requested,
+            validation=validation, reporter=reporter, should_stop=stop.requested,
         )  # fmt: skip
         try:
             if resume:
@@ -77,7 +77,7 @@ def train(
                 run.train(dataset, asked, options)
         except (Interrupted, KeyboardInterrupt) as interruption:
             what = str(interruption) or "stopped before a step was done"
-            bar.note(f"{what}; go on with --resume")
+            reporter.note(f"{what}; go on with --resume")
             raise typer.Exit(130 if stop.seen else 0) from None
 
 
@@ -104,23 +104,18 @@ def _kept_apart(data: str) -> Dataset | None:
     return None
 
 
-class _Bar:
+class _Reporter:
     """Progress on standard error: a bar on a terminal, a line an epoch elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._progress = Progress(
-            TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(),
-            TextColumn("loss {task.fields[loss]:.3f} top-1 {task.fields[accuracy]:.1%}"),
-            TextColumn("{task.fields[rate]:.0f} images/s"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
+        self._progress = bar(
+            "step {task.completed}/{task.total}",
+            "loss {task.fields[loss]:.3f} top-1 {task.fields[accuracy]:.1%}",
+            "{task.fields[rate]:.0f} images/s",
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> _Reporter:
         self._progress.start()
         return self
 
@@ -140,4 +135,4 @@ class _Bar:
         self.note(text)
 
     def note(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+        self._progress.console.print(text, soft_wrap=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -175,27 +174,14 @@ def _first_words(error: Exception) -> str:
 @contextmanager
 def _bar(name: str, wanted: bool) -> Iterator[Report]:
     """A bar on standard error, if that is a terminal; gives the function that moves it."""
-    if not (wanted and sys.stderr and sys.stderr.isatty()):
+    if not wanted:
         yield lambda received, whole: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import DownloadColumn, TransferSpeedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    from vggnet.progress import bar
+
+    with bar("{task.description}", DownloadColumn(), TransferSpeedColumn()) as progress:
         task = progress.add_task(name, total=None)
         yield lambda received, whole: progress.update(task, completed=received, total=whole)
 
