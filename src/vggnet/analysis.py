@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from vggnet.layers import Kind, Layer, Shape
+from vggnet.layers import ActivationShape, Kind, Layer
 from vggnet.spec import Spec, configuration
 
 BYTES_PER_ELEMENT = 4  # float32
@@ -42,8 +42,8 @@ class LayerCost:
     kernel: int
     stride: int
     padding: int
-    input: Shape
-    output: Shape
+    input: ActivationShape
+    output: ActivationShape
     weights: int
     biases: int
     macs: int
@@ -71,7 +71,7 @@ class Analysis:
     """The cost of a spec at one input size: the sums over `layers`."""
 
     spec: Spec
-    input: Shape
+    input: ActivationShape
     layers: tuple[LayerCost, ...]
 
     @property

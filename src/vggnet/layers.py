@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["conv", "batchnorm", "relu", "lrn", "maxpool", "avgpool", "fc", "dropout", "softmax"]
-Shape = tuple[int, int, int]  # channels, height, width of one picture's activations
+ActivationShape = tuple[int, int, int]  # channels, height, width of one picture's activations
 
 LARGEST = 1_000_000  # number in a token, side of a picture: beyond any net, yet every sum is finite
 BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published file have it
@@ -47,8 +47,8 @@ class Layer:
 
     name: str
     kind: Kind
-    input: Shape
-    output: Shape
+    input: ActivationShape
+    output: ActivationShape
     kernel: int = 1
     stride: int = 1
     padding: int = 0
@@ -85,7 +85,7 @@ def spell_out(
     those of the net (conv4). Raises ValueError for a picture that is too small for a layer.
     """
     layers: list[Layer] = []
-    shape: Shape = (3, height, width)
+    shape: ActivationShape = (3, height, width)
     stage, index, number = 1, 0, 0  # of the pool-to-pool stage, the convolution in it, the FC layer
     suffix = ""  # shared by a convolution and the layers that follow it
 

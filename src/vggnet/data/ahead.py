@@ -15,24 +15,24 @@ from typing import TypeVar
 from vggnet.image import PictureError
 
 Item = TypeVar("Item")
-Prepared = TypeVar("Prepared")
+Result = TypeVar("Result")
 
 
 @contextmanager
 def prepare_ahead(
-    prepare: Callable[[Item], Prepared],
+    prepare: Callable[[Item], Result],
     items: Iterable[Item],
     *,
     num_ahead: int,
     num_threads: int,
-) -> Iterator[Iterator[tuple[Item, Prepared | PictureError]]]:
+) -> Iterator[Iterator[tuple[Item, Result | PictureError]]]:
     """Each item, and what `prepare` makes of it; no more than `num_ahead` wait to be asked for.
 
     At the end of the context, which an interrupt brings too, nothing more is begun. What `prepare`
     raises but PictureError is raised where its item would stand.
     """
 
-    def attempt(item: Item) -> Prepared | PictureError:
+    def attempt(item: Item) -> Result | PictureError:
         try:
             return prepare(item)
         except PictureError as error:
@@ -47,11 +47,11 @@ def prepare_ahead(
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    attempt: Callable[[Item], Prepared | PictureError],
+    attempt: Callable[[Item], Result | PictureError],
     items: Iterable[Item],
     num_ahead: int,
-) -> Iterator[tuple[Item, Prepared | PictureError]]:
-    waiting: deque[tuple[Item, Future[Prepared | PictureError]]] = deque()
+) -> Iterator[tuple[Item, Result | PictureError]]:
+    waiting: deque[tuple[Item, Future[Result | PictureError]]] = deque()
     for item in items:
         waiting.append((item, pool.submit(attempt, item)))
         if len(waiting) > num_ahead:

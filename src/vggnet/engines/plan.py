@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any, Literal
 
-from vggnet.layers import Layer, Shape
+from vggnet.layers import ActivationShape, Layer
 from vggnet.spec import Spec
 
 Operation = Literal[
@@ -44,8 +44,8 @@ class Step:
 
     layers: tuple[str, ...]
     operation: Operation
-    input: Shape
-    output: Shape
+    input: ActivationShape
+    output: ActivationShape
     kernel: int = 1
     stride: int = 1
     padding: int = 0

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vggnet.spec import Head, Spec, configuration
 from vggnet.versions import checked, latest
-from vggnet.weights.own_file import Precision
+from vggnet.weights.own_file import StoredType
 
 
 def _option(
@@ -106,7 +106,7 @@ class Recipe:
     precision: Literal["auto", "bf16", "fp32"] = _option(
         "auto", "Type that products are computed in; auto: bf16 where it is the faster one."
     )
-    dtype: Precision = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
+    dtype: StoredType = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
     seed: int = _option(
         0, "Seed of the weights, the order, the crops and the dropout.", 0, 2**63 - 1
     )

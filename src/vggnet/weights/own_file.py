@@ -23,18 +23,18 @@ from vggnet.weights.containers import StoredArray, safetensors_files
 from vggnet.weights.containers.storage.stored import widen_bfloat16
 from vggnet.weights.weights import Weights, check_state, is_finite
 
-Precision = Literal["fp32", "bf16", "fp16"]
+StoredType = Literal["fp32", "bf16", "fp16"]  # of the numbers in a file; engines have a precision
 
 # The fields of the metadata, each with the version that brought it.
 _SINCE = dict.fromkeys(("spec", "preprocess", "labels", "training"), 1)
-_CODES: dict[Precision, str] = {
+_CODES: dict[StoredType, str] = {
     "fp32": "F32",
     "bf16": "BF16",
     "fp16": "F16",
 }  # safetensors' own names
 
 
-def save(path: str | os.PathLike[str], weights: Weights, dtype: Precision = "fp32") -> None:
+def save(path: str | os.PathLike[str], weights: Weights, dtype: StoredType = "fp32") -> None:
     """Writes the weights to `path` whole or not at all: a reader never sees half a file.
 
     `dtype` is the precision of the stored numbers; bf16 and fp16 are rounded to nearest, ties to
@@ -107,7 +107,7 @@ def _loaded(path: Path, name: str, stored: StoredArray) -> np.ndarray:
     return np.require(stored.load().astype(np.float32, copy=False), requirements="A")
 
 
-def narrow(array: np.ndarray, dtype: Precision) -> np.ndarray:
+def narrow(array: np.ndarray, dtype: StoredType) -> np.ndarray:
     """A contiguous array as it is stored: float32, float16, or the bits of bf16 as uint16."""
     with np.errstate(over="ignore"):  # the caller names the arrays that overflow
         if dtype == "fp16":

@@ -21,7 +21,7 @@ from vggnet.weights import files, own_file
 from vggnet.weights.containers import keras_files, numpy_files, safetensors_files, torch_files
 from vggnet.weights.export.caffe_network import write_caffe
 from vggnet.weights.export.onnx_network import write_onnx
-from vggnet.weights.own_file import Precision
+from vggnet.weights.own_file import StoredType
 from vggnet.weights.recognition.conventions import CONVENTIONS, Convention
 from vggnet.weights.recognition.layouts import in_layout
 from vggnet.weights.recognition.naming import Unfit
@@ -31,7 +31,7 @@ from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import Weights, check_state
 
 # What can be written: the suffixes of its files, and the types of numbers that they hold.
-TARGETS: dict[str, tuple[tuple[str, ...], tuple[Precision, ...]]] = {
+TARGETS: dict[str, tuple[tuple[str, ...], tuple[StoredType, ...]]] = {
     "vggnet": ((".safetensors",), ("fp32", "bf16", "fp16")),
     "torchvision": ((".pth", ".pt", ".bin", ".safetensors"), ("fp32", "bf16", "fp16")),
     "timm": ((".safetensors", ".bin", ".pth"), ("fp32", "bf16", "fp16")),
@@ -44,7 +44,7 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[Precision, ...]]] = {
 
 
 def save(
-    path: str | os.PathLike[str], weights: Weights, to: str, dtype: Precision = "fp32"
+    path: str | os.PathLike[str], weights: Weights, to: str, dtype: StoredType = "fp32"
 ) -> list[str]:
     """Writes the weights as a file of `to`, one of TARGETS, whole or not at all.
 
@@ -98,7 +98,7 @@ def _lost(written: Weights, read: Recognition) -> list[str]:
 
 
 @np.errstate(all="ignore")  # what folding makes infinite is found by the check after it
-def _save(path: Path, weights: Weights, to: str, dtype: Precision) -> tuple[Weights, list[str]]:
+def _save(path: Path, weights: Weights, to: str, dtype: StoredType) -> tuple[Weights, list[str]]:
     """What the file holds, and remarks on what was done to it."""
     if to == "vggnet":
         own_file.save(path, weights, dtype)
@@ -146,7 +146,7 @@ def _folded(weights: Weights, convention: Convention) -> tuple[Weights, list[str
     return replace(weights, spec=spec, state=arrays), [remark]
 
 
-def _narrowed(path: Path, name: str, array: np.ndarray, dtype: Precision) -> np.ndarray:
+def _narrowed(path: Path, name: str, array: np.ndarray, dtype: StoredType) -> np.ndarray:
     narrow = own_file.narrow(array, dtype)
     if dtype == "fp16" and not np.isfinite(narrow).all():
         raise ValueError(f"{path}: too large for fp16: {name}; write fp32")

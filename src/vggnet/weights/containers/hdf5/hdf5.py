@@ -22,8 +22,8 @@ from vggnet.atomic import whole_path
 from vggnet.weights.containers import StoredArray
 from vggnet.weights.containers.hdf5.hdf5_data import (
     NOWHERE,
+    BoundedReader,
     ElementType,
-    Source,
     element_type,
     shape_of,
     stored_array,
@@ -65,24 +65,24 @@ def read_objects(data: NDArray[np.uint8], where: str, growth: int | None = None)
     not read.
     """
     growth = most_inflated(data.size) if growth is None else growth
-    source, objects = Source(data, growth), Objects()
+    reader, objects = BoundedReader(data, growth), Objects()
     place = ""
     try:
-        pending = [("", _root(source))]
+        pending = [("", _root(reader))]
         groups = set()
         while pending:
             place, address = pending.pop()
-            messages = _messages(source, address)
+            messages = _messages(reader, address)
             kinds = {message.kind for message in messages}
-            attributes = _attributes(source, messages)
+            attributes = _attributes(reader, messages)
             if _LAYOUT in kinds:
-                objects.arrays[place] = _array(source, f"{where}: {place}", messages, attributes)
+                objects.arrays[place] = _array(reader, f"{where}: {place}", messages, attributes)
                 continue
             objects.attributes[place] = attributes
             if address in groups or len(place) > _LONGEST_PATH:
                 raise ValueError("groups that hold themselves, or lie too deep in each other")
             groups.add(address)
-            inner = [(f"{place}/{name}".lstrip("/"), to) for name, to in _links(source, messages)]
+            inner = [(f"{place}/{name}".lstrip("/"), to) for name, to in _links(reader, messages)]
             pending += reversed(inner)
     except (ValueError, OverflowError) as error:
         if str(error).startswith(f"{where}: "):
@@ -92,38 +92,38 @@ def read_objects(data: NDArray[np.uint8], where: str, growth: int | None = None)
     return objects
 
 
-def _root(source: Source) -> int:
+def _root(reader: BoundedReader) -> int:
     """The address of the root group, from the superblock."""
-    source.expect(SIGNATURE, 0)
-    (version,) = source.unpack("B", 8)
+    reader.expect(SIGNATURE, 0)
+    (version,) = reader.unpack("B", 8)
     if version in (0, 1):
-        sizes, base = source.unpack("BB", 13), 24 + 4 * version
+        sizes, base = reader.unpack("BB", 13), 24 + 4 * version
         end, root = base + 16, base + 40
     elif version in (2, 3):
-        sizes, base = source.unpack("BB", 9), 12
+        sizes, base = reader.unpack("BB", 9), 12
         end, root = base + 16, base + 24
     else:
         raise ValueError(f"superblock of version {version}")
-    (start,), (length,) = source.unpack("Q", base), source.unpack("Q", end)
+    (start,), (length,) = reader.unpack("Q", base), reader.unpack("Q", end)
     if sizes != (8, 8) or start:
         raise ValueError(f"addresses of {sizes} bytes, counted from byte {start:,}")
-    if length > len(source.data):
-        raise ValueError(f"cut short: {len(source.data):,} bytes of {length:,}")
-    return int(source.unpack("Q", root)[0])
+    if length > len(reader.data):
+        raise ValueError(f"cut short: {len(reader.data):,} bytes of {length:,}")
+    return int(reader.unpack("Q", root)[0])
 
 
-def _messages(source: Source, address: int) -> list[_Message]:
+def _messages(reader: BoundedReader, address: int) -> list[_Message]:
     """The messages of an object's header, those in its continuations too."""
     messages: list[_Message] = []
-    if source.read(address, 4).tobytes() == b"OHDR":
-        version, flags = source.unpack("BB", address + 4)
+    if reader.read(address, 4).tobytes() == b"OHDR":
+        version, flags = reader.unpack("BB", address + 4)
         start = address + 6 + (16 if flags & 32 else 0) + (4 if flags & 16 else 0)
         width = 1 << (flags & 3)
-        size = int.from_bytes(source.read(start, width), "little")
+        size = int.from_bytes(reader.read(start, width), "little")
         head, extra = "BHB", 2 if flags & 4 else 0
         blocks = [(start + width, size)]
     else:
-        version, _, _, size = source.unpack("BBH4xI", address)
+        version, _, _, size = reader.unpack("BBH4xI", address)
         if version != 1:
             raise ValueError(f"no object at byte {address:,}")
         head, extra = "HHB3x", 0
@@ -133,18 +133,18 @@ def _messages(source: Source, address: int) -> list[_Message]:
         offset, size = blocks.pop(0)
         end = offset + size
         while offset + head_size + extra <= end:
-            kind, length, flags = source.unpack(head, offset)
+            kind, length, flags = reader.unpack(head, offset)
             offset += head_size + extra
             if offset + length > end:
                 raise ValueError(f"a message at byte {offset:,} goes beyond its block")
-            message = _Message(kind, flags, source.read(offset, length))
+            message = _Message(kind, flags, reader.read(offset, length))
             offset += length
             if kind != _CONTINUATION:
                 messages.append(message)
                 continue
             more, size = unpack("QQ", message.data)
             if head_size == 4:  # a signature before, a checksum after
-                source.expect(b"OCHK", more)
+                reader.expect(b"OCHK", more)
                 more, size = more + 4, size - 8
             blocks.append((more, size))
     return messages
@@ -168,7 +168,7 @@ def _needed(messages: list[_Message], kind: int) -> memoryview:
 
 
 def _array(
-    source: Source, where: str, messages: list[_Message], attributes: Mapping[str, object]
+    reader: BoundedReader, where: str, messages: list[_Message], attributes: Mapping[str, object]
 ) -> StoredArray:
     kind = element_type(_needed(messages, _DATATYPE))
     if kind.dtype == np.dtype("V2") and attributes.get("dtype") == "bfloat16":
@@ -177,14 +177,14 @@ def _array(
         raise ValueError("its elements are not numbers")
     shape = shape_of(_needed(messages, _DATASPACE))
     layout, filters = _needed(messages, _LAYOUT), _only(messages, _FILTERS)
-    return stored_array(source, where, kind, shape, layout, filters)
+    return stored_array(reader, where, kind, shape, layout, filters)
 
 
-def _links(source: Source, messages: list[_Message]) -> Iterator[tuple[str, int]]:
+def _links(reader: BoundedReader, messages: list[_Message]) -> Iterator[tuple[str, int]]:
     """Name and address of each object in a group."""
     for message in messages:
         if message.kind == _SYMBOL_TABLE:
-            yield from _symbols(source, *unpack("QQ", message.data))
+            yield from _symbols(reader, *unpack("QQ", message.data))
         elif message.kind == _LINK:
             _, flags = unpack("BB", message.data)
             offset = 2
@@ -208,38 +208,38 @@ def _name(name: str) -> str:
     return name
 
 
-def _symbols(source: Source, tree: int, heap: int) -> Iterator[tuple[str, int]]:
+def _symbols(reader: BoundedReader, tree: int, heap: int) -> Iterator[tuple[str, int]]:
     """The members of a group of the old style: a tree of tables, and a heap of names."""
-    source.expect(b"HEAP", heap)
-    size, _, start = source.unpack("QQQ", heap + 8)
+    reader.expect(b"HEAP", heap)
+    size, _, start = reader.unpack("QQQ", heap + 8)
     pending: list[tuple[int, int | None]] = [(tree, None)]
     while pending:
         address, expected = pending.pop()
-        source.expect(b"TREE", address)
-        kind, level, used = source.unpack("BBH", address + 4)
+        reader.expect(b"TREE", address)
+        kind, level, used = reader.unpack("BBH", address + 4)
         if kind != 0 or expected not in (None, level):
             raise ValueError(f"a tree of names with a node of kind {kind}, level {level}")
-        children = source.unpack(f"{2 * used}Q", address + 24)[1::2]
+        children = reader.unpack(f"{2 * used}Q", address + 24)[1::2]
         if level:
             pending += [(child, level - 1) for child in reversed(children)]
             continue
         for table in children:
-            source.expect(b"SNOD", table)
-            for place in range(source.unpack("H", table + 6)[0]):
-                offset, object_, cached = source.unpack("QQI", table + 8 + 40 * place)
+            reader.expect(b"SNOD", table)
+            for place in range(reader.unpack("H", table + 6)[0]):
+                offset, object_, cached = reader.unpack("QQI", table + 8 + 40 * place)
                 if cached == 2:
                     continue  # a link to a path
                 if offset >= size:
                     raise ValueError("a name lies outside its heap")
-                name = bytes(source.read(start + offset, min(size - offset, _LONGEST_PATH)))
+                name = bytes(reader.read(start + offset, min(size - offset, _LONGEST_PATH)))
                 yield _name(name.partition(b"\0")[0].decode()), object_
 
 
-def _attributes(source: Source, messages: list[_Message]) -> dict[str, object]:
+def _attributes(reader: BoundedReader, messages: list[_Message]) -> dict[str, object]:
     found = {}
     for message in messages:
         if message.kind == _ATTRIBUTE:
-            name, value = _attribute(source, message.data)
+            name, value = _attribute(reader, message.data)
             if value is not None:
                 found[name] = value
         elif message.kind == _ATTRIBUTE_INFO:
@@ -249,7 +249,7 @@ def _attributes(source: Source, messages: list[_Message]) -> dict[str, object]:
     return found
 
 
-def _attribute(source: Source, message: memoryview) -> tuple[str, object]:
+def _attribute(reader: BoundedReader, message: memoryview) -> tuple[str, object]:
     """Name and value; the value is None where it is of a type that is not read."""
     version, flags, *sizes = unpack("BBHHH", message)
     if version not in (1, 2, 3):
@@ -267,25 +267,25 @@ def _attribute(source: Source, message: memoryview) -> tuple[str, object]:
         return name, None
     if size > len(message) - offset:
         raise ValueError(f"attribute {name[:100]!r} is cut short")
-    source.spend(math.prod(shape))
+    reader.spend(math.prod(shape))
     elements = np.frombuffer(message[offset : offset + size], kind.dtype).tolist()
     if kind.meaning == "text":
         elements = [bytes(element).rstrip(b"\0").decode() for element in elements]
     elif kind.meaning == "pointer":
-        elements = [_pointed(source, *element).decode() for element in elements]
+        elements = [_pointed(reader, *element).decode() for element in elements]
     return name, elements if shape else elements[0]
 
 
-def _pointed(source: Source, length: int, heap: int, index: int) -> bytes:
+def _pointed(reader: BoundedReader, length: int, heap: int, index: int) -> bytes:
     """The string of an element that lies in a global heap."""
     if length == 0:
         return b""
-    source.expect(b"GCOL", heap)
-    offset, end = heap + 16, heap + source.unpack("Q", heap + 8)[0]
+    reader.expect(b"GCOL", heap)
+    offset, end = heap + 16, heap + reader.unpack("Q", heap + 8)[0]
     while offset + 16 <= end:
-        found, size = source.unpack("H6xQ", offset)
+        found, size = reader.unpack("H6xQ", offset)
         if found == index and size >= length:
-            return bytes(source.read(offset + 16, length))
+            return bytes(reader.read(offset + 16, length))
         if found == 0:
             break
         offset += 16 + -(-size // 8) * 8

@@ -30,7 +30,7 @@ _IEEE = {2: (15, 10, 5, 0, 10, 15), 4: (31, 23, 8, 0, 23, 127), 8: (63, 52, 11, 
 _BRAIN = (15, 7, 8, 0, 7, 127)  # bf16
 
 
-class Source:
+class BoundedReader:
     """The bytes of a file, of which no more structure is read than a net may have.
 
     Trees and lists in a damaged file may lead in circles: the work is counted, and ends. So are
@@ -127,7 +127,7 @@ def shape_of(message: memoryview) -> tuple[int, ...]:
 
 
 def stored_array(
-    source: Source,
+    reader: BoundedReader,
     where: str,
     kind: ElementType,
     shape: tuple[int, ...],
@@ -139,13 +139,13 @@ def stored_array(
     if version not in (3, 4):
         raise ValueError(f"a layout of version {version} is not read; write it anew with h5py")
     if storage == 2:
-        return _chunked(source, where, kind, shape, layout, filters)
+        return _chunked(reader, where, kind, shape, layout, filters)
     if storage == 0:
         (size,) = unpack("H", layout, 2)
         flat = np.frombuffer(layout[4 : 4 + size], np.uint8)
     elif storage == 1:
         address, size = unpack("QQ", layout, 2)
-        flat = source.data[address : address + size]
+        flat = reader.data[address : address + size]
     else:
         raise ValueError(f"storage of class {storage} is not read; write it anew with h5py")
     is_bf16 = kind.meaning == "bf16"
@@ -153,7 +153,7 @@ def stored_array(
 
 
 def _chunked(
-    source: Source,
+    reader: BoundedReader,
     where: str,
     kind: ElementType,
     shape: tuple[int, ...],
@@ -168,7 +168,7 @@ def _chunked(
         raise ValueError(f"chunks of {chunk} x {itemsize} bytes in an array of {shape}")
     grid = [-(-side // step) for side, step in zip(shape, chunk, strict=True)]
     padded = math.prod(grid) * math.prod(chunk) * itemsize
-    source.grow(padded)
+    reader.grow(padded)
     steps = _filters(filters)
     is_bf16 = kind.meaning == "bf16"
     native = np.dtype(np.float32) if is_bf16 else kind.dtype.newbyteorder("=")
@@ -176,7 +176,7 @@ def _chunked(
     def load() -> NDArray[Any]:
         try:
             array = np.empty(shape, kind.dtype)
-            chunks = _chunks(Source(source.data), address, len(chunk))
+            chunks = _chunks(BoundedReader(reader.data), address, len(chunk))
             missing = math.prod(grid)
             seen = set()
             for corner, mask, data in chunks:
@@ -225,26 +225,26 @@ def _filters(message: memoryview | None) -> tuple[int, ...]:
 
 
 def _chunks(
-    source: Source, root: int, num_axes: int
+    reader: BoundedReader, root: int, num_axes: int
 ) -> Iterator[tuple[tuple[int, ...], int, memoryview]]:
     """Corner, mask of skipped filters, and bytes of each chunk, from the tree that lists them."""
     entry = struct.Struct(f"<II{num_axes + 1}QQ")
     pending: list[tuple[int, int | None]] = [] if root == NOWHERE else [(root, None)]
     while pending:
         address, expected = pending.pop()
-        source.expect(b"TREE", address)
-        kind, level, used = source.unpack("BBH", address + 4)
+        reader.expect(b"TREE", address)
+        kind, level, used = reader.unpack("BBH", address + 4)
         if kind != 1 or expected not in (None, level):
             raise ValueError(f"a tree of chunks with a node of kind {kind}, level {level}")
         for place in range(used):
             offset = address + 24 + place * entry.size
-            size, mask, *corner, child = source.unpack(entry.format[1:], offset)
+            size, mask, *corner, child = reader.unpack(entry.format[1:], offset)
             if level:
                 pending.append((child, level - 1))
                 continue
-            if child + size > len(source.data):
+            if child + size > len(reader.data):
                 raise ValueError(f"a chunk at byte {child:,} goes beyond the end of the file")
-            yield tuple(corner[:-1]), mask, source.data[child : child + size].data
+            yield tuple(corner[:-1]), mask, reader.data[child : child + size].data
 
 
 def _decoded(
