@@ -6,7 +6,8 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from vggnet import engines
 from vggnet.class_lists import Label, in_language
 from vggnet.engines.reference import softmax
-from vggnet.image import PictureSource
+from vggnet.image import PictureError, PictureSource
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
+from vggnet.streaming import Features, FilePath, Pool, check_pool, stream
 from vggnet.weights.named import EMBEDDED as EMBEDDED
 from vggnet.weights.named import WEIGHTS_OF_A_RUN as WEIGHTS_OF_A_RUN
 from vggnet.weights.named import load_weights as load_weights
@@ -172,6 +174,36 @@ class Model:
     ) -> dict[str, NDArray[np.float32]]:
         """Activations by layer name, such as {"relu3_3": (N, 256, 56, 56)}."""
         return self.engine.features(images_NCHW, names)
+
+    def features_of(
+        self,
+        paths: FilePath | Iterable[FilePath],
+        names: str | Iterable[str],
+        *,
+        pool: Pool = "none",
+        batch_size: int = 32,
+    ) -> Iterator[tuple[str, Features | PictureError]]:
+        """The features of many picture files, one by one: (path, {"relu3_3": array, ...}).
+
+        `paths` are files, and folders that stand for the pictures below them; they may come from a
+        generator, and nothing is read before it is asked for. A picture that cannot be used comes
+        in its place with its PictureError instead of arrays. `pool` makes of a layer's (C, H, W)
+        "none": that; "average": (C,), the mean over space; "flatten": (C * H * W,). FC layers give
+        (C,) anyway. All are float32.
+
+        Pictures are decoded while the engine computes. Memory stays bounded however many there are:
+        at most `batch_size` pictures, and 64 MiB of inputs and features, are computed at a time.
+        Raises ValueError for layers that the spec does not have, a pool that is none of the three,
+        and a batch size below 1.
+        """
+        wanted = self.spec.check_names(names)
+        check_pool(pool)
+        if batch_size < 1:
+            raise ValueError(f"batch size {batch_size} must be at least 1")
+        several = [paths] if isinstance(paths, str | os.PathLike) else paths
+        return stream(
+            self.features, self.spec, self.preprocessing, several, wanted, pool, batch_size
+        )
 
     def dense_logits(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
         """Class scores at every position: the map logits_NKHW of Section 3.2 of the paper.
