@@ -323,8 +323,8 @@ def configuration(name: str) -> Spec:
     names the nearest one, for any other name.
     """
     plain = _plain(name)
-    batch_norm = plain not in _BY_PLAIN_NAME and plain.endswith("bn")
-    plain = plain.removesuffix("bn") if batch_norm else plain
+    batch_norm = plain.endswith("bn")
+    plain = plain.removesuffix("bn")
     if plain not in _BY_PLAIN_NAME:
         raise ValueError(
             f"no configuration {name!r}: {_did_you_mean(plain)}there are "
