@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vggnet.spec import Spec, configuration
     from vggnet.stacks import KernelStack, compose
     from vggnet.torch_network import Network, network
+    from vggnet.training.loop import TrainingOptions
     from vggnet.training.recipe import Recipe
     from vggnet.training.train import train
     from vggnet.weights.named import load_weights
@@ -42,6 +43,7 @@ __all__ = [
     "Recipe",
     "Score",
     "Spec",
+    "TrainingOptions",
     "Weights",
     "analyze",
     "class_indices",
@@ -69,6 +71,7 @@ _MODULES = {
     "spec": ("Spec", "configuration"),
     "stacks": ("KernelStack", "compose"),
     "torch_network": ("Network", "network"),
+    "training.loop": ("TrainingOptions",),
     "training.recipe": ("Recipe",),
     "training.train": ("train",),
     "weights.named": ("load_weights",),
