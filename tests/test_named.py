@@ -21,7 +21,9 @@ def test_the_weights_inside_the_package() -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("vgg99", r"'vgg99': no such file; give .* \(tiny-imagenet\)"),
+        ("resnet50", r"'resnet50': no such file; give .* \(tiny-imagenet\)"),
+        ("tiny_imagenet", r"no such file; did you mean tiny-imagenet\? give a weight file"),
+        ("VGG-116", r"no such file; did you mean vgg16\? give a weight file"),
         ("", r"'': no such file; give .* \(tiny-imagenet\)"),
         ("nowhere/net.safetensors", r"no such file; give .* \(tiny-imagenet\)"),
         (str(Path(__file__).parent), r"a folder without model\.safetensors; give a weight file"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
@@ -66,7 +67,11 @@ def _why_there_are_none(name: str) -> str:
         return "an address, not a file; download it first"
     if name and Path(name).is_dir():
         return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
+    from vggnet.weights.published.catalog import CATALOG
+
+    close = get_close_matches(name.lower(), [*EMBEDDED, *CATALOG], n=1, cutoff=0.75)
+    meant = f"did you mean {close[0]}? " if close else ""
     return (
-        f"no such file; give a weight file, what is inside the package ({', '.join(EMBEDDED)}) or "
-        "the name of a published file (vggnet weights list shows them)"
+        f"no such file; {meant}give a weight file, what is inside the package "
+        f"({', '.join(EMBEDDED)}) or the name of a published file (vggnet weights list shows them)"
     )
