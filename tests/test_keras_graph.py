@@ -1,7 +1,10 @@
 """Models that Keras saved, with what their own configuration says of each layer."""
 
+import copy
 import json
+import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,11 @@ from published_forms import contents
 from vggnet import engines
 from vggnet.engines.reference import softmax
 from vggnet.preprocess import Preprocess
+from vggnet.weights.containers import keras_files
 from vggnet.weights.files import inspect, load
 from vggnet.weights.recognition.graphs.graph import drawn_net
 from vggnet.weights.recognition.naming import Unfit
+from vggnet.weights.recognition.recognise import recognise
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BOUND = 1e-5
@@ -32,11 +37,15 @@ def keras() -> Iterator[Any]:
 
 
 def nested(keras: Any) -> Any:
+    """As it is after training: an optimizer is saved with it."""
     layers = keras.layers
-    return keras.Sequential([
+    net = keras.Sequential([
         base(keras), layers.Flatten(), layers.Dense(5, "relu"), layers.Dropout(0.5),
         layers.Dense(3, "softmax"),
     ])  # fmt: skip
+    net.compile("adam", "categorical_crossentropy")
+    net.optimizer.build(net.trainable_variables)
+    return net
 
 
 def averaged(keras: Any) -> Any:
@@ -336,6 +345,59 @@ def test_keras_2_and_what_preprocess_input_left_in_its_models() -> None:
     assert drawing.preprocess == Preprocess.caffe(None, None)
     with pytest.raises(Unfit, match="abs is a layer of type TFOpLambda"):
         drawn_net(in_keras_2(before=[node("TFOpLambda", name="abs", function="math.abs")]))
+
+
+def test_layers_that_early_tensorflow_called_otherwise() -> None:
+    found = in_keras_2(flat=True)
+    renamed = {name.replace("conv/conv/", "conv/conv_1/"): a for name, a in found.arrays.items()}
+    drawing = drawn_net(replace(found, arrays=renamed))
+    assert drawing is not None
+    assert drawing.sources["conv", "weight"].name == "model_weights/conv/conv_1/kernel:0"
+
+
+def test_ranges_beyond_all_numbers_are_refused() -> None:
+    for scale in (10**400, 0, float("inf"), "1"):
+        with pytest.raises(Unfit, match="r "):
+            drawn_net(in_keras_2(before=[node("Rescaling", name="r", scale=scale)]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_configurations_are_read_or_end_in_one_line(
+    keras: Any, tmp_path: Path, seed: int
+) -> None:
+    picture = keras.Input((SIDE, SIDE, 3))
+    x = base(keras)(original(keras)(centred(keras)(picture)))
+    x = keras.layers.Dense(1, "sigmoid")(keras.layers.GlobalAveragePooling2D()(x))
+    keras.Model(picture, x).save(tmp_path / "net.keras")
+    found = keras_files.read(tmp_path / "net.keras")
+    config, chance = found.metadata["model_config"], random.Random(seed)
+    places = [place for place in places_in(config) if place]
+    refusals = []
+    for _ in range(250):
+        damaged = copy.deepcopy(config)
+        *way, last = chance.choice(places)
+        inner = damaged
+        for step in way:
+            inner = inner[step]
+        inner[last] = copy.deepcopy(chance.choice(ODD))
+        try:
+            recognise(replace(found, metadata={"model_config": damaged}), "net")
+        except ValueError as error:
+            refusals.append(str(error))
+    assert 0 < len(refusals) < 250
+    assert all(each.startswith("net: ") and "\n" not in each for each in refusals)
+    assert max(map(len, refusals)) < 1500
+
+
+ODD = [None, 0, -1, 1.5, float("nan"), 10**400, "", [], {}, [[]], "relu", [1, 2, 3], 1e-320,
+       {"class_name": 3}, {"config": 3}, "x" * 400]  # fmt: skip
+
+
+def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    steps = value if isinstance(value, dict) else range(len(value)) if type(value) is list else ()
+    for step in steps:
+        yield from places_in(value[step], (*place, step))
 
 
 def test_channels_first_are_refused() -> None:

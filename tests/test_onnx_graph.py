@@ -106,6 +106,24 @@ def test_a_net_is_read_by_its_nodes(spec: Spec, exporter: Callable[..., Exporter
     assert all(np.array_equal(weights.state[name], array) for name, array in state.items())
 
 
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_a_sigmoid_of_one_unit_chooses_between_two_classes(num_classes: int) -> None:
+    spec = small("A", classes=num_classes)
+    state = random_state(spec)
+    file = Exporter(spec, state)
+    file.nodes[-1]["op_type"] = "Sigmoid"
+    found = recognise(file.contents(), "net")
+    if num_classes == 1:
+        assert found.spec == spec.scaled(num_classes=2)
+        assert found.notes == ()
+        last = weights_of(file.contents(), found, "net").state["fc8.weight"]
+        own = state["fc8.weight"]
+        np.testing.assert_array_equal(last, np.vstack([np.zeros_like(own), own]))
+    else:
+        assert found.spec.num_classes is None
+        assert "a sigmoid of several units, each yes or no by itself" in found.notes[0]
+
+
 def test_a_head_that_is_no_vgg_s_is_left_out_and_told() -> None:
     spec = small("A")
     for last in ("Sigmoid", "Relu"):

@@ -63,6 +63,9 @@ def load(
     """The weights in a file of any container and convention that are known.
 
     `convention` and `colour` say what the file is where it does not show it, or shows it wrongly.
+    A net of one unit, which answers yes or no by a sigmoid, is given two classes, no and yes: their
+    logits are 0 and its own, so that the soft-max gives 1 - p and p. What a Spec cannot say of a
+    head is left out, and `Weights.notes` says so.
     Raises ValueError, in one line that begins with the path, for a file that cannot be read, is
     damaged, holds NaN or infinity, or is no VGG's.
     """

@@ -18,6 +18,8 @@ from vggnet.weights.recognition.graphs.chain import Drawing, Source
 from vggnet.weights.recognition.layouts import matrix_shape
 from vggnet.weights.recognition.unused import is_of_training
 
+_MOST_LAYERS = 16
+
 
 @dataclass(frozen=True)
 class Head:
@@ -52,12 +54,16 @@ def own_head(
     first_name = usual.sources[first, "weight"].name
     others = _other_nets(contents.arrays, first_name, first)
     sizes = _sizes(each, contents.arrays, found, others)
-    order = sorted(sizes, key=lambda layer: _place(layer, contents))
+    listed = contents.metadata.get("layer_names")
+    places = {n: i for i, n in enumerate(listed)} if isinstance(listed, list) else {}
+    order = sorted(sizes, key=lambda layer: _place(layer, places))
     start = next((name for name in order if _is_map(sizes[name][1], channels)), None)
     if start is None:
         return Head()
     chain = [start]
-    while after := [n for n in order if n not in chain and sizes[n][1] == sizes[chain[-1]][0]]:
+    while len(chain) <= _MOST_LAYERS and (
+        after := [n for n in order if n not in chain and sizes[n][1] == sizes[chain[-1]][0]]
+    ):
         # Of two that fit, one that gives as much as it takes: the other may follow it.
         chain.append(min(after, key=lambda name: sizes[name][0] != sizes[name][1]))
     return Head(
@@ -86,6 +92,8 @@ def _fault(
     sizes: Mapping[str, tuple[int, int]],
 ) -> str:
     """Why the chain is no VGG's head, or nothing."""
+    if len(chain) > _MOST_LAYERS:
+        return f"more than {_MOST_LAYERS} FC layers follow each other"
     taken = {sizes[name][1] for name in chain}
     rival = next((n for n in order if n not in chain and sizes[n][1] in taken), None)
     if rival:
@@ -112,7 +120,7 @@ def _misnamed(
 
 
 def _sizes(
-    each: Convention, arrays: Mapping[str, StoredArray], found: Found, others: tuple[str, ...]
+    each: Convention, arrays: Mapping[str, StoredArray], found: Found, others: set[str]
 ) -> dict[str, tuple[int, int]]:
     """Layer -> (out, in), of layers with two axes and a bias that fits."""
     sizes = {}
@@ -122,16 +130,21 @@ def _sizes(
         if part != "weight" or bias is None or len(shape) != 2 or is_of_training(name):
             continue
         size = matrix_shape(shape, each.matrix)
-        if size and bias.shape == size[:1] and not name.startswith(others):
+        if size and bias.shape == size[:1] and others.isdisjoint(_folders(name)):
             sizes[layer] = (size[0], size[1])
     return sizes
 
 
-def _other_nets(names: Collection[str], first: str, layer: str) -> tuple[str, ...]:
+def _other_nets(names: Collection[str], first: str, layer: str) -> set[str]:
     """What stands before the names of other nets, which have an array like this one's first."""
     tail = first[first.index(layer) :]
     others = {name.removesuffix(tail) for name in names if name != first and name.endswith(tail)}
-    return tuple(each for each in others if each and not first.startswith(each))
+    return {each for each in others if each and not first.startswith(each)}
+
+
+def _folders(name: str) -> list[str]:
+    """What names in the folders around an array begin with: "a." and "a.b." for "a.b.c"."""
+    return [name[: match.end()] for match in re.finditer(r"[./]", name)]
 
 
 def _is_map(numbers: int, channels: int) -> bool:
@@ -139,13 +152,10 @@ def _is_map(numbers: int, channels: int) -> bool:
     return side > 0 and side * side * channels == numbers
 
 
-def _place(layer: str, contents: Contents) -> tuple[int, list[tuple[int, int, str]]]:
+def _place(layer: str, places: Mapping[str, int]) -> tuple[int, list[tuple[int, int, str]]]:
     """Where a layer stands: in the file's list, where it has one; else 2 before 10 in its name."""
-    listed = contents.metadata.get("layer_names")
-    names = layer.split("/")
-    places = [listed.index(n) for n in names if n in listed] if isinstance(listed, list) else []
     parts = re.findall(r"\d{1,9}|\D+", layer)
-    return max(places, default=-1), [
+    return max(places.get(name, -1) for name in layer.split("/")), [
         (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts
     ]
 

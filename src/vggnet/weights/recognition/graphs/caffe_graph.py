@@ -81,6 +81,8 @@ def _step(
     elif kind == "Power":
         scale = {} if before == "LRN" else {"scale": 1}
         _check(layer, _POWER | scale, _POWER | scale)
+    elif kind == "Sigmoid" and chain.matrices:
+        chain.sigmoid = True
     elif blobs or (kind not in _INERT and not (kind == "Softmax" and chain.matrices)):
         raise Unfit(f"{name} is a layer of type {kind}, which no VGG has")
 

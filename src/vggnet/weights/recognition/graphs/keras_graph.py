@@ -193,7 +193,7 @@ class _Net:
 
     def _named(self, layer: KerasLayer, *parts: str) -> list[str]:
         """The names of the layer's arrays; of a part that it lacks, ""."""
-        holders = self.by_layer.get(layer.name, {})
+        holders = self.by_layer.get(layer.name) or self._in_its_group(layer)
         if len(holders) > 1:  # layers of that name in several models
             top = f"model_weights/{layer.outermost}/"
             within = {h: of for h, of in holders.items() if h.startswith(top)}
@@ -207,11 +207,22 @@ class _Net:
             raise Unfit(f"it lacks the {parts[0]} of {layer.name}")
         return found
 
+    def _in_its_group(self, layer: KerasLayer) -> dict[str, dict[str, str]]:
+        """Arrays that early TensorFlow called otherwise, "conv_1/kernel" in the group of "conv"."""
+        top = f"model_weights/{layer.path}/"
+        return {
+            group: roles
+            for groups in self.by_layer.values()
+            for group, roles in groups.items()
+            if group.startswith(top)
+        }
+
 
 def _by_layer(arrays: Mapping[str, StoredArray]) -> dict[str, dict[str, dict[str, str]]]:
     """A layer's name -> the groups of that name -> what its arrays are -> their names."""
     layers: dict[str, dict[str, dict[str, str]]] = {}
-    for name in arrays:
+    inside = [name for name in arrays if name.startswith("model_weights/")]
+    for name in inside or arrays:  # beside it an optimizer has arrays of its own
         group, _, role = name.removesuffix(":0").rpartition("/")
         group = group.removesuffix("/vars")
         layer = group.rpartition("/")[2]

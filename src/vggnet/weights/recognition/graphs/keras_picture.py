@@ -32,6 +32,12 @@ class Picture:
 
         Raises Unfit where its numbers are unusable.
         """
+        try:
+            return self._takes(layer)
+        except OverflowError:
+            raise Unfit(f"{layer.name} has numbers beyond all pixels") from None
+
+    def _takes(self, layer: KerasLayer) -> bool:
         kind, settings = layer.kind, layer.settings
         function = settings.get("function")
         if kind == REVERSED or (kind == "SlicingOpLambda" and _reverses(layer.constants)):
@@ -73,7 +79,10 @@ class Picture:
         std = [scale / each for each in factor]
         mean = [0.0 - each * s for each, s in zip(offset, std, strict=True)]
         order = "BGR" if self.is_reversed else "RGB"
-        return Preprocess(None, None, scale, tuple(mean), tuple(std), order)  # type: ignore[arg-type]
+        try:
+            return Preprocess(None, None, scale, tuple(mean), tuple(std), order)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise Unfit(str(error)) from None
 
 
 def _three(layer: KerasLayer, value: object) -> list[float]:
@@ -94,7 +103,8 @@ def _constant(layer: KerasLayer) -> list[float]:
         raise Unfit(f"{layer.name} takes no constant")
     second = arguments[1]
     if isinstance(second, dict) and second.get("class_name") == "__tensor__":
-        second = second.get("config", {}).get("value")
+        held = second.get("config")
+        second = held.get("value") if isinstance(held, dict) else None
     return _three(layer, second)
 
 
