@@ -13,6 +13,7 @@ from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training.colours import measured_preprocess
 from vggnet.training.history import read
+from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import fine_tuning
 from vggnet.training.reporter import Silent
@@ -169,6 +170,22 @@ def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Pa
     with pytest.raises(ValueError, match=r"another run: name .* pictures 60 there and 30 here"):
         resume(fewer, options)
     resume(dataset, options, {"learning_rate": 0.05, "seed": 0})
+
+
+def test_a_folder_where_another_process_trains_is_left_alone(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    with locked(tmp_path), pytest.raises(ValueError, match="another process is training there"):
+        train(dataset, SMALL, options)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, stop_after=1))
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    with locked(tmp_path), pytest.raises(ValueError, match="another process is training there"):
+        resume(dataset, options)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+    resume(dataset, options)
 
 
 def test_a_class_folder_that_was_renamed_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from vggnet.data import Dataset
@@ -20,6 +21,7 @@ from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
 from vggnet.training.identity import data_differences, differences, fingerprint
+from vggnet.training.lock import locked
 from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
@@ -32,11 +34,9 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     """Train a network on `dataset` in a new folder; the weights to keep, which are saved there too.
 
     Raises Interrupted when asked to stop, Diverged, and ValueError for data and recipes that do not
-    fit together and for a folder that has a run already.
+    fit together, for a folder that has a run already and for one where another process trains.
     """
-    path = options.folder / checkpoint.FILE_NAME
-    if path.exists():
-        raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
+    _check_new(options.folder)
     hardware = choose(options.device, options.threads, recipe.precision)
     training, held_back = split(len(dataset.labels), recipe)
     initial = load_weights(recipe.init) if recipe.init else None
@@ -56,7 +56,9 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     options.reporter.note(remark(hardware))
     run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays, hardware.precision)
     options.folder.mkdir(parents=True, exist_ok=True)
-    return _carry_out(Loop(dataset, training, held_back, options, hardware, run))
+    with locked(options.folder):
+        _check_new(options.folder)  # since then, another process may have been here
+        return _carry_out(Loop(dataset, training, held_back, options, hardware, run))
 
 
 def resume(
@@ -64,19 +66,34 @@ def resume(
 ) -> Weights:
     """Go on with the run in the options' folder, as its own recipe says, and end it like `train`.
 
-    Raises ValueError where there is none, for other pictures or hardware than it was begun with,
-    and where fields of the recipe that are `asked` for are not as they were, naming both values.
+    Raises ValueError where there is none or another process is at it, for other pictures or
+    hardware than it was begun with, and where fields of the recipe that are `asked` for are not as
+    they were, naming both values.
     """
     path = options.folder / checkpoint.FILE_NAME
     if not path.exists():
         raise ValueError(f"{options.folder}: there is no run to resume; begin one without --resume")
+    with locked(options.folder):
+        return _carry_out(_continued(dataset, options, asked or {}, path))
+
+
+def _check_new(folder: Path) -> None:
+    path = folder / checkpoint.FILE_NAME
+    if path.exists():
+        raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
+
+
+def _continued(
+    dataset: Dataset, options: TrainingOptions, asked: Mapping[str, Any], path: Path
+) -> Loop:
+    """The loop of the checkpoint at `path`."""
     saved = checkpoint.load(path)
     try:
         recipe, spec = Recipe.from_json(saved.recipe), Spec.from_json(saved.spec)
         preprocess = Preprocess.from_json(saved.preprocess)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    changed = differences(asdict(recipe), asked or {})
+    changed = differences(asdict(recipe), asked)
     changed = changed or data_differences(saved.data, fingerprint(dataset))
     if changed:
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
@@ -89,7 +106,7 @@ def resume(
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
     options.reporter.note(f"resuming at step {run.step} of {num_steps}; {remark(hardware)}")
-    return _carry_out(Loop(dataset, training, held_back, options, hardware, run, saved))
+    return Loop(dataset, training, held_back, options, hardware, run, saved)
 
 
 def _carry_out(loop: Loop) -> Weights:
