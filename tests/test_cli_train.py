@@ -1,6 +1,7 @@
 """`vggnet train`: what its options do, and what it says."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -147,13 +148,26 @@ def test_help_shows_a_default_for_every_field(capsys: pytest.CaptureFixture[str]
         assert f"--{field.name.replace('_', '-')}" in text
 
 
-def _begin(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """A long run in a process group of its own, past its first epoch."""
+# Makes standard error the terminal that the process belongs to.
+ON_A_TERMINAL = """
+import fcntl, runpy, termios
+fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+runpy.run_module("vggnet", run_name="__main__")
+"""
+
+
+def _begin(folder: Path, terminal: int | None = None) -> subprocess.Popen[str]:
+    """A long run in a process group of its own, past its first epoch; perhaps on a terminal."""
     data = write_pictures(folder / "data")
-    command = [sys.executable, "-m", "vggnet", "train", str(data), "--out", str(folder / "run")]
+    program = ["-m", "vggnet"] if terminal is None else ["-c", ON_A_TERMINAL]
     process = subprocess.Popen(
-        [*command, *OPTIONS, "--sizes", "32x100000", "--workers", "1", *options],
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [
+            sys.executable, *program, "train", str(data), "--out", str(folder / "run"), *OPTIONS,
+            "--sizes", "32x100000", "--workers", "1", "--checkpoint-seconds", "1000",
+        ],
+        stderr=subprocess.PIPE if terminal is None else terminal,
+        text=True,
+        start_new_session=True,
     )  # fmt: skip
     metrics = folder / "run" / "metrics.jsonl"
     while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
@@ -161,14 +175,52 @@ def _begin(folder: Path, *options: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_whole_process_group_that_is_terminated_leaves_a_checkpoint(tmp_path: Path) -> None:
-    process = _begin(tmp_path, "--checkpoint-seconds", "1000")
-    os.killpg(process.pid, signal.SIGTERM)  # to the process that prepares pictures, too
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_whole_process_group_that_is_ended_leaves_a_checkpoint(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    process = _begin(tmp_path)
+    os.killpg(process.pid, number)  # to the process that prepares pictures, too
     _, err = process.communicate(timeout=600)
-    assert process.returncode == 130, err
+    assert process.returncode == status, err
     assert "go on with --resume" in err
     assert "Traceback" not in err
     assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").run["step"] > 0
+
+
+def test_a_terminal_that_is_closed_leaves_a_checkpoint(tmp_path: Path) -> None:
+    """The system sends SIGHUP, and every line that is written from then on is an error."""
+    ours, theirs = pty.openpty()
+    process = _begin(tmp_path, theirs)
+    os.close(theirs)
+    os.close(ours)
+    assert process.wait(timeout=600) == 129
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").run["step"] > 0
+
+
+def test_an_interrupt_before_anything_is_saved_does_not_speak_of_resuming(
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    out = ["--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        patch.setattr("vggnet.training.train.measured_preprocess", interrupted)
+        status, err = _run(capsys, str(pictures), *OPTIONS, *out)
+    assert status == 130
+    assert err.splitlines()[-1] == "stopped before a step was done; nothing was begun"
+    assert _run(capsys, str(pictures), *OPTIONS, *out, "--stop-after", "1")[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("vggnet.training.train.Run", interrupted)
+        status, err = _run(capsys, str(pictures), *out, "--resume")
+    assert status == 130
+    assert err.splitlines()[-1] == "stopped before a step was done; go on with --resume"
 
 
 def test_test_pictures_whose_labels_are_hidden_are_left_out(

@@ -1,41 +1,58 @@
 """vggnet.training.lock: one process at a time, and none that is dead."""
 
 import os
+import re
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vggnet.training.lock import locked
 
+HOLD = """
+import os, signal, sys
+from pathlib import Path
+from vggnet.training.lock import locked
+with locked(Path(sys.argv[1])):
+    worker = os.fork() if sys.argv[2] == "with a worker" else 0
+    if worker or sys.argv[2] == "alone":
+        print(worker, flush=True)
+    signal.pause()
+"""
 
-def _in_a_child(folder: Path, then: Callable[[], None]) -> int:
-    """The id of a process that has the lock, once it has it."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(writer)
-        assert os.read(reader, 1) == b"!"
-        os.close(reader)
-        return child
-    try:
-        with locked(folder):
-            os.write(writer, b"!")
-            then()
-    finally:
-        os._exit(0)
+
+def _holder(folder: Path, kind: str) -> tuple[subprocess.Popen[str], int]:
+    """A process that has the lock, and the id of the one that it has forked, or 0."""
+    command = [sys.executable, "-c", HOLD, str(folder), kind]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
 
 
 def test_a_second_process_is_one_line_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
-    child = _in_a_child(tmp_path, signal.pause)
-    text = rf"{tmp_path}: another process is training there; wait .* --out"
-    with pytest.raises(ValueError, match=text), locked(tmp_path):
-        pass
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    holder, _ = _holder(tmp_path, "alone")
+    with holder:
+        text = rf"{re.escape(str(tmp_path))}: another process is training there; wait .* --out"
+        with pytest.raises(ValueError, match=text), locked(tmp_path):
+            pass
+        holder.kill()
     with locked(tmp_path):
         pass
+
+
+def test_a_process_that_prepares_pictures_does_not_keep_it(tmp_path: Path) -> None:
+    """It is forked while the lock is held, and may outlive a trainer that is killed."""
+    holder, worker = _holder(tmp_path, "with a worker")
+    try:
+        holder.kill()
+        holder.wait()
+        with locked(tmp_path):
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        holder.communicate()
 
 
 def test_it_is_free_after_an_error(tmp_path: Path) -> None:
@@ -43,23 +60,3 @@ def test_it_is_free_after_an_error(tmp_path: Path) -> None:
         raise KeyError
     with locked(tmp_path), pytest.raises(ValueError, match="another process"), locked(tmp_path):
         pass
-
-
-def test_processes_that_prepare_pictures_do_not_keep_it(tmp_path: Path) -> None:
-    """They are forked while it is held, and may outlive a trainer that is killed."""
-    reader, writer = os.pipe()
-
-    def fork_and_die() -> None:
-        worker = os.fork()
-        if not worker:
-            signal.pause()
-        os.write(writer, worker.to_bytes(8, "little"))
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    os.waitpid(_in_a_child(tmp_path, fork_and_die), 0)
-    worker = int.from_bytes(os.read(reader, 8), "little")
-    try:
-        with locked(tmp_path):
-            pass
-    finally:
-        os.kill(worker, signal.SIGKILL)

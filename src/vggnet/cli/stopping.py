@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM while a network is trained.
+"""Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) while a network is trained.
 
 In: signals. Out: a request that the loop looks at after each step; before the first step, when
-there is nothing to lose, KeyboardInterrupt at once.
+there is nothing to lose, KeyboardInterrupt at once. A signal that the process was started to
+ignore, as nohup and shells in scripts do, stays ignored.
 """
 
 from __future__ import annotations
@@ -9,28 +10,39 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
 
 class StopRequest:
-    """Takes the two signals for as long as the `with` block lasts."""
+    """Takes the signals for as long as the `with` block lasts; `seen` is the first that came."""
 
     def __enter__(self) -> StopRequest:
-        self.seen = False
+        self.seen: int | None = None
         self._looked_at = False
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._notice) for number in numbers}
+        taken = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._notice) for number in taken}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @property
+    def exit_status(self) -> int:
+        """What a shell shows for a program that the signal ended; 0 where none came."""
+        return 0 if self.seen is None else 128 + self.seen
+
     def requested(self) -> bool:
         """Whether to stop; whoever asks once is trusted to ask again soon."""
         self._looked_at = True
-        return self.seen
+        return self.seen is not None
 
     def _notice(self, number: int, _frame: FrameType | None) -> None:
-        self.seen = True
-        signal.signal(number, signal.SIG_DFL)  # the second time it is meant
+        self.seen = self.seen or number
+        # The second time it is meant, but for SIGHUP, which both the terminal and the shell send.
+        again = signal.SIG_IGN if number == getattr(signal, "SIGHUP", None) else signal.SIG_DFL
+        signal.signal(number, again)
         if not self._looked_at:
             raise KeyboardInterrupt

@@ -6,6 +6,7 @@ and model.safetensors.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,7 @@ def train(
     stop_after: Annotated[int | None, typer.Option(min=1, help="Stop after this step.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a broken picture.")] = False,
 ) -> None:
-    """Train a network. Ctrl-C leaves a checkpoint.
+    """Train a network. Ctrl-C, SIGTERM and the end of the terminal leave a checkpoint.
 
     --resume goes on from it, needs no other option but --out, and ends with the same bits as a run
     that was left alone: on the same type of CPU, with the number of threads that it was begun with.
@@ -60,6 +61,7 @@ def train(
         raise ValueError(f"recipe {recipe!r} must be one of {', '.join(RECIPES)}")
     asked = _recipe(recipe or "modern", changes) if recipe or not resume else None
     _need_torch()
+    from vggnet.training import checkpoint
     from vggnet.training import train as run
     from vggnet.training.loop import Interrupted, TrainingOptions
 
@@ -77,8 +79,9 @@ def train(
                 run.train(dataset, asked, options)
         except (Interrupted, KeyboardInterrupt) as interruption:
             what = str(interruption) or "stopped before a step was done"
-            reporter.note(f"{what}; go on with --resume")
-            raise typer.Exit(130 if stop.seen else 0) from None
+            begun = (out / checkpoint.FILE_NAME).exists()
+            reporter.note(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
+            raise typer.Exit(stop.exit_status) from None
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
@@ -105,7 +108,10 @@ def _kept_apart(data: str) -> Dataset | None:
 
 
 class _Reporter:
-    """Progress on standard error: a bar on a terminal, a line an epoch elsewhere."""
+    """Progress on standard error: a bar on a terminal, a line an epoch elsewhere.
+
+    Where the terminal is gone, and writing fails, the run goes on to its checkpoint.
+    """
 
     def __init__(self) -> None:
         self._progress = bar(
@@ -120,7 +126,8 @@ class _Reporter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.stop()
 
     def step(self, step: int, num_steps: int, loss: float, accuracy: float, rate: float) -> None:
         figures: dict[str, Any] = {"loss": loss, "accuracy": accuracy, "rate": rate}
@@ -135,4 +142,5 @@ class _Reporter:
         self.note(text)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, soft_wrap=True)
+        with suppress(OSError):
+            self._progress.console.print(text, soft_wrap=True)

@@ -152,7 +152,7 @@ def batches(
         batch_sampler=keys(recipe, indices, first_step),
         num_workers=num_workers,
         collate_fn=_batch,
-        worker_init_fn=_leave_interrupts_to_the_trainer,
+        worker_init_fn=_leave_signals_to_the_trainer,
         multiprocessing_context="fork" if num_workers else None,  # shares the decoded pictures
         prefetch_factor=4 if num_workers else None,
         generator=torch.Generator(),  # else it would draw from the one that dropout draws from
@@ -172,6 +172,9 @@ def _batch(views: list[View]) -> tuple[Tensor, Tensor, list[str]]:
     return pixels_NHWC, labels_N, [fault for _, _, fault in views if fault]
 
 
-def _leave_interrupts_to_the_trainer(_worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_trainer(_worker: int) -> None:
+    """Ctrl-C and the end of a terminal reach every process; SIGTERM is how the trainer ends one."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     torch.set_num_threads(1)
