@@ -1,8 +1,9 @@
 """The command `vggnet`: one file a command, put together here.
 
 In: the command line. Out: exit status 0, or 2 with one line on standard error for a user's mistake
-(130 after Ctrl-C; 141, as any program that a closed pipe ends, where nobody reads the output any
-more). Heavy imports stay inside the commands, so that each starts quickly.
+(128 and the signal's number after Ctrl-C and the like; 141, as any program that a closed pipe ends,
+where nobody reads the output any more). Heavy imports stay inside the commands, so that each starts
+quickly.
 """
 
 from __future__ import annotations

@@ -19,14 +19,16 @@ from vggnet.training.recipe import Recipe
 _MOST = 10_000  # pictures from which the mean and the deviation are taken
 
 
-def measured_preprocess(dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe) -> Preprocess:
+def measured_preprocess(
+    dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe, strict: bool = False
+) -> Preprocess:
     """Subtract the mean RGB of these pictures and, unless the recipe says mean, divide by the
     deviation; at the recipe's test scale.
 
     Pixels stay in 0..255 where only the mean is subtracted, as in the paper. Raises ValueError
-    where no picture can be read.
+    where no picture can be read, and PictureError with `strict` where one cannot.
     """
-    mean, deviation = _colour_statistics(dataset, indices)
+    mean, deviation = _colour_statistics(dataset, indices, strict)
     if recipe.normalization == "mean":
         rounded = tuple(round(255 * float(value), 3) for value in mean)
         preprocess = Preprocess(None, None, scale=1.0, mean=rounded)  # type: ignore[arg-type]
@@ -47,7 +49,7 @@ def at_scale(preprocess: Preprocess, recipe: Recipe, size: int) -> Preprocess:
 
 
 def _colour_statistics(
-    dataset: Dataset, indices: NDArray[np.int64]
+    dataset: Dataset, indices: NDArray[np.int64], strict: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of R, G, B, pixels counted from 0 to 1."""
     total, squares, count = np.zeros(3), np.zeros(3), 0
@@ -55,6 +57,8 @@ def _colour_statistics(
         try:
             pixels = np.asarray(picture(dataset, int(index)), dtype=np.float64).reshape(-1, 3) / 255
         except PictureError:
+            if strict:
+                raise
             continue  # counted and named when training meets it
         total += pixels.sum(axis=0)
         squares += (pixels**2).sum(axis=0)

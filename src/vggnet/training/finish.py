@@ -29,7 +29,7 @@ def finish(loop: Loop) -> Weights:
     for size in recipe.test_size_choices if len(loop.held_back) else ():
         scores[size] = loop.test(size)
         options.reporter.note(f"held back, tested at {size}:{scores[size]}")
-    for text in sorted(loop.pictures.broken):
+    for text in loop.broken:
         options.reporter.note(f"left out: {text}")
     weights = _weights(loop, scores)
     path = options.folder / WEIGHTS_OF_A_RUN
@@ -64,7 +64,7 @@ def _weights(loop: Loop, scores: dict[int, Score]) -> Weights:
             "steps": run.step,
             **({"ended_by": "plateau"} if run.ended_by_plateau else {}),
             "wall_seconds": round(loop.progress.seconds),
-            "broken_pictures": len(loop.pictures.broken),
+            "broken_pictures": len(loop.broken),
             "metrics": {"held_back": held_back} if held_back else {},
         },
     )

@@ -91,7 +91,7 @@ class Loop:
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
         self.pictures = DecodedPictures(dataset)
-        self.pictures.broken.update(saved.broken if saved else ())
+        self._broken_before = frozenset(saved.broken if saved else ())
         self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
         self.history = History(options.folder / "metrics.jsonl", self.progress.history)
         self.steps_per_epoch = steps_per_epoch(run.recipe, len(training))
@@ -105,15 +105,22 @@ class Loop:
         if not self.begun:
             self._save()  # so that the run can be resumed whenever it is killed
         self._decode()
+        self._stop_at_broken_pictures()
         if self.run.step % self.steps_per_epoch == 0 and self.progress.images:
             self._end_epoch()  # it was interrupted while the held-back pictures were tested
         self._steps()
         self._save()
 
+    @property
+    def broken(self) -> list[str]:
+        """The faults of the pictures that were left out, in this session or before."""
+        return sorted(self._broken_before | self.pictures.broken)
+
     def _steps(self) -> None:
         run, progress = self.run, self.progress
         previous = time.monotonic()
         for pixels, labels in self._batches():
+            self._stop_at_broken_pictures()
             if run.ended_by_plateau:
                 self.options.reporter.note(
                     f"the run ends at step {run.step} of {run.num_steps}: held-back accuracy has "
@@ -135,8 +142,6 @@ class Loop:
                 len(labels) / max(1e-9, now - previous),
             )
             previous = now
-            if self.pictures.broken and self.options.strict:
-                raise PictureError(min(self.pictures.broken))
             if run.step % self.steps_per_epoch == 0:
                 self._end_epoch()
             self.stop_if_asked()
@@ -215,6 +220,14 @@ class Loop:
         if self.options.should_stop():
             self._stop()
 
+    def _stop_at_broken_pictures(self) -> None:
+        """With strict: before a batch that lacks one is learnt from, so that it can be mended."""
+        if self.options.strict and self.pictures.broken:
+            fault = min(self.pictures.broken)
+            self.pictures.broken.clear()  # not left out
+            self._save()
+            raise PictureError(f"{fault}; mend it, or leave --strict out, and go on with --resume")
+
     def _stop(self) -> None:
         self._save()
         raise Interrupted(f"stopped at step {self.run.step} of {self.run.num_steps}")
@@ -236,7 +249,7 @@ class Loop:
                 run=run.to_values(),
                 progress=asdict(self.progress),
                 sessions=self.sessions,
-                broken=sorted(self.pictures.broken),
+                broken=self.broken,
             ),
         )
         self.saved_at = time.monotonic()  # after the write, which may take longer than the interval

@@ -46,7 +46,7 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
         options.reporter.note("nothing is held back: --holdout N tests on N pictures every epoch")
     if initial is None:
         arrays = None
-        preprocess = measured_preprocess(dataset, training, recipe)
+        preprocess = measured_preprocess(dataset, training, recipe, options.strict)
     else:
         arrays = starting_arrays(initial, spec)
         preprocess = at_scale(initial.preprocess, recipe, recipe.test_size)
