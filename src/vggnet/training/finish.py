@@ -12,6 +12,7 @@ from vggnet.data import Dataset
 from vggnet.evaluation import Score, class_indices, evaluate
 from vggnet.model import WEIGHTS_OF_A_RUN, load
 from vggnet.training.colours import at_scale
+from vggnet.training.disk import writing
 from vggnet.training.loop import Loop
 from vggnet.weights import own_file
 from vggnet.weights.rewrite import fold_batch_norm
@@ -33,11 +34,13 @@ def finish(loop: Loop) -> Weights:
         options.reporter.note(f"left out: {text}")
     weights = _weights(loop, scores)
     path = options.folder / WEIGHTS_OF_A_RUN
-    own_file.save(path, weights, recipe.dtype)
+    with writing(path):
+        own_file.save(path, weights, recipe.dtype)
     if options.validation is not None:
         metrics: Any = weights.training["metrics"]
         metrics |= _tested(loop, options.validation)
-        own_file.save(path, weights, recipe.dtype)
+        with writing(path):
+            own_file.save(path, weights, recipe.dtype)
     options.reporter.note(f"saved {path}")
     return weights
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from vggnet.training.disk import writing
 
 
 class History:
@@ -30,16 +33,19 @@ class History:
         self._file.seek(length)  # `tell` would give the old end until the first write
 
     def add(self, values: dict[str, Any]) -> None:
-        self._file.write((json.dumps(values) + "\n").encode())
+        with writing(self.path):
+            self._file.write((json.dumps(values) + "\n").encode())
 
     def flush(self) -> int:
         """Put everything on the disk; the length in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self._file.tell()
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # lines after the last `flush`, which a resumed run forgets anyway
+            self._file.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from vggnet.machine import available_memory
 from vggnet.training import checkpoint
 from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
+from vggnet.training.disk import writing
 from vggnet.training.hardware import Hardware
 from vggnet.training.history import History, can_draw, draw_curves, read
 from vggnet.training.identity import fingerprint
@@ -184,8 +185,13 @@ class Loop:
 
     def draw(self) -> None:
         """The curves of the history so far, where matplotlib is there to draw them."""
-        if can_draw():
-            draw_curves(read(self.history.path), self.options.folder / "curves.png")
+        path = self.options.folder / "curves.png"
+        try:
+            if can_draw():
+                draw_curves(read(self.history.path), path)
+        except OSError as error:  # no reason to end a run
+            path.unlink(missing_ok=True)
+            self.options.reporter.note(f"{path}: not drawn: {error.strerror or error}")
 
     def _decode(self) -> None:
         limit = self.options.memory_limit
@@ -237,21 +243,20 @@ class Loop:
         self.progress.seconds += now - self.counted_to
         self.counted_to = now
         self.progress.history = self.history.flush()
-        run = self.run
-        checkpoint.save(
-            self.options.folder / checkpoint.FILE_NAME,
-            Checkpoint(
-                recipe=run.recipe.to_json(),
-                spec=run.network.spec.to_json(),
-                data=self.data,
-                preprocess=run.preprocess.to_json(),
-                hardware=asdict(self.hardware),
-                run=run.to_values(),
-                progress=asdict(self.progress),
-                sessions=self.sessions,
-                broken=self.broken,
-            ),
+        run, path = self.run, self.options.folder / checkpoint.FILE_NAME
+        values = Checkpoint(
+            recipe=run.recipe.to_json(),
+            spec=run.network.spec.to_json(),
+            data=self.data,
+            preprocess=run.preprocess.to_json(),
+            hardware=asdict(self.hardware),
+            run=run.to_values(),
+            progress=asdict(self.progress),
+            sessions=self.sessions,
+            broken=self.broken,
         )
+        with writing(path):
+            checkpoint.save(path, values)
         self.saved_at = time.monotonic()  # after the write, which may take longer than the interval
 
 
