@@ -40,6 +40,8 @@ def test_inspect_says_all_in_json(npz: Path, capsys: pytest.CaptureFixture[str])
     assert found == {
         "container": "NumPy",
         "convention": "frossard",
+        "net": None,
+        "nets": [],
         "architecture": "A",
         "rows": list(SPEC.rows),
         "input_size": 64,
@@ -207,6 +209,32 @@ def test_predict_takes_any_file_and_what_it_is(
         answers.append([each["probability"] for each in answer["predictions"]])
     assert all(len(each) == 5 for each in answers)
     assert answers[0] != answers[1] != answers[2] != answers[0]
+
+
+def test_of_two_nets_one_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, picture = tmp_path / "checkpoint.pth", tmp_path / "picture.png"
+    nets = {"model": STATE, "model_ema": random_state(SPEC, 2)}
+    arrays = {f"{net}.{n}": a for net in nets for n, a in torch_names(SPEC, nets[net]).items()}
+    torch_files.write(path, arrays)
+    Image.fromarray(np.full((80, 90, 3), 99, np.uint8)).save(picture)
+    answers = []
+    for net in ("model", "model_ema"):
+        assert run("weights", "inspect", path, "--net", net, "--format", "json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["net"], found["nets"]) == (net, ["model", "model_ema"])
+        out = tmp_path / f"{net}.safetensors"
+        assert run("weights", "convert", path, out, "--net", net) == 0
+        assert np.array_equal(files.load(out).state["fc8.bias"], nets[net]["fc8.bias"])
+        capsys.readouterr()
+        assert run("predict", picture, "--weights", path, "--net", net, "--engine", "numpy") == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] != answers[1]
+    assert run("weights", "inspect", path) == 0
+    assert "2 nets are in it (model, model_ema): model is read, which" in capsys.readouterr().out
+    assert run("weights", "inspect", path, "--net", "ema") == 2
+    assert capsys.readouterr().err == (
+        f"vggnet: {path}: no net is called 'ema'; there are model, model_ema\n"
+    )
 
 
 def test_names_are_taken_as_weights_takes_them(

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import matlab_7_3
 import numpy as np
 import pytest
 import scipy.io
@@ -35,11 +36,12 @@ WRITERS = {
     "net.weights.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
     "net.caffemodel": lambda path: convert.save(path, weights("BGR"), "caffe"),
     "net.onnx": lambda path: convert.save(path, weights("RGB"), "onnx"),
-    "net.mat": lambda path: write_simplenn(path, matconvnet(SPEC, STATE)),
+    "net.mat": lambda path: scipy.io.savemat(path, simplenn(matconvnet(SPEC, STATE)), False),
+    "net-7.3.mat": lambda path: matlab_7_3.write(path, simplenn(matconvnet(SPEC, STATE))),
 }
 
 
-def write_simplenn(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def simplenn(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """MatConvNet's `layers`: a cell a layer, its weights in a cell of two."""
 
     def cell(*values: object) -> np.ndarray:
@@ -52,8 +54,7 @@ def write_simplenn(path: Path, arrays: dict[str, np.ndarray]) -> None:
         {"name": name, "type": "conv", "weights": cell(arrays[f"{name}/0"], arrays[f"{name}/1"])}
         for name in names
     ]
-    with path.open("wb") as file:  # scipy would add a suffix
-        scipy.io.savemat(file, {"layers": cell(*layers)})
+    return {"layers": cell(*layers)}
 
 
 def weights(colour_order: str) -> Weights:

@@ -10,7 +10,7 @@ import pytest
 from damage import NUM_VERSIONS, check_damaged
 
 from vggnet.weights.containers import StoredArray
-from vggnet.weights.containers.hdf5 import hdf5
+from vggnet.weights.containers.hdf5 import hdf5, hdf5_data
 from vggnet.weights.containers.storage.mapped import map_file
 
 
@@ -111,7 +111,7 @@ def with_chunk(data: bytes, shape: tuple[int, ...] = (64,)) -> bytes:
         (with_chunk(zlib.compress(bytes(256)), (128,)), "1 of its 2 chunks are missing"),
         (with_chunk(zlib.compress(bytes(256)), (2**30,)), "would grow to 4,294,967,296 bytes"),
         (with_chunk(zlib.compress(bytes(256)), (2**60,)), "a shape of"),
-        (stored(np.ones(9, "f4"), chunks=(3,), compression="lzf"), "compression 32000 is not read"),
+        (stored(np.ones(9, "f4"), chunks=(3,), compression="lzf"), "compression 32000$"),
         (stored(np.array([True])), "its elements are not numbers"),
         (stored(b"text"), "its elements are not numbers"),
     ],
@@ -140,11 +140,11 @@ def test_arrays_share_what_a_file_may_grow_to() -> None:
         array_in(stream.getvalue())
 
 
-def test_chunks_of_the_newest_form_are_refused_with_advice() -> None:
+def test_chunks_of_the_newest_form_are_not_read_here() -> None:
     stream = io.BytesIO()
     with h5py.File(stream, "w", libver="latest") as file:
         file.create_dataset("w", data=np.ones(9), chunks=(3,))
-    with pytest.raises(ValueError, match="chunks of libver='latest' are not read"):
+    with pytest.raises(hdf5_data.NotRead, match="chunks of libver='latest'"):
         array_in(stream.getvalue())
 
 

@@ -1,10 +1,13 @@
 """MATLAB files, as SciPy writes them, in MatConvNet's layouts, and damaged ones."""
 
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
 
+import h5py
+import matlab_7_3
 import numpy as np
 import pytest
 import scipy.io
@@ -183,15 +186,73 @@ def test_hostile_files_end_in_one_line(tmp_path: Path, content: bytes, complaint
     assert str(raised.value).startswith(f"{path}: ")
 
 
-def test_version_7_3_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "new.mat"
-    head = b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
-    path.write_bytes(head.ljust(512, b"\0") + b"\x89HDF\r\n\x1a\n")
-    assert matlab_files.recognises(head)
-    with pytest.raises(
-        ValueError, match=r"MATLAB 7\.3, which is not read; save it anew with '-v7'"
-    ):
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_net_in_version_7_3_gives_the_same(tmp_path: Path, old: bool, whole: bool) -> None:
+    variables = {"net": network(old)} if whole else network(old)
+    before, after = (
+        load_all(write(tmp_path / name, variables))
+        for write, name in ((written, "7.mat"), (matlab_7_3.write, "7.3.mat"))
+    )
+    assert matlab_files.recognises((tmp_path / "7.3.mat").read_bytes()[:4096])
+    assert list(after.arrays) == list(before.arrays)
+    for name, array in before.arrays.items():
+        np.testing.assert_array_equal(after.arrays[name].load(), array.load(), strict=True)
+    assert after.metadata == before.metadata
+
+
+def test_values_of_version_7_3(tmp_path: Path) -> None:
+    rows = np.array([list("abc"), list("d  ")])
+    path = matlab_7_3.write(tmp_path / "values.mat", {
+        "matrix": np.arange(6.0).reshape(2, 3),
+        "cube": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
+        "text": "naïve 中",
+        "no_text": "",
+        "cell": np.array([["a", "b"], ["c", "d"]], object),
+        "structures": [{"name": "a", "of": "b"}, {"name": "c", "of": "d"}],
+        "structure": {"inner": {"text": "x"}},
+    })  # fmt: skip
+    with h5py.File(path, "r+") as file:
+        letters = file.create_dataset("rows", data=np.vectorize(ord)(rows).T.astype("<u2"))
+        letters.attrs["MATLAB_class"] = np.bytes_("char")
+        file.create_group("sparse").attrs["MATLAB_sparse"] = np.uint64(3)
+        pairs = np.zeros((1, 1), [("real", "f8"), ("imag", "f8")])
+        file.create_dataset("complex", data=pairs).attrs["MATLAB_class"] = np.bytes_("double")
+    contents = load_all(path)
+    assert {name: a.load().tolist() for name, a in contents.arrays.items()} == {
+        "matrix": np.arange(6.0).reshape(2, 3).tolist(),
+        "cube": np.arange(24.0).reshape(2, 3, 4).tolist(),
+    }
+    assert contents.metadata == {
+        "text": "naïve 中", "no_text": "", "cell": ["a", "c", "b", "d"], "rows": ["abc", "d"],
+        "structures": [{"name": "a", "of": "b"}, {"name": "c", "of": "d"}],
+        "structure": {"inner": {"text": "x"}},
+    }  # fmt: skip
+
+
+def test_version_7_3_needs_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = matlab_7_3.write(tmp_path / "net.mat", network())
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ValueError, match=r": MATLAB 7\.3; h5py reads it: pip install 'vggnet\[ke"):
         matlab_files.read(path)
+
+
+def test_hostile_files_of_version_7_3_end_in_one_line(tmp_path: Path) -> None:
+    inner = matlab_7_3.write(tmp_path / "a.mat", {"a": cells("x")})
+    with h5py.File(inner, "r+") as file:
+        file["a"][0, 0] = file["a"].ref  # a cell that lies in itself
+    large = matlab_7_3.write(tmp_path / "b.mat", {"a": np.zeros((2**12, 2**12))})
+    cut = matlab_7_3.write(tmp_path / "c.mat", network())
+    cut.write_bytes(cut.read_bytes()[:2000])
+    for path, complaint in ((inner, "16 deep"), (large, "out of all proportion"), (cut, "truncat")):
+        with pytest.raises(ValueError, match=complaint) as raised:
+            load_all(path)
+        assert str(raised.value).startswith(f"{path}: MATLAB 7.3; h5py: ")
+
+
+def test_damaged_files_of_version_7_3_read_or_end_in_one_line(tmp_path: Path) -> None:
+    path = matlab_7_3.write(tmp_path / "net.mat", network())
+    assert check_damaged(load_all, path, num=12) > 2
 
 
 def test_layers_of_one_name_are_refused(tmp_path: Path) -> None:

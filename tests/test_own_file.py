@@ -98,6 +98,15 @@ def test_all_that_does_not_fit_is_in_one_line() -> None:
     assert "\n" not in text
 
 
+def test_names_that_a_file_gives_are_shown_on_one_line_and_not_without_end() -> None:
+    one = np.zeros(1, np.float32)
+    state = random_state(AVERAGE) | {f"{i}\n\x1b[31m{'a' * 1000}": one for i in range(5000)}
+    with pytest.raises(ValueError, match=r"extra: 0\\n\\x1b\[31maaa.*, and 4,800 more$") as fault:
+        check_state(AVERAGE, state, "net")
+    assert str(fault.value).isprintable()
+    assert len(str(fault.value)) < 100_000
+
+
 def test_an_array_without_elements_is_misshapen() -> None:
     state = random_state(AVERAGE) | {"fc3.bias": np.zeros(0, np.float32)}
     with pytest.raises(ValueError, match=r"misshapen: fc3\.bias \(0,\) instead of \(7,\)$"):

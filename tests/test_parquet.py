@@ -77,6 +77,25 @@ def test_a_damaged_page_is_a_broken_picture(tmp_path: Path) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_what_a_schema_says_is_shown_on_one_line(tmp_path: Path) -> None:
+    images = arrow.array([{"a\n\x1b" * 50_000: 1}])
+    table = arrow.table({"image": images, "label": arrow.array([0])})
+    parquet.write_table(table, tmp_path / "train.parquet")
+    with pytest.raises(ValueError, match=r"column image is struct<a\\n\\x1ba") as error:
+        open_dataset(tmp_path / "train.parquet", "train")
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 3000
+
+
+def test_class_names_in_json_without_end_are_none(tmp_path: Path) -> None:
+    columns = {"image": arrow.array([{"bytes": PICTURE}]), "label": arrow.array([0])}
+    table = arrow.table(columns).replace_schema_metadata({"huggingface": "[" * 200_000})
+    parquet.write_table(table, tmp_path / "train.parquet")
+    assert [label.name for label in open_dataset(tmp_path / "train.parquet", "train").classes] == [
+        "0"
+    ]
+
+
 def test_parquet_files_that_are_no_data(tmp_path: Path) -> None:
     one = {"image": arrow.array([{"bytes": PICTURE}]), "label": arrow.array([0])}
     tables = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import python_2_pickles
 
 from vggnet.weights.containers import StoredArray
 from vggnet.weights.containers.pickle import pickles
@@ -97,6 +98,96 @@ def test_long_byte_strings_are_views() -> None:
     data = np.frombuffer(pickle.dumps(np.arange(1000.0)), np.uint8)
     arrays, _ = flatten(load(data, "file", NUMPY)[0], "file", "/", "root")
     assert np.shares_memory(arrays["root"].load(), data)
+
+
+def dumps(tree: object, version: int, protocol: int) -> bytes:
+    return (pickle if version == 3 else python_2_pickles).dumps(tree, protocol)
+
+
+def awkward_arrays() -> dict[str, np.ndarray]:
+    """Many that are decoded at once, and some whose text is long and escaped in every way."""
+    chance = np.random.default_rng(2)
+    arrays = {f"short{i}": chance.standard_normal(7000).astype("<f4") for i in range(20)}
+    return arrays | {
+        "long": chance.integers(0, 256, 400_001, np.uint8),
+        "turned": np.asfortranarray(chance.standard_normal((300, 200))).astype(">f4"),
+        "backslashes": np.full(200_003, 92, np.uint8),
+        "escapes": np.frombuffer(rb"\x41\\u0041\\\'\"" * 20_000 + b"\n\r\0\x1a" * 20_000, np.uint8),
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "protocol"), [*((2, p) for p in range(3)), *((3, p) for p in range(6))]
+)
+def test_arrays_that_make_most_of_a_file(version: int, protocol: int) -> None:
+    arrays = awkward_arrays()
+    tree = unpickled(dumps(arrays, version, protocol))
+    found, _ = flatten(tree, "file", "/", "root")
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert np.array_equal(found[name].load(), array), name
+
+
+@pytest.mark.parametrize(("version", "protocol"), [(3, 0), (3, 1), (3, 2), (2, 0)])
+def test_long_text_is_decoded_when_it_is_asked_for(version: int, protocol: int) -> None:
+    array = np.random.default_rng(0).integers(0, 256, 1 << 23, np.uint8)
+    pickled = np.frombuffer(dumps(array, version, protocol), np.uint8)
+    tracemalloc.start()
+    arrays, _ = flatten(load(pickled, "file", NUMPY)[0], "file", "/", "root")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    loaded = arrays["root"].load()
+    assert tracemalloc.get_traced_memory()[1] < array.nbytes + (1 << 22)
+    tracemalloc.stop()
+    assert np.array_equal(loaded, array)
+
+
+@pytest.mark.parametrize(("version", "protocol", "before", "after"), [
+    (3, 2, b"AB", b"\xc2\x41"),
+    (3, 2, b"AB", b"\x80\x80"),
+    (3, 2, b"AB", b"A\xc3"),
+    (3, 2, b"AB", b"\xc4\x80"),  # a letter, and no byte
+    (3, 2, b"AB", b"\xc2\x80"),
+    (3, 0, b"ABCDEF", rb"\u0100"),
+    (3, 0, b"ABCDEF", rb"\u004z"),
+    (3, 0, b"ABCDEF", rb"\u0041"),
+    (2, 0, b"ABCD", rb"\xzz"),
+    (2, 0, b"ABCD", rb"\x41"),
+    (2, 0, b"AB", b"A\\"),
+])  # fmt: skip
+@pytest.mark.parametrize("place", [1 << 16, 99_990])
+def test_damaged_long_text(
+    version: int, protocol: int, before: bytes, after: bytes, place: int
+) -> None:
+    letters = b"a" * (place - 1) + b"ABCDEF" + b"a" * (100_000 - place - 5)
+    pickled = dumps(np.frombuffer(letters, np.uint8), version, protocol)
+    assert pickled.count(before) == 1
+    arrays, _ = flatten(unpickled(pickled), "file", "/", "root")
+    assert arrays["root"].load().tobytes() == letters
+    arrays, _ = flatten(unpickled(pickled.replace(before, after)), "file", "/", "root")
+    with pytest.raises(ValueError, match=r"^file: root: damaged: (text in place|[0-9,]* bytes)"):
+        arrays["root"].load()
+
+
+def test_long_text_that_is_no_array_s() -> None:
+    text = "é" * 100_000
+    assert flat({"note": text})[1] == {"note": "200000 bytes"}
+    assert "a key that is neither text nor a number" in fault(pickle.dumps({text: 1}))
+    line = b"V" + b"a" * 100_000
+    assert "a line without end" in fault(line)
+    assert "no string" in fault(b"S'" + b"a" * 100_000 + b"\n.")
+    number = b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f4'\ntR" + line + b"\ntR."
+    assert "no numbers" in fault(number)
+
+
+def test_an_array_larger_than_its_long_text() -> None:
+    good = pickle.dumps(np.full(100_000, 200, np.uint8), 2)
+    shape = b"J" + struct.pack("<i", 100_000)
+    assert good.count(shape) == 1
+    for num, complaint in ((100_001, "100,000 bytes instead of"), (99_999, "100,000 bytes instead"),
+                           (2**31 - 1, "2,147,483,647 bytes in a text of 200,000")):  # fmt: skip
+        tree = unpickled(good.replace(shape, b"J" + struct.pack("<i", num)))
+        with pytest.raises(ValueError, match=f"^file: root: damaged: {complaint}"):
+            flatten(tree, "file", "/", "root")[0]["root"].load()
 
 
 def test_names_are_flattened() -> None:
@@ -198,9 +289,10 @@ def test_nothing_that_a_pickle_names_is_called(protocol: int, tmp_path: Path) ->
         (b"\x8b" + struct.pack("<i", 100) + b"\x7f" * 100 + b".", "a whole number without measure"),
         (b"\x8b" + struct.pack("<i", -1) + b".", "LONG4|wanted"),
         (b"L" + b"9" * 4000 + b"L\n.", "a whole number without measure"),
-        (b"I" + b"9" * 70_000 + b"\n.", "a line without end"),
+        (b"I" + b"9" * 70_000 + b"\n.", "a line of more than 65,536 bytes"),
         (b"S'\\q'\n.", "no string"),
         (b"S'a\n.", "no string"),
+        (b"S'a'", "a line without end"),
         (b"X\x01\x00\x00\x00\xff.", "no text"),
     ],
 )  # fmt: skip
@@ -256,8 +348,9 @@ def test_small_pickles_that_stand_for_enormous_trees() -> None:
         b"(K\x01)cnumpy\ndtype\nU\x02u1\x85RK\x00h\x00tb",
     ],
 )  # fmt: skip
-def test_copies_of_what_was_put_away_once_are_limited(call: bytes) -> None:
-    text = b"X" + struct.pack("<I", 60_000) + b"a" * 60_000 + b"q\x000"
+@pytest.mark.parametrize("length", [60_000, 200_000])
+def test_copies_of_what_was_put_away_once_are_limited(call: bytes, length: int) -> None:
+    text = b"X" + struct.pack("<I", length) + b"a" * length + b"q\x000"
     items = b"](" + b"K\x01" * 6_000 + b"eq\x010"
     unpickled(text + items + call + b".")
     tracemalloc.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import python_2_pickles
 import torch
 from damage import check_damaged
 
@@ -52,6 +53,22 @@ def test_a_state_dict_of_torch(tmp_path: Path, is_zip: bool, protocol: int) -> N
     check(contents, state)
     assert contents.container == "PyTorch"
     assert contents.metadata == {}
+
+
+@pytest.mark.parametrize(("writer", "protocol", "is_zip"), [
+    *((pickle, protocol, is_zip) for protocol in range(5) for is_zip in (True, False)),
+    *((python_2_pickles, protocol, False) for protocol in range(3)),
+])  # fmt: skip
+def test_a_dictionary_of_numpy_arrays(
+    tmp_path: Path, writer: object, protocol: int, is_zip: bool
+) -> None:
+    """torch.save({name: tensor.numpy()}), where the whole net is in the pickle."""
+    state = {f"features.{i}.weight": torch.randn(60, 100 * (1 + i % 3)) for i in range(12)}
+    path = tmp_path / "net.pth"
+    arrays = {name: tensor.numpy() for name, tensor in state.items()}
+    torch.save(arrays, path, writer, protocol, is_zip)
+    assert recognises(path.read_bytes()[:4096])
+    check(load_all(path), state)
 
 
 @FORMS

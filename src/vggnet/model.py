@@ -52,6 +52,7 @@ def load(
     device: str | None = None,
     convention: str | None = None,
     colour: ColourOrder | None = None,
+    net: str | None = None,
     language: str | None = None,
 ) -> Model:
     """A model by name or from a weight file: what `load_weights` takes, or Weights, and an engine.
@@ -63,7 +64,7 @@ def load(
     """
     name = None if isinstance(weights, Weights) else str(weights)
     if not isinstance(weights, Weights):
-        weights = load_weights(weights, convention, colour)
+        weights = load_weights(weights, convention, colour, net)
     if language is not None:
         weights = replace(weights, labels=in_language(weights.labels, language))
     return Model(weights, engine, precision, threads, device, name)

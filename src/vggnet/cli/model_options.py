@@ -50,6 +50,10 @@ class ModelChoice:
     colour: Annotated[
         ColourOrder | None, typer.Option(help="The order of channels that the net wants.")
     ] = None
+    net: Annotated[
+        str | None,
+        typer.Option(help="Which of several nets in the weight file: model_ema ..."),
+    ] = None
 
     def load(self) -> Model:
         """The model; what was left out of it is told. Raises ValueError, in one line, for none."""
@@ -62,6 +66,7 @@ class ModelChoice:
             threads=self.threads,
             convention=self.convention,
             colour=self.colour,
+            net=self.net,
         )
         for each in model.notes:
             note(f"vggnet: {self.weights}: {each}")

@@ -13,6 +13,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from vggnet.printable import printable
+
+_LONGEST_NOTE = 20_000  # characters; a list of all that does not fit may be long
+
 Format = Literal["table", "json"]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="A table for people or JSON for programs.")
@@ -50,5 +54,4 @@ def standard_output() -> Console:
 
 def note(text: str) -> None:
     """One line for people, on standard error; what would not print on one line is escaped."""
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    print(line, file=sys.stderr, flush=True)
+    print(printable(text, _LONGEST_NOTE), file=sys.stderr, flush=True)

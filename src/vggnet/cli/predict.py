@@ -13,6 +13,7 @@ from rich.console import Console
 
 from vggnet.cli.model_options import ModelChoice, with_model_options
 from vggnet.cli.output import FormatOption, note, print_json, standard_output
+from vggnet.printable import printable
 
 
 @with_model_options
@@ -62,6 +63,5 @@ def _print(answer: dict[str, Any], console: Console) -> None:
     for each in answer["predictions"]:
         bar = block * round(20 * each["probability"])
         wnid = f"  ({each['wnid']})" if each["wnid"] else ""
-        console.print(
-            f"  {each['probability']:6.1%}  {bar:20}  {each['label']}{wnid}", soft_wrap=True
-        )
+        label = printable(each["label"] + wnid)
+        console.print(f"  {each['probability']:6.1%}  {bar:20}  {label}", soft_wrap=True)

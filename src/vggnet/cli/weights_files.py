@@ -29,6 +29,9 @@ ConventionOption = Annotated[
 ColourOption = Annotated[
     ColourOrder | None, typer.Option(help="The order of channels that the net wants.")
 ]
+NetOption = Annotated[
+    str | None, typer.Option(help="Which of several nets in the file: model, model_ema ...")
+]
 Target = Literal[
     "vggnet", "torchvision", "timm", "keras", "frossard", "tensorflow-vgg", "caffe", "onnx"
 ]
@@ -40,6 +43,7 @@ def inspect(
     ],
     convention: ConventionOption = None,
     colour: ColourOption = None,
+    net: NetOption = None,
     format: FormatOption = "table",
 ) -> None:
     """Show what a weight file is taken for, how sure that is, and why."""
@@ -47,7 +51,7 @@ def inspect(
     from vggnet.weights import files
 
     with weights_file(file) as path:
-        recognition = files.inspect(path, convention, colour)
+        recognition = files.inspect(path, convention, colour, net)
         found = _as_json(recognition) | _bytes_of(path)
     if format == "json":
         print_json(found)
@@ -68,6 +72,7 @@ def convert(
     ] = "fp32",
     convention: ConventionOption = None,
     colour: ColourOption = None,
+    net: NetOption = None,
 ) -> None:
     """Write a weight file as another library has it. What it cannot keep is told.
 
@@ -77,7 +82,7 @@ def convert(
     from vggnet.model import load_weights
     from vggnet.weights.export import convert
 
-    weights = load_weights(source, convention, colour)
+    weights = load_weights(source, convention, colour, net)
     for each in weights.notes:
         note(f"vggnet: {source}: {each}")
     for remark in convert.save(target, weights, to, dtype):
@@ -91,6 +96,8 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
     return {
         "container": recognition.container,
         "convention": recognition.convention,
+        "net": recognition.nets[0] if recognition.nets else None,
+        "nets": sorted(recognition.nets),
         "architecture": spec.name,
         "rows": list(spec.rows),
         "input_size": spec.input_size,

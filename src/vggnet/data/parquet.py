@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.class_lists import labels_from_names
+from vggnet.printable import printable
 
 
 class ParquetDataset:
@@ -191,8 +192,8 @@ def _labels(reader: Any) -> NDArray[np.int64]:
         found = str(reader.schema_arrow.field(index).type) if index >= 0 else "missing"
         if not re.fullmatch(pattern, found):
             raise ValueError(
-                f"column {name} is {found}; the layout is image: struct<bytes: binary, ...>, "
-                f"label: int64"
+                f"column {name} is {printable(found)}; the layout is image: "
+                "struct<bytes: binary, ...>, label: int64"
             )
     column = reader.read(["label"]).column("label")
     if column.null_count:
@@ -206,5 +207,5 @@ def _class_names(metadata: dict[bytes, bytes] | None) -> list[str]:
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features["label"]["names"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return []

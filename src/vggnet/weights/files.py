@@ -59,10 +59,13 @@ def load(
     path: str | os.PathLike[str],
     convention: str | None = None,
     colour: ColourOrder | None = None,
+    net: str | None = None,
 ) -> Weights:
     """The weights in a file of any container and convention that are known.
 
     `convention` and `colour` say what the file is where it does not show it, or shows it wrongly.
+    Of several nets in it `net` names the one that is read, as `inspect` gives their names ("model",
+    "model_ema"); else it is the one with the most arrays, and of several such the first.
     A net of one unit, which answers yes or no by a sigmoid, is given two classes, no and yes: their
     logits are 0 and its own, so that the soft-max gives 1 - p and p. What a Spec cannot say of a
     head is left out, and `Weights.notes` says so.
@@ -72,9 +75,8 @@ def load(
     path = Path(path)
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
-        ours = own_file.load(path)
-        return ours if colour is None else _recoloured(ours, colour)
-    recognition = recognise(contents, str(path), convention, colour)
+        return _ours(path, colour, net)
+    recognition = recognise(contents, str(path), convention, colour, net)
     return weights_of(contents, recognition, str(path))
 
 
@@ -82,18 +84,18 @@ def inspect(
     path: str | os.PathLike[str],
     convention: str | None = None,
     colour: ColourOrder | None = None,
+    net: str | None = None,
 ) -> Recognition:
     """What `load` would take the file for, from its names, shapes and first convolution alone."""
     path = Path(path)
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
-        ours = own_file.load(path)
-        ours = ours if colour is None else _recoloured(ours, colour)
+        ours = _ours(path, colour, net)
         return Recognition(
             contents.container, "vggnet", ours.spec, ours.preprocess, {}, ours.labels,
             "certain", True, ("vggnet wrote it, and all of this in it",), (), True, True,
         )  # fmt: skip
-    return recognise(contents, str(path), convention, colour)
+    return recognise(contents, str(path), convention, colour, net)
 
 
 def read(path: Path) -> Contents:
@@ -164,5 +166,11 @@ def _is_ours(contents: Contents) -> bool:
     return "vggnet_format" in contents.metadata
 
 
-def _recoloured(weights: Weights, colour: ColourOrder) -> Weights:
+def _ours(path: Path, colour: ColourOrder | None, net: str | None) -> Weights:
+    """What is in a file of our own, which says all but what is asked for."""
+    if net is not None:
+        raise ValueError(f"{path}: vggnet wrote it, with one net; leave --net out")
+    weights = own_file.load(path)
+    if colour is None:
+        return weights
     return replace(weights, preprocess=replace(weights.preprocess, colour_order=colour))

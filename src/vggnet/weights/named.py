@@ -19,20 +19,23 @@ WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its fold
 
 
 def load_weights(
-    name: str | Path, convention: str | None = None, colour: ColourOrder | None = None
+    name: str | Path,
+    convention: str | None = None,
+    colour: ColourOrder | None = None,
+    net: str | None = None,
 ) -> Weights:
     """The weights of that name, without an engine: spec, arrays, preprocessing, labels.
 
     "tiny-imagenet" is inside the package; "vgg16", "vgg16@oxford" and the like are published files,
     fetched where they are not on this disk; else a file of any framework, or the folder of a
     training run. `convention` and `colour` are for a file that does not tell whose names and which
-    order of channels it has (`vggnet.weights.files.load`). Raises ValueError, in one line, for
-    weights that are not there or damaged.
+    order of channels it has, `net` for one that holds several (`vggnet.weights.files.load`). Raises
+    ValueError, in one line, for weights that are not there or damaged.
     """
     from vggnet.weights import files
 
     with weights_file(name) as path:
-        return files.load(path, convention, colour)
+        return files.load(path, convention, colour, net)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 
 from vggnet.class_lists import Label
 from vggnet.preprocess import Preprocess
+from vggnet.printable import printable
 from vggnet.spec import Spec
 from vggnet.versions import checked, latest
 from vggnet.weights.containers import StoredArray, safetensors_files
@@ -66,7 +67,7 @@ def load(path: str | os.PathLike[str]) -> Weights:
     try:
         return Weights(state=state, **fields)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {printable(str(error))}") from None
 
 
 def _metadata(weights: Weights) -> dict[str, str]:
@@ -96,14 +97,14 @@ def _read_metadata(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
             "training": found["training"],
         }
     except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: broken metadata: {error}") from None
+        raise ValueError(f"{path}: broken metadata: {printable(str(error))}") from None
 
 
 def _loaded(path: Path, name: str, stored: StoredArray) -> np.ndarray:
     """An array as float32, of a file of ours, which holds no other numbers than `save` writes."""
     if stored.dtype not in (np.float32, np.float16):
         code = safetensors_files.CODES[stored.dtype]
-        raise ValueError(f"{path}: {name} is {code}, not {', '.join(_CODES.values())}")
+        raise ValueError(f"{path}: {printable(name)} is {code}, not {', '.join(_CODES.values())}")
     return np.require(stored.load().astype(np.float32, copy=False), requirements="A")
 
 

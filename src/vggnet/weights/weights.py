@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from reprlib import repr as short_repr
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.class_lists import Label
 from vggnet.preprocess import Preprocess
+from vggnet.printable import printable
 from vggnet.spec import Spec
+
+_MOST_LISTED = 200  # names in an error: more than any VGG has
 
 State = Mapping[str, NDArray[np.floating]]  # by canonical name
 
@@ -37,7 +41,7 @@ class Weights:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        source = f"weights of {self.spec.name!r}"
+        source = f"weights of {short_repr(self.spec.name)}"
         check_state(self.spec, self.state, source, finite=False)
         object.__setattr__(self, "labels", tuple(self.labels))
         num_classes = self.spec.num_classes or 0
@@ -68,9 +72,16 @@ def check_state(spec: Spec, state: State, source: str, finite: bool = True) -> N
     faults = {"missing": missing, "extra": extra, "misshapen": misshapen, "not floats": not_floats}
     if finite and not not_floats:
         faults["not finite"] = [name for name in common if not is_finite(state[name])]
-    listed = [f"{fault}: {', '.join(names)}" for fault, names in faults.items() if names]
+    listed = [f"{fault}: {_listed(names)}" for fault, names in faults.items() if names]
     if listed:
-        raise ValueError(f"{source}: does not fit spec {spec.name!r}; {'; '.join(listed)}")
+        name = short_repr(spec.name)
+        raise ValueError(f"{source}: does not fit spec {name}; {'; '.join(listed)}")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    shown = map(printable, names[:_MOST_LISTED])
+    return ", ".join([*shown, f"and {more:,} more"] if more > 0 else shown)
 
 
 def is_finite(array: np.ndarray) -> bool:

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from vggnet.weights.containers import Contents, StoredArray
 from vggnet.weights.containers.hdf5 import hdf5
+from vggnet.weights.containers.hdf5.h5py_process import rewritten
+from vggnet.weights.containers.hdf5.hdf5_data import NotRead
 from vggnet.weights.containers.storage import zips
 from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import most_inflated
@@ -44,6 +46,7 @@ def read(path: Path) -> Contents:
 
     Metadata: the text that stands at the root, such as `keras_version`; "model_config", the layers
     of a whole model, parsed; "layer_names", its layers in order, those without arrays too.
+    What our own reader of HDF5 does not read, h5py does, where it is installed.
     Raises ValueError, in one line that begins with the path, for a damaged file.
     """
     data = map_file(path)
@@ -52,7 +55,12 @@ def read(path: Path) -> Contents:
         container = NAME
         data, config = _unzipped(path)
         growth -= data.size if data.flags.owndata else 0
-    objects = hdf5.read_objects(data, str(path), growth)
+    try:
+        objects = hdf5.read_objects(data, str(path), growth)
+    except NotRead as fault:
+        why = str(fault).removeprefix(f"{path}: ")
+        plain = rewritten(path, "hdf5", why, None if container == "HDF5" else data)
+        objects = hdf5.read_objects(plain, str(path))
     root = objects.attributes.get("", {})
     about: dict[str, object] = {k: v for k, v in root.items() if isinstance(v, str)}
     if isinstance(stated := about.pop("model_config", None), str):

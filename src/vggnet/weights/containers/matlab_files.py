@@ -1,14 +1,16 @@
-"""MATLAB's `.mat` of versions 5 to 7: numbers, text, cells and structures, as MatConvNet's nets.
+"""MATLAB's `.mat` of versions 5 to 7.3: numbers, text, cells and structures, as MatConvNet's nets.
 
 In: a file. Out: its arrays, views where the file is not compressed. A layer of MatConvNet gives
 "conv1_1/0" and "conv1_1/1", whether the file calls them weights{1} and weights{2} or filters and
 biases; a variable keeps its name; what lies deeper is joined by "/". SciPy's reader, in C, ends the
-process on cells that are nested too deep, so the format is read here.
+process on cells that are nested too deep, so the format is read here. Version 7.3 is HDF5, which
+h5py reads in a process of its own, where it is installed.
 Source: MathWorks' MAT-File Format, chapter 1; MatConvNet's vl_simplenn.m.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.weights.containers import Contents, StoredArray
+from vggnet.weights.containers.hdf5 import hdf5
+from vggnet.weights.containers.hdf5.h5py_process import rewritten
 from vggnet.weights.containers.storage.flatten import flatten
 from vggnet.weights.containers.storage.mapped import map_file, release
 from vggnet.weights.containers.storage.stored import Block, most_inflated, stored_array
@@ -53,14 +57,15 @@ def read(path: Path) -> Contents:
     Metadata: what else there is, as strings, numbers, lists and dictionaries, where what lies in
     the structures `net` and `meta` is taken out of them: MatConvNet's `normalization`, whose
     averageImage is given as the mean of each channel, and `classes`.
-    Raises ValueError, in one line that begins with the path, for a damaged file, one of version
-    7.3, and one that would grow out of all proportion.
+    Raises ValueError, in one line that begins with the path, for a damaged file, one that would
+    grow out of all proportion, and one of version 7.3 where h5py is missing.
     """
     data = map_file(path)
-    if data[124:128].tobytes() in (b"\0\2IM", b"\2\0MI"):
-        raise ValueError(f"{path}: MATLAB 7.3, which is not read; save it anew with '-v7'")
     try:
-        variables = _Reader(path, data).variables()
+        if data[124:128].tobytes() in (b"\0\2IM", b"\2\0MI"):
+            variables = _variables_of_7_3(path)
+        else:
+            variables = _Reader(path, data).variables()
         for outer in ("net", "meta"):
             if isinstance(inner := variables.get(outer), dict):
                 variables = inner | {key: variables[key] for key in variables if key != outer}
@@ -79,6 +84,24 @@ def read(path: Path) -> Contents:
             raise
         raise ValueError(f"{path}: damaged MATLAB file: {error}") from None
     return Contents(NAME, arrays, metadata)
+
+
+def _variables_of_7_3(path: Path) -> dict[str, object]:
+    """As `_Reader` gives them, from what h5py_program writes."""
+    arrays = hdf5.read_objects(rewritten(path, "matlab", "MATLAB 7.3"), str(path)).arrays
+
+    def value(node: object) -> object:
+        if isinstance(node, list):
+            return [value(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "#" not in node:
+            return {key: value(each) for key, each in node.items()}
+        array = arrays[str(node["#"])]
+        return StoredArray(array.shape[::-1], array.dtype, lambda: array.load().T)
+
+    tree = json.loads(arrays["tree"].load().tobytes())
+    return {name: value(node) for name, node in tree.items() if node is not None}
 
 
 def _layers(layers: list[object]) -> dict[str, object]:

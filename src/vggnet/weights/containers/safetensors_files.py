@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vggnet.atomic import whole_file
+from vggnet.printable import printable
 from vggnet.weights.containers import Contents, StoredArray
 from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import Block, stored_array
@@ -46,7 +47,9 @@ def read(path: Path) -> Contents:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(f"{path}: damaged or not a safetensors file: {error}") from None
+        raise ValueError(
+            f"{path}: damaged or not a safetensors file: {printable(str(error))}"
+        ) from None
     except OSError as error:
         reason = error.strerror or ("no such file" if not path.exists() else "cannot be read")
         raise ValueError(f"{path}: {reason}") from None
@@ -98,7 +101,7 @@ def _array(
     path: Path, name: str, entry: Mapping[str, Any], numbers: NDArray[np.uint8]
 ) -> StoredArray:
     code, (begin, end) = entry["dtype"], entry["data_offsets"]
-    source = f"{path}: {name if name.isprintable() else ascii(name)}"
+    source = f"{path}: {printable(name)}"
     if code not in _TYPES:
         raise ValueError(f"{source} is {code}, not {', '.join(_TYPES)}")
     if not 0 <= begin <= end <= numbers.size:

@@ -32,7 +32,8 @@ from vggnet.weights.containers.storage.stored import Block, stored_array
 
 NAME = "PyTorch"
 
-_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")  # of the stream, in its first pickle
+# Of the stream, in its first pickle: as protocols from 2 on have it, and as 0 and 1.
+_MAGICS = (bytes.fromhex("6cfc9c46f9206aa85019"), b"L119547037146038801333356L")
 _ADVICE = (
     "only tensors and plain containers are read; load it in PyTorch, if you trust it, and save the "
     "state_dict() alone"
@@ -60,7 +61,7 @@ _STORAGE_OF = {type_: storage for storage, type_ in _STORAGES.items() if storage
 def recognises(head: bytes) -> bool:
     """Whether a file that begins with these bytes, at least 64, may be one of PyTorch's."""
     first = zips.first_member(head)
-    return _MAGIC in head[:32] or (
+    return any(magic in head[:32] for magic in _MAGICS) or (
         not first.endswith(".npy") and (first.endswith(_FIRST_MEMBERS) or "/data/" in first)
     )
 

@@ -9,7 +9,6 @@ Sources: the loaders and converters of each project, as the entries name them.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,13 +38,16 @@ class Form:
     arrays: Mapping[str, str]
 
     @cached_property
-    def _patterns(self) -> dict[str, re.Pattern[str]]:
+    def _patterns(self) -> list[tuple[str, str, re.Pattern[str]]]:
+        """Each part, how the names of its arrays end, and the pattern of the whole of them."""
         layer = re.escape("{layer}")
-        patterns = {}
+        patterns = []
         for part, template in self.arrays.items():
-            text = re.escape(template.removesuffix(":0")).replace(layer, "(?P=layer)")
+            template = template.removesuffix(":0")
+            text = re.escape(template).replace(layer, "(?P=layer)")
             text = text.replace("(?P=layer)", f"(?P<layer>{self.scheme.pattern})", 1)
-            patterns[part] = re.compile(rf"(?P<prefix>(?:.*[./])?){text}")
+            pattern = re.compile(rf"(?P<prefix>(?:.*[./])?){text}")
+            patterns.append((part, template.rpartition("{layer}")[2], pattern))
         return patterns
 
     @cached_property
@@ -68,21 +70,25 @@ class Form:
             if (match := pattern.fullmatch(name.removesuffix(":0")))
         }
 
-    def find(self, names: Iterable[str]) -> Found:
-        """The arrays that are named in this form; of several nets, the one with the most arrays.
+    def nets(self, names: Iterable[str]) -> dict[str, Found]:
+        """The arrays that are named in this form, by net: first the one with the most arrays.
 
-        Nets are told apart by what stands before their names, such as "model." and "ema.".
+        Nets are told apart by what stands before their names, such as "model." and "ema.", and are
+        called after it: "model" and "ema", or "." where nothing stands there.
         """
-        nets: dict[str, Found] = {}
+        found: dict[str, Found] = {}
         for name in names:
             if len(name) > _LONGEST_NAME:
                 continue
-            for part, pattern in self._patterns.items():
-                if match := pattern.fullmatch(name.removesuffix(":0")):
+            short = name.removesuffix(":0")
+            for part, end, pattern in self._patterns:
+                if short.endswith(end) and (match := pattern.fullmatch(short)):
                     prefix = match["prefix"].replace(match["layer"], "*")
-                    nets.setdefault(prefix, {}).setdefault((match["layer"], part), name)
-        sizes = Counter({prefix: len(found) for prefix, found in nets.items()})
-        return nets[sizes.most_common(1)[0][0]] if nets else {}
+                    found.setdefault(prefix, {}).setdefault((match["layer"], part), name)
+        nets: dict[str, Found] = {}
+        for prefix in sorted(found, key=lambda prefix: -len(found[prefix])):
+            nets.setdefault(prefix.rstrip("*./") or ".", found[prefix])
+        return nets
 
 
 @dataclass(frozen=True)

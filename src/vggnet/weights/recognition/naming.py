@@ -50,6 +50,9 @@ class Sketch:
         return tuple(name for stage in self.stages for name in stage)
 
 
+# Any text fits in one way at most: were the group repeated, n signs could take 2^n steps.
+_NUMBERED_HEAD = r"fc\d{1,4}(?:[-_][\w-]+)?"
+
 Layers = Mapping[str, int]  # a layer's name in the file -> number of axes of its weight
 
 
@@ -81,7 +84,7 @@ class ByStage:
     def pattern(self) -> str:
         """A regular expression for the name of a layer."""
         numbered = [each for each in (self.convolution, self.norm) if each]
-        head = "|".join(map(re.escape, self.head)) or r"fc\d+(?:[-_]\w+)*"
+        head = "|".join(map(re.escape, self.head)) or _NUMBERED_HEAD
         return "|".join([*(_expression(each, False) for each in numbered), head])
 
     def sketch(self, layers: Layers) -> Sketch:

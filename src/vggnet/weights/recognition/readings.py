@@ -31,6 +31,7 @@ class Reading:
 
     `is_listed` is True where the file says of each layer what it is and what is set in it.
     `left_out` holds the arrays of a head that was found and cannot be read.
+    `nets` names the nets in the file where there are several, first the one that is read.
     """
 
     convention: Convention
@@ -40,6 +41,7 @@ class Reading:
     drawing: Drawing
     is_listed: bool = False
     left_out: frozenset[str] = frozenset()
+    nets: tuple[str, ...] = ()
 
     def rank(self, container: str) -> tuple[int, bool, bool, bool]:
         """Of two readings by names, that with the greater rank is right."""

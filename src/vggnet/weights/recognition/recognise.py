@@ -18,12 +18,14 @@ import numpy as np
 
 from vggnet.class_lists import Label
 from vggnet.preprocess import ColourOrder, Preprocess
+from vggnet.printable import printable
 from vggnet.spec import Spec
 from vggnet.weights.containers import Contents, keras_files
 from vggnet.weights.recognition.conventions import CONVENTIONS, Convention, Found, convention
 from vggnet.weights.recognition.graphs.graph import Source, drawn_net, usual_convention
 from vggnet.weights.recognition.layouts import canonical_view, kernel_shape
 from vggnet.weights.recognition.naming import Unfit
+from vggnet.weights.recognition.nets import alone, listed_nets, remark, whole_nets
 from vggnet.weights.recognition.readings import (
     Reading,
     read_as_drawn,
@@ -54,7 +56,8 @@ class Recognition:
     shapes do, "guessed" where the order of the layers alone does; `evidence` says why, a few words
     each. `known_colours`, `known_range` (scale, mean, std) and `known_size` (resize, crop) are
     False for what is only the convention's usual. `notes` say what a user of the net has to know:
-    what was left out of it.
+    what was left out of it. `nets` names the nets in the file where there
+    are several, first the one that is read.
     """
 
     container: str
@@ -69,6 +72,7 @@ class Recognition:
     notes: tuple[str, ...] = ()
     known_range: bool = False
     known_size: bool = False
+    nets: tuple[str, ...] = ()
 
     @property
     def num_parameters(self) -> int:
@@ -85,24 +89,37 @@ def recognise(
     path: str,
     convention_name: str | None = None,
     colour_order: ColourOrder | None = None,
+    net: str | None = None,
 ) -> Recognition:
     """What the file `path` is, or what it is in the convention and colour order that are given.
 
+    Of several nets the one called `net` is read, else the one with the most arrays (see nets.py).
     Reads the numbers of the first convolution and of a few small arrays alone. Raises ValueError,
-    in one line that begins with the path, where no convention fits.
+    in one line that begins with the path, where no convention fits or no net is called so.
     """
     asked = (convention(convention_name),) if convention_name else tuple(CONVENTIONS.values())
     readings: list[Reading] = []
     faults: list[tuple[int, bool, str]] = []
+    whole: set[str] = set()  # nets, in whichever form
     for each in asked:
         for form in each.forms:
-            found = form.find(contents.arrays)
+            nets = form.nets(contents.arrays)
+            here = whole_nets(form, nets, contents)
+            whole.update(here)
+            name = net or next(iter(nets), "")
+            if name not in nets:
+                continue
+            others = [other for other in here if other != name]
             try:
-                if found:
-                    readings.append(read_by_names(each, form, found, contents))
+                rest = alone(contents, nets, name, others, asked=net is not None)
+                reading = read_by_names(each, form, nets[name], rest)
+                readings.append(replace(reading, nets=(name, *others) if others else ()))
             except Unfit as fault:
-                fit = _takes_colours(contents, each, found)
-                faults.append((len(found), fit, f"read as {each.name}: {fault}"))
+                fit = _takes_colours(contents, each, nets[name])
+                faults.append((len(nets[name]), fit, f"read as {each.name}: {fault}"))
+    if net is not None and net not in whole:
+        there = f"there are {listed_nets(whole)}" if whole else "it has no nets with names"
+        raise ValueError(f"{path}: no net is called '{printable(net)}'; {there}")
     best = max(readings, key=lambda each: each.rank(contents.container), default=None)
     none = (0, False, "none of its names is known")
     most, _, closest = max(faults, key=lambda each: each[:2], default=none)
@@ -112,6 +129,8 @@ def recognise(
         best = None
     try:  # where a file has a graph, that says more than names
         if drawing := drawn_net(contents):
+            if net is not None:
+                raise ValueError(f"{path}: its graph is of one net; leave --net out")
             is_listed = contents.container in keras_files.CONTAINERS
             by_names = best.convention.name if best and not is_listed else None
             each = convention(convention_name or by_names or usual_convention(contents))
@@ -122,11 +141,18 @@ def recognise(
             best, closest = None, f"by its graph: {fault}"
     if best is None:
         names = _listed(list(contents.arrays), 4)
+        more = f"; --net reads another of {listed_nets(whole)}" if len(whole) > 1 else ""
         raise ValueError(
             f"{path}: {contents.container} whose {len(contents.arrays)} arrays ({names}) are no "
-            f"known VGG's; {_printable(closest)}; --convention reads it as {', '.join(CONVENTIONS)}"
+            f"known VGG's; {printable(closest)}; --convention reads it as {', '.join(CONVENTIONS)}"
+            f"{more}"
         )
-    return _recognition(contents, path, best, convention_name, colour_order)
+    recognition = _recognition(contents, path, best, convention_name, colour_order)
+    if not best.nets:
+        return recognition
+    why, *evidence = recognition.evidence
+    evidence = [why, remark(best.nets, asked=net is not None), *evidence]
+    return replace(recognition, evidence=tuple(evidence), nets=best.nets)
 
 
 def _recognition(
@@ -139,7 +165,7 @@ def _recognition(
     """The reading with colours, range, mean and labels, and why."""
     spec, sources, each = reading.spec, reading.sources, reading.convention
     evidence, notes = [_why(reading, convention_name)], []
-    if remark := _printable(reading.drawing.remark):
+    if remark := printable(reading.drawing.remark):
         evidence.append(remark)
         notes.append(remark)
     evidence += reading.drawing.assumed
@@ -258,11 +284,5 @@ def _near(found: object, expected: object) -> bool:
 
 
 def _listed(names: list[str], most: int) -> str:
-    shown = [_printable(name) for name in names[:most]]
+    shown = [printable(name) for name in names[:most]]
     return ", ".join(shown + ["..."] * (len(names) > most))
-
-
-def _printable(text: str) -> str:
-    """On one line, whatever a file calls its arrays, and not without end."""
-    short = text if len(text) <= 300 else f"{text[:300]}..."
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)

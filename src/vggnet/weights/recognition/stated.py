@@ -15,6 +15,7 @@ from typing import Any
 
 from vggnet.class_lists import Label, labels
 from vggnet.preprocess import Preprocess
+from vggnet.printable import printable
 from vggnet.weights.containers import Contents
 from vggnet.weights.weights import Weights
 
@@ -36,7 +37,7 @@ def stated_preprocess(contents: Contents, path: str) -> Preprocess | None:
     try:
         return None if stated is None else Preprocess.from_json(stated)
     except ValueError as error:
-        raise ValueError(f"{path}: broken metadata: {error}") from None
+        raise ValueError(f"{path}: broken metadata: {printable(str(error))}") from None
 
 
 def stated_mean(contents: Contents) -> tuple[float, float, float] | None:
@@ -56,7 +57,7 @@ def stated_labels(contents: Contents, path: str, num_classes: int | None) -> tup
         try:
             return tuple(Label.from_json(each) for each in stated)
         except ValueError as error:
-            raise ValueError(f"{path}: broken metadata: {error}") from None
+            raise ValueError(f"{path}: broken metadata: {printable(str(error))}") from None
     if own := _matconvnet_classes(contents, num_classes):
         return own
     return labels("imagenet-1k") if num_classes == 1000 else ()
@@ -70,7 +71,7 @@ def _entry(contents: Contents, path: str, key: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: broken metadata: {key}: {error}") from None
+        raise ValueError(f"{path}: broken metadata: {key}: {printable(str(error))}") from None
 
 
 def _matconvnet_classes(contents: Contents, num_classes: int | None) -> tuple[Label, ...]:

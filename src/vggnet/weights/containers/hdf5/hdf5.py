@@ -24,6 +24,7 @@ from vggnet.weights.containers.hdf5.hdf5_data import (
     NOWHERE,
     BoundedReader,
     ElementType,
+    NotRead,
     element_type,
     shape_of,
     stored_array,
@@ -36,7 +37,7 @@ _LONGEST_PATH = 1000
 _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _LAYOUT, _FILTERS, _ATTRIBUTE = 1, 2, 3, 6, 8, 11, 12
 _CONTINUATION, _SYMBOL_TABLE, _ATTRIBUTE_INFO = 16, 17, 21
 _SHARED = 2  # a message's flag: its content lies elsewhere
-_ELSEWHERE = "is stored as by libver='latest'; write it anew by h5py's default"
+_ELSEWHERE = "is stored as by libver='latest'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +62,8 @@ def read_objects(data: NDArray[np.uint8], where: str, growth: int | None = None)
 
     `growth` is how many bytes the arrays in chunks may grow to together, where that does not follow
     from the size of `data`. `where` begins every error, those of loading too. Raises ValueError for
-    damaged bytes, a data set that is neither numbers nor opaque bf16, or a way of storing that is
-    not read.
+    damaged bytes and for a data set that is neither numbers nor opaque bf16, and NotRead, which is
+    one, for a way of storing that is not read.
     """
     growth = most_inflated(data.size) if growth is None else growth
     reader, objects = BoundedReader(data, growth), Objects()
@@ -88,7 +89,9 @@ def read_objects(data: NDArray[np.uint8], where: str, growth: int | None = None)
         if str(error).startswith(f"{where}: "):
             raise
         at = f" at {place[-200:]!r}" if place else ""
-        raise ValueError(f"{where}: damaged HDF5, or not read{at}: {error}") from None
+        if isinstance(error, NotRead):
+            raise NotRead(f"{where}: HDF5 of a form that is not read here{at}: {error}") from None
+        raise ValueError(f"{where}: damaged HDF5{at}: {error}") from None
     return objects
 
 
@@ -103,10 +106,10 @@ def _root(reader: BoundedReader) -> int:
         sizes, base = reader.unpack("BB", 9), 12
         end, root = base + 16, base + 24
     else:
-        raise ValueError(f"superblock of version {version}")
+        raise NotRead(f"superblock of version {version}")
     (start,), (length,) = reader.unpack("Q", base), reader.unpack("Q", end)
     if sizes != (8, 8) or start:
-        raise ValueError(f"addresses of {sizes} bytes, counted from byte {start:,}")
+        raise NotRead(f"addresses of {sizes} bytes, counted from byte {start:,}")
     if length > len(reader.data):
         raise ValueError(f"cut short: {len(reader.data):,} bytes of {length:,}")
     return int(reader.unpack("Q", root)[0])
@@ -155,7 +158,7 @@ def _only(messages: list[_Message], kind: int) -> memoryview | None:
     for message in messages:
         if message.kind == kind:
             if message.flags & _SHARED:
-                raise ValueError("types that data sets share are not read")
+                raise NotRead("a type that data sets share")
             return message.data
     return None
 
@@ -199,11 +202,11 @@ def _links(reader: BoundedReader, messages: list[_Message]) -> Iterator[tuple[st
         elif message.kind == _LINK_INFO:
             _, flags = unpack("BB", message.data)
             if unpack("Q", message.data, 10 if flags & 1 else 2)[0] != NOWHERE:
-                raise ValueError(f"its list of members {_ELSEWHERE}")
+                raise NotRead(f"its list of members {_ELSEWHERE}")
 
 
 def _name(name: str) -> str:
-    if not name or "/" in name or not name.isprintable():
+    if not name or "/" in name or not name.isprintable() or len(name) > _LONGEST_PATH:
         raise ValueError(f"an object is called {name[:100]!r}")
     return name
 
@@ -245,7 +248,7 @@ def _attributes(reader: BoundedReader, messages: list[_Message]) -> dict[str, ob
         elif message.kind == _ATTRIBUTE_INFO:
             _, flags = unpack("BB", message.data)
             if unpack("Q", message.data, 4 if flags & 1 else 2)[0] != NOWHERE:
-                raise ValueError(f"its list of attributes {_ELSEWHERE}")
+                raise NotRead(f"its list of attributes {_ELSEWHERE}")
     return found
 
 
@@ -253,7 +256,7 @@ def _attribute(reader: BoundedReader, message: memoryview) -> tuple[str, object]
     """Name and value; the value is None where it is of a type that is not read."""
     version, flags, *sizes = unpack("BBHHH", message)
     if version not in (1, 2, 3):
-        raise ValueError(f"an attribute of version {version}")
+        raise NotRead(f"an attribute of version {version}")
     offset, parts = 9 if version == 3 else 8, []
     for size in sizes:
         parts.append(message[offset : offset + size])

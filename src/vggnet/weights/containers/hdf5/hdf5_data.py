@@ -30,6 +30,10 @@ _IEEE = {2: (15, 10, 5, 0, 10, 15), 4: (31, 23, 8, 0, 23, 127), 8: (63, 52, 11, 
 _BRAIN = (15, 7, 8, 0, 7, 127)  # bf16
 
 
+class NotRead(ValueError):
+    """A way of storing that is sound, and not read here; h5py may read it."""
+
+
 class BoundedReader:
     """The bytes of a file, of which no more structure is read than a net may have.
 
@@ -137,7 +141,7 @@ def stored_array(
     """The array of a data set whose messages these are; `where` begins the errors of loading."""
     version, storage = unpack("BB", layout)
     if version not in (3, 4):
-        raise ValueError(f"a layout of version {version} is not read; write it anew with h5py")
+        raise NotRead(f"a layout of version {version}")
     if storage == 2:
         return _chunked(reader, where, kind, shape, layout, filters)
     if storage == 0:
@@ -147,7 +151,7 @@ def stored_array(
         address, size = unpack("QQ", layout, 2)
         flat = reader.data[address : address + size]
     else:
-        raise ValueError(f"storage of class {storage} is not read; write it anew with h5py")
+        raise NotRead(f"storage of class {storage}")
     is_bf16 = kind.meaning == "bf16"
     return stored.stored_array(where, Block.of(where, flat), kind.dtype, shape, bfloat16=is_bf16)
 
@@ -162,7 +166,7 @@ def _chunked(
 ) -> StoredArray:
     version, _, num_axes, address = unpack("BBBQ", layout)
     if version != 3:
-        raise ValueError("chunks of libver='latest' are not read; write it anew by h5py's default")
+        raise NotRead("chunks of libver='latest'")
     *chunk, itemsize = unpack(f"{num_axes}I", layout, 11)
     if len(chunk) != len(shape) or itemsize != kind.dtype.itemsize or 0 in chunk:
         raise ValueError(f"chunks of {chunk} x {itemsize} bytes in an array of {shape}")
@@ -210,12 +214,12 @@ def _filters(message: memoryview | None) -> tuple[int, ...]:
         return ()
     version, number = unpack("BB", message)
     if version not in (1, 2):
-        raise ValueError(f"filters of version {version}")
+        raise NotRead(f"filters of version {version}")
     offset, found = 8 if version == 1 else 2, []
     for _ in range(number):
         (name,) = unpack("H", message, offset)
         if name not in (_DEFLATE, _SHUFFLE, _CHECKSUM):
-            raise ValueError(f"compression {name} is not read; write it anew with gzip, or without")
+            raise NotRead(f"compression {name}")
         found.append(name)
         named = version == 1
         length = unpack("H", message, offset + 2)[0] if named else 0

@@ -16,7 +16,11 @@ from typing import IO, Any, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
-_LONGEST_LINE = 1 << 16  # in the text of protocol 0
+from vggnet.weights.containers.pickle.long_text import LongText
+from vggnet.weights.containers.storage.mapped import release
+
+LONGEST_TEXT = 1 << 16  # bytes that are decoded where they are met
+_SMALLEST_PIECE, _LARGEST_PIECE = 1 << 6, 1 << 20  # bytes that a line's end is looked for in
 _LARGEST_BITS = 128  # of a whole number
 _OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _LONG_DATA = {"BINSTRING": 4, "BINBYTES": 4, "BINBYTES8": 8, "BYTEARRAY8": 8, "BINUNICODE": 4,
@@ -61,13 +65,36 @@ class Steps:
     def read(self, length: int) -> bytes:
         return self.take(length).tobytes()
 
+    def line(self) -> NDArray[np.uint8]:
+        """What stands before the end of a line, of any length."""
+        begin, length, piece = self.position, -1, _SMALLEST_PIECE
+        while length < 0:
+            if begin >= self.data.size:
+                self.fault("a line without end")
+            looked_at = self.data[begin : begin + piece]
+            length = looked_at.tobytes().find(b"\n")
+            if piece == _LARGEST_PIECE:
+                release(looked_at)
+            end, begin, piece = begin + length, begin + piece, min(2 * piece, _LARGEST_PIECE)
+        line = self.data[self.position : end]
+        self.position = end + 1
+        return line
+
     def readline(self) -> bytes:
-        line = self.data[self.position : self.position + _LONGEST_LINE].tobytes()
-        end = line.find(b"\n") + 1
-        if not end:
-            self.fault(f"a line without end, or of more than {_LONGEST_LINE:,} bytes")
-        self.position += end
-        return line[:end]
+        line = self.line()
+        if line.size > LONGEST_TEXT:
+            self.fault(f"a line of more than {LONGEST_TEXT:,} bytes")
+        return line.tobytes() + b"\n"
+
+    def python_2_string(self, line: NDArray[np.uint8]) -> str | LongText:
+        if line.size > LONGEST_TEXT:
+            if line[0] != line[-1] or line[0] not in b"'\"":
+                self.fault("no string")
+            return LongText(line[1:-1], "python 2")
+        text = line.tobytes().decode("ascii").strip()
+        if not _PYTHON_2_STRING.fullmatch(text):
+            self.fault("no string")
+        return str(ast.literal_eval(text))
 
     def argument(self, opcode: pickletools.OpcodeInfo) -> Any:
         name = opcode.name
@@ -82,11 +109,13 @@ class Steps:
                 return " ".join(self.readline().decode().strip() for _ in ("module", "name"))
             if name == "PERSID":
                 return self.readline().decode().strip()
+            if name == "UNICODE":
+                line = self.line()
+                if line.size > LONGEST_TEXT:
+                    return LongText(line, "python 3")
+                return line.tobytes().decode("raw-unicode-escape")
             if name == "STRING":
-                line = self.readline().decode("ascii").strip()
-                if not _PYTHON_2_STRING.fullmatch(line):
-                    self.fault("no string")
-                return ast.literal_eval(line)
+                return self.python_2_string(self.line())
             argument = opcode.arg.reader(cast("IO[bytes]", self))
         except UnicodeDecodeError:
             self.fault("no text")

@@ -13,9 +13,11 @@ from reprlib import repr as short_repr
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.weights.containers.pickle.long_text import LongText, TextBlock
 from vggnet.weights.containers.pickle.pickles import Global, Instance, globals_of
 from vggnet.weights.containers.storage.stored import (
     Block,
+    Loadable,
     numeric_dtype,
     stored_array,
     whole_numbers,
@@ -47,7 +49,7 @@ class _DataType(Instance):
 
 
 class _Array(Instance):
-    """numpy.ndarray: its bytes, which may still lie in the file, or its list of objects."""
+    """numpy.ndarray: its bytes, which may still lie in the file as text, or a list of objects."""
 
     def __init__(self) -> None:
         self.state: tuple[object, ...] | None = None
@@ -56,7 +58,7 @@ class _Array(Instance):
         if not isinstance(state, tuple) or len(state) not in (4, 5):
             raise ValueError("numpy.ndarray of a state that it cannot have")
         *what, data = state[-4:]  # before them stands a version
-        self.state = (*what, data if isinstance(data, list) else _as_bytes(data))
+        self.state = (*what, data if isinstance(data, list | LongText) else _as_bytes(data))
 
     def value(self, source: str) -> object:
         if self.state is None:
@@ -66,12 +68,15 @@ class _Array(Instance):
             raise ValueError(f"{source}: damaged: an array without a type or shape")
         if data_type.of_objects:
             return _objects(source, shape, data)
-        if not isinstance(data, np.ndarray):
+        dtype = data_type.dtype
+        if isinstance(data, LongText):
+            num_bytes = prod(whole_numbers(source, "shape", shape)) * dtype.itemsize
+            block: Loadable = TextBlock(source, data, num_bytes)
+        elif isinstance(data, np.ndarray):
+            block = Block.of(source, data)
+        else:
             raise ValueError(f"{source}: damaged: a list in place of numbers")
-        return stored_array(
-            source, Block.of(source, data), data_type.dtype, shape,
-            fortran_order=fortran_order is True,
-        )  # fmt: skip
+        return stored_array(source, block, dtype, shape, fortran_order=fortran_order is True)
 
 
 def _objects(source: str, shape: tuple[object, ...], items: object) -> object:

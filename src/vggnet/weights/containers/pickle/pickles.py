@@ -3,8 +3,9 @@
 In: the bytes of a pickle (protocols 0 to 5, Python 2's too, whose strings are taken for Latin-1)
 and the few globals that the caller knows, each with a function of ours in its place. Out: plain
 containers whose leaves are plain values and what those functions gave. Long byte strings are views
-of the input. Time and memory grow with the input alone: the number of steps is limited, and so is
-what calls get to copy; keys must be plain, as one of nested tuples could take any time to hash.
+of the input, and long text is decoded when it is asked for. Time and memory grow with the input
+alone: the number of steps is limited, and so is what calls get to copy; keys must be plain, as one
+of nested tuples could take any time to hash.
 Source: the comments of the standard library's pickletools.
 """
 
@@ -13,13 +14,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.weights.containers.pickle.pickle_steps import Steps
+from vggnet.printable import printable
+from vggnet.weights.containers.pickle.long_text import LongText
+from vggnet.weights.containers.pickle.pickle_steps import LONGEST_TEXT, Steps
 
 MAX_STEPS = 500_000  # a VGG's state dict takes a few thousand
 _FREE_LETTERS = 1 << 16
@@ -91,8 +93,9 @@ class _Machine:
         self.stack: list[Any] = []
         self.outer_stacks: list[list[Any]] = []  # what lies below each mark
         self.memo: dict[int, object] = {}
-        # What is put away once can be fetched for many calls, each of which makes a copy of it.
-        self.letters_left = data.size - begin + _FREE_LETTERS
+        # What is put away once can be fetched for many calls, each of which makes a copy of it. The
+        # text of a sound array goes through two: into bytes, and into the array.
+        self.letters_left = 2 * (data.size - begin) + _FREE_LETTERS
         self.items_left = MAX_STEPS
 
     def run(self) -> tuple[object, int]:
@@ -121,6 +124,8 @@ class _Machine:
                 if argument not in self.memo:
                     self.fault("it fetches what was never put away")
                 self.stack.append(self.memo[argument])
+            case "BINUNICODE" | "BINUNICODE8" if len(argument) > LONGEST_TEXT:
+                self.stack.append(LongText(argument, "utf-8"))
             case "BINUNICODE" | "BINUNICODE8":
                 try:
                     self.stack.append(argument.tobytes().decode("utf-8", "surrogatepass"))
@@ -242,8 +247,7 @@ class _Machine:
             self.fault("a global without a name")
         name = f"{module}.{attribute}"
         if name not in self.known:
-            shown = name if name.isprintable() and len(name) < 200 else short_repr(name)
-            raise ValueError(f"{self.source}: asks for {shown}; {self.advice}")
+            raise ValueError(f"{self.source}: asks for {printable(name)}; {self.advice}")
         return self.known[name]
 
     def call(self, function: object, arguments: object) -> object:
@@ -275,6 +279,8 @@ class _Machine:
         for argument in arguments:
             if isinstance(argument, str | bytes):
                 self.letters_left -= len(argument)
+            elif isinstance(argument, LongText):
+                self.letters_left -= argument.data.size
             elif isinstance(argument, list | tuple):
                 self.items_left -= len(argument)
         if self.letters_left < 0 or self.items_left < 0:
@@ -316,10 +322,12 @@ def _bytes(text: object = "", encoding: object = "latin1") -> object:
     """Byte strings of Python 3 in protocols that have none: text, one letter a byte."""
     if isinstance(text, bytes | np.ndarray):
         return text
-    if not isinstance(text, str) or not isinstance(encoding, str):
+    if not isinstance(text, str | LongText) or not isinstance(encoding, str):
         raise ValueError("no text to turn into bytes")
     if encoding not in ("latin1", "latin-1"):
         raise ValueError("text that is not in Latin-1")
+    if isinstance(text, LongText):
+        return text
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

@@ -12,6 +12,7 @@ from reprlib import repr as short_repr
 import numpy as np
 
 from vggnet.weights.containers import StoredArray
+from vggnet.weights.containers.pickle.long_text import LongText
 from vggnet.weights.containers.pickle.pickles import Global, Instance
 
 _MAX_DEPTH = 16
@@ -72,7 +73,9 @@ def _plain(value: object) -> object:
     """What metadata holds of a value: text, a number, or a list of such."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    if isinstance(value, np.ndarray):  # a long string of bytes, which may be that of an array
+    if isinstance(value, LongText):
+        value = value.data
+    if isinstance(value, np.ndarray):  # a long string, which may be that of an array
         return f"{value.size} bytes"
     if isinstance(value, set | tuple):
         return [_plain(item) for item in value]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from reprlib import repr as short_repr
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,15 @@ _MAX_DIMENSIONS = 32  # NumPy's own bound before its second version
 _MOST_INFLATED, _SMALL = 16, 1 << 22
 _CHUNK = 1 << 16
 _NUMERIC = re.compile(r"([<>=|]?)([iu][1248]|f[248]|b1)")
+
+
+class Loadable(Protocol):
+    """What an array's numbers lie in, whole: `num_bytes` bytes once they are loaded."""
+
+    @property
+    def num_bytes(self) -> int: ...
+
+    def load(self) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +106,7 @@ def numeric_dtype(text: object) -> np.dtype:
 
 def stored_array(
     source: str,
-    block: Block,
+    block: Loadable,
     dtype: np.dtype,
     shape: Sequence[object],
     *,

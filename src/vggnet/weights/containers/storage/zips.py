@@ -13,11 +13,11 @@ import struct
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from reprlib import repr as short_repr
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.printable import printable
 from vggnet.weights.containers.storage.mapped import map_file
 from vggnet.weights.containers.storage.stored import Block, most_inflated
 
@@ -56,7 +56,7 @@ def members(path: Path) -> dict[str, Block]:
     blocks: dict[str, Block] = {}
     reached, growth = 0, most_inflated(mapped.size)
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        source = f"{path}: {_shown(entry.filename)}"
+        source = f"{path}: {printable(entry.filename)}"
         if entry.filename in blocks:
             raise ValueError(f"{source}: damaged: two members have this name")
         if entry.header_offset < reached:
@@ -134,7 +134,3 @@ def _block(source: str, data: NDArray[np.uint8], entry: zipfile.ZipInfo) -> Bloc
     if not deflated and entry.file_size != data.size:
         raise ValueError(f"{source}: damaged: two sizes for it, {entry.file_size} and {data.size}")
     return Block(source, data, entry.file_size, deflated, entry.CRC)
-
-
-def _shown(name: str) -> str:
-    return name if name.isprintable() and len(name) < 200 else short_repr(name)
