@@ -81,6 +81,7 @@ def test_shapes_of_convolutions() -> None:
     assert kernel_shape((64, 12, 3, 3), "OIHW") == (64, 12, 3, 3)
     assert kernel_shape((64, 12), "OIHW") is None
     assert kernel_shape((64, 0, 3, 3), "OIHW") is None
+    assert kernel_shape((2, 3, 12, 64), "HWIO") == (64, 12, 2, 3)
 
 
 def test_shapes_of_fc_layers() -> None:

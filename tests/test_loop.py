@@ -19,6 +19,7 @@ from vggnet.training import checkpoint
 from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.reporter import Silent
+from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 
@@ -216,6 +217,25 @@ def test_broken_pictures_are_remembered_when_a_run_is_resumed(tmp_path: Path) ->
     for name in ("blue/001.png", "red/002.png"):
         (tmp_path / "mended" / name).rename(tmp_path / "data" / name)
     assert resume(dataset, options).training["broken_pictures"] == 2
+
+
+def test_an_epochs_line_has_the_mean_loss_and_the_score_of_what_is_held_back(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = []
+
+    def evaluate(*_: object, indices: np.ndarray, **__: object) -> Score:
+        tested.append(indices.tolist())
+        return Score(0.3, 0.6, 10, "", 1)
+
+    monkeypatch.setattr("vggnet.training.loop.evaluate", evaluate)
+    train(open_dataset(pictures, "train"), SMALL, TrainingOptions(tmp_path, workers=0))
+    lines = read(tmp_path / "metrics.jsonl")
+    losses = np.array([line["loss"] for line in lines if "step" in line]).reshape(2, 6)
+    epochs = [line for line in lines if "epoch" in line]
+    assert [line["train_loss"] for line in epochs] == pytest.approx(losses.mean(axis=1))
+    assert [(line["top1"], line["top5"]) for line in epochs] == [(0.3, 0.6)] * 2
+    assert tested == [split(60, SMALL)[1].tolist()] * 3  # after each epoch and at the end
 
 
 def test_plateau_watches_the_first_guess(

@@ -76,6 +76,12 @@ def test_names_by_order() -> None:
         scheme.sketch({"conv2d": 4, "conv2d_2": 4})
 
 
+def test_one_fc_layer_has_the_name_of_the_last() -> None:
+    spec = small("A").scaled(head="average")
+    assert ByPosition(HEAD).layer_names(spec)["fc6"] == "classifier.6"
+    assert STAGES.layer_names(spec)["fc6"] == "predictions"
+
+
 def test_layers_without_a_name_are_refused() -> None:
     lrn, alexnet = configuration("A-LRN"), configuration("AlexNet")
     with pytest.raises(Unfit, match="it has no name for norm1_1"):

@@ -71,6 +71,7 @@ def test_an_average_that_is_known_is_kept_before_several_fc_layers() -> None:
 
 @pytest.mark.parametrize(("kernels", "matrices", "fault"), [
     ([(4, 1, 3, 3)], [], "a takes 1 channels and is given 3"),
+    ([(4, 4, 3, 3)], [], "a takes 4 channels and is given 3"),
     ([(4, 3, 11, 11)], [], "a is 11 x 11; a VGG has 3 x 3 and 1 x 1"),
     ([(4, 3, 3, 1)], [], "a is 3 x 1"),
     ([(2_000_000, 3, 1, 1)], [], "a gives 2,000,000 channels"),

@@ -49,9 +49,9 @@ def test_the_paper_s_crop_is_tested_at_its_scale_and_seen_at_the_input_size(
 
 def test_initial_weights_bring_their_network_and_the_head_is_new(pictures: Path) -> None:
     initial = load_weights("tiny-imagenet")
-    recipe = Recipe(init="tiny-imagenet", input_size=64, sizes="64x1")
+    recipe = Recipe(init="tiny-imagenet", input_size=48, sizes="48x1")
     spec = starting_spec(recipe, open_dataset(pictures, "train"), initial)
     arrays = starting_arrays(initial, spec)
-    assert spec.num_classes == 3
+    assert (spec.num_classes, spec.input_size) == (3, 48)
     assert spec.state_shapes.keys() - arrays.keys() == {"fc6.weight", "fc6.bias"}
     np.testing.assert_array_equal(arrays["conv1_1.weight"], initial.state["conv1_1.weight"])

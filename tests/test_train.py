@@ -11,6 +11,7 @@ from small_data import SMALL, write_pictures
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
+from vggnet.training import checkpoint
 from vggnet.training.colours import measured_preprocess
 from vggnet.training.history import read
 from vggnet.training.lock import locked
@@ -124,6 +125,15 @@ def test_the_size_that_is_best_by_its_first_guess_is_kept(
     assert {size: score["top1"] for size, score in held_back.items()} == {
         "32": 0.5, "36": 0.7, "40": 0.6
     }  # fmt: skip
+
+
+def test_the_average_is_what_is_kept(pictures: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, batch_norm=False, sizes="32x1")
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    saved = checkpoint.load(tmp_path / checkpoint.FILE_NAME).run
+    for name, values in weights.state.items():
+        np.testing.assert_array_equal(values, saved["averaged"][name].numpy())
+        assert (values != saved["network"][name].numpy()).any()
 
 
 def test_provenance_is_that_of_the_start_and_lists_how_the_run_was_carried_on(
