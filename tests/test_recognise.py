@@ -67,6 +67,8 @@ def test_the_original_s_first_convolution_tells_the_colours(depth: int, conventi
         assert recognition.known_colours
         assert recognition.confidence == "certain"
         assert f"in the order {order}" in " ".join(recognition.evidence)
+        asked = recognise(found, "net", colour_order=order[::-1])  # type: ignore[arg-type]
+        assert asked.preprocess.colour_order == order[::-1]
 
 
 def with_form(convention: str, spec: Spec, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -96,7 +98,7 @@ def test_torchvision_s_names_over_the_original_s_numbers_are_its_features() -> N
     spec, state = original()
     recognition = recognise(contents(torchvision(spec, state)), "net")
     assert recognition.convention == "torchvision-features"
-    assert recognition.preprocess.std == (1 / 255,) * 3
+    assert (recognition.preprocess.scale, recognition.preprocess.std) == (1 / 255, (1 / 255,) * 3)
     assert recognition.preprocess.mean == pytest.approx((0.48235, 0.45882, 0.40784), abs=1e-5)
     asked = recognise(contents(torchvision(spec, state)), "net", "torchvision")
     assert asked.convention == "torchvision"
@@ -111,6 +113,10 @@ def test_fc_layers_of_nan_are_left_out() -> None:
     assert recognition.spec.num_classes is None
     assert set(recognition.sources) == set(recognition.spec.state_shapes)
     assert "its FC layers hold no numbers: left out" in recognition.evidence
+    for name, array in random_state(spec).items():  # damage, which may not pass for that
+        if name in ("fc6.bias", "fc7.bias", "fc8.bias"):
+            state[name] = np.where(np.arange(len(array)) == 0, np.float32(np.nan), array)
+    assert recognise(contents(torchvision(spec, state)), "net").spec == spec
 
 
 def test_unknown_colours_are_the_usual_ones_or_those_asked_for() -> None:
@@ -219,6 +225,7 @@ def broken(name: str, **changes: np.ndarray | None) -> dict[str, np.ndarray]:
      "no convolution is at features.2 or features.3, and one at features.6"),
     ("torchvision", {"classifier.3.weight": None}, "lacks classifier.3"),
     ("torchvision", {"features.3.bias": np.zeros(3, "f4")}, "is (3,) instead of (8,)"),
+    ("torchvision", {"features.3.bias": np.zeros(9, "f4")}, "is (9,) instead of (8,)"),
     ("torchvision", {"features.3.weight": np.zeros((8, 4, 5, 5), "f4")}, "features.3 is 5 x 5"),
     ("torchvision", {"features.3.weight": np.zeros((8, 9, 3, 3), "f4")}, "9 channels and is given"),
     ("torchvision", {"features.3.weight": np.zeros((8, 4, 3, 3), "i4")}, "int32, not floating"),
