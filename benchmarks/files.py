@@ -24,8 +24,8 @@ import vggnet
 from vggnet.atomic import put_in_place, whole_path
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.weights import own_file as weight_files
-from vggnet.weights.export import convert, onnx_network
+from vggnet.weights import convert, save
+from vggnet.weights.export import onnx_network
 from vggnet.weights.weights import State, Weights
 
 DEFAULT_PARENT = Path.home() / ".cache/vggnet/benchmarks"
@@ -63,13 +63,13 @@ def weights_file(spec: Spec, state: State, folder: Path) -> Path:
     side = spec.input_size
     preprocess = Preprocess(side * 8 // 7, side, 1 / 255, mean, deviation)
     weights = Weights(spec, state, preprocess)
-    return _once(folder / "network.safetensors", lambda made: weight_files.save(made, weights))
+    return _once(folder / "network.safetensors", lambda made: save(made, weights))
 
 
 def frossard_file(spec: Spec, state: State, folder: Path) -> Path:
     """As `vgg16_weights.npz` has it: kernels as row, column, in, out; FC inputs channel last."""
     weights = Weights(spec, state, Preprocess.paper())
-    return _once(folder / "network.npz", lambda made: convert.save(made, weights, "frossard"))
+    return _once(folder / "network.npz", lambda made: convert(weights, made, "frossard"))
 
 
 def onnx_file(spec: Spec, state: State, folder: Path) -> Path:
@@ -88,11 +88,11 @@ def quantised_file(spec: Spec, state: State, folder: Path) -> Path:
 def mnn_file(spec: Spec, state: State, folder: Path) -> Path:
     source = onnx_file(spec, state, folder)
     # What its own command calls; the command itself installs a logging package when it is run.
-    convert = [sys.executable, "-c", "import MNN, _tools, sys; _tools.mnnconvert(sys.argv)"]
+    command = [sys.executable, "-c", "import MNN, _tools, sys; _tools.mnnconvert(sys.argv)"]
     options = ["-f", "ONNX", "--modelFile", source, "--bizCode", "x", "--MNNModel"]
     return _once(
         folder / "network.mnn",
-        lambda made: subprocess.run([*convert, *options, made], check=True, stdout=sys.stderr),
+        lambda made: subprocess.run([*command, *options, made], check=True, stdout=sys.stderr),
     )
 
 

@@ -17,8 +17,8 @@ from vggnet.class_lists import labels
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
-from vggnet.weights import files
-from vggnet.weights.export.convert import TARGETS, in_convention, save
+from vggnet.weights import files, save
+from vggnet.weights.export.convert import TARGETS, convert, in_convention
 from vggnet.weights.recognition.conventions import CONVENTIONS
 from vggnet.weights.weights import Weights
 
@@ -59,7 +59,7 @@ ROUND_TRIPS = [(to, name) for to in TARGETS for name in ("A", "D-BN")
 def test_a_round_trip_is_exact_to_the_bit(tmp_path: Path, to: str, name: str) -> None:
     spec = small(name)
     net = weights(PREPROCESS.get(to, Preprocess.paper(73, 64)), spec)
-    assert save(tmp_path / NAMES[to], net, to) == []
+    assert convert(net, tmp_path / NAMES[to], to) == []
     found = files.load(tmp_path / NAMES[to])
     assert (found.spec, found.preprocess) == (net.spec, net.preprocess)
     assert all(np.array_equal(found.state[name], array) for name, array in net.state.items())
@@ -68,13 +68,13 @@ def test_a_round_trip_is_exact_to_the_bit(tmp_path: Path, to: str, name: str) ->
 @pytest.mark.parametrize("to", ["keras", "tensorflow-vgg", "caffe"])
 def test_colours_are_turned_round_and_back_to_the_bit(tmp_path: Path, to: str) -> None:
     net = weights(Preprocess.paper(73, 64))
-    assert save(tmp_path / NAMES[to], net, to) == []
+    assert convert(net, tmp_path / NAMES[to], to) == []
     there = files.load(tmp_path / NAMES[to])
     assert there.preprocess == Preprocess.caffe(73, 64)
     first = "conv1_1.weight"
     assert np.array_equal(there.state[first], flipped(dict(net.state))[first])
     assert relative_error(logits(there), logits(net)) < 1e-5
-    assert save(tmp_path / "back.npz", there, "frossard") == []
+    assert convert(there, tmp_path / "back.npz", "frossard") == []
     back = files.load(tmp_path / "back.npz")
     assert back.preprocess == net.preprocess
     assert all(np.array_equal(back.state[name], array) for name, array in net.state.items())
@@ -107,7 +107,7 @@ def test_what_differs_by_its_colours_alone_is_not_rounded() -> None:
 @pytest.mark.parametrize("to", ["keras", "frossard", "tensorflow-vgg"])
 def test_batch_norm_is_folded_where_there_is_none(tmp_path: Path, to: str) -> None:
     net = weights(PREPROCESS.get(to, Preprocess.paper(73, 64)), small("A-BN"))
-    (remark,) = save(tmp_path / NAMES[to], net, to)
+    (remark,) = convert(net, tmp_path / NAMES[to], to)
     assert remark == f"batch norm is folded into the convolutions: {to} files have none"
     found = files.load(tmp_path / NAMES[to])
     assert found.spec == small("A")
@@ -120,8 +120,8 @@ def test_torch_loads_what_is_written(tmp_path: Path, to: str) -> None:
     net = weights(Preprocess.torchvision(), spec)
     letter = {"torchvision": torch_names, "timm": timm_names}[to](spec, dict(net.state))
     expected = {name: array for name, array in letter.items() if "num_batches" not in name}
-    save(tmp_path / "net.pth", net, to)
-    save(tmp_path / "net.safetensors", net, to)
+    convert(net, tmp_path / "net.pth", to)
+    convert(net, tmp_path / "net.safetensors", to)
     tensors = torch.load(tmp_path / "net.pth", weights_only=True)
     arrays = load_file(tmp_path / "net.safetensors")
     assert set(tensors) == set(arrays) == set(expected)
@@ -132,7 +132,7 @@ def test_torch_loads_what_is_written(tmp_path: Path, to: str) -> None:
 
 def test_numpy_loads_what_is_written(tmp_path: Path) -> None:
     net = weights(Preprocess.paper())
-    save(tmp_path / "net.npz", net, "frossard")
+    convert(net, tmp_path / "net.npz", "frossard")
     with np.load(tmp_path / "net.npz") as arrays:
         expected = frossard(SPEC, dict(net.state))
         assert set(arrays) == set(expected)
@@ -161,7 +161,7 @@ def test_keras_computes_what_we_compute(tmp_path: Path, monkeypatch: pytest.Monk
     images = random_images(2, 64, 64)
     expected = ReferenceEngine(SPEC, net.state)(images)
     for name in ("net.h5", "net.weights.h5"):
-        save(tmp_path / name, net, "keras")
+        convert(net, tmp_path / name, "keras")
         model.set_weights([np.zeros_like(array) for array in model.get_weights()])
         model.load_weights(tmp_path / name)
         found = model(images.transpose(0, 2, 3, 1)).detach().cpu().numpy()
@@ -174,7 +174,7 @@ def test_keras_computes_what_we_compute(tmp_path: Path, monkeypatch: pytest.Monk
 def test_sixteen_bits_halve_the_file(tmp_path: Path, to: str, dtype: str) -> None:
     net = weights(PREPROCESS.get(to, Preprocess.paper(73, 64)))
     path = tmp_path / NAMES[to]
-    save(path, net, to, dtype)
+    convert(net, path, to, dtype)
     assert path.stat().st_size < 2.1 * sum(array.size for array in net.state.values()) + 9000
     found = files.load(path)
     kind = {"bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
@@ -187,11 +187,11 @@ def test_what_a_convention_leaves_open_is_in_the_metadata(tmp_path: Path) -> Non
     mine = labels("tiny-imagenet")[:7]
     preprocess = Preprocess(70, 60, 1.0, (10, 20, 30), colour_order="BGR", interpolation="bicubic")
     net = weights(preprocess, labels=mine)
-    save(tmp_path / "net.onnx", net, "onnx")
+    convert(net, tmp_path / "net.onnx", "onnx")
     found = files.load(tmp_path / "net.onnx")
     assert (found.labels, found.preprocess) == (mine, preprocess)
     assert all(np.array_equal(found.state[name], net.state[name]) for name in net.state)
-    save(tmp_path / "net.safetensors", net, "torchvision")
+    convert(net, tmp_path / "net.safetensors", "torchvision")
     found = files.load(tmp_path / "net.safetensors")
     assert (found.labels, found.preprocess.colour_order) == (mine, "RGB")
     assert found.preprocess.interpolation == "bicubic"
@@ -206,7 +206,7 @@ def test_what_a_convention_leaves_open_is_in_the_metadata(tmp_path: Path) -> Non
 ])  # fmt: skip
 def test_what_a_file_cannot_be(tmp_path: Path, to: str, name: str, dtype: str, fault: str) -> None:
     with pytest.raises(ValueError, match=rf"^{tmp_path / name}: {fault}"):
-        save(tmp_path / name, weights(Preprocess.paper()), to, dtype)
+        convert(weights(Preprocess.paper()), tmp_path / name, to, dtype)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,17 +218,17 @@ def test_nets_that_a_convention_cannot_express(tmp_path: Path) -> None:
         (configuration("AlexNet").scaled(1 / 32), "AlexNet cannot be .* conv1, norm1, pool1"),
     ):
         with pytest.raises(ValueError, match=f"(?i)^{path}: {fault}"):
-            save(path, weights(Preprocess.torchvision(), spec), "torchvision")
+            convert(weights(Preprocess.torchvision(), spec), path, "torchvision")
     two = replace(SPEC, rows=tuple(row for row in SPEC.rows if row != "FC-40"))
     with pytest.raises(ValueError, match="it names 3 FC layers, and A has 2"):
-        save(path, weights(Preprocess.torchvision(), two), "torchvision")
+        convert(weights(Preprocess.torchvision(), two), path, "torchvision")
 
 
 def test_a_net_with_a_global_average(tmp_path: Path) -> None:
     spec = configuration("B").scaled(1 / 16, num_classes=5, head="average")
     for to, name in NAMES.items():
         net = weights(PREPROCESS.get(to, Preprocess.paper()), spec)
-        save(tmp_path / name, net, to)
+        convert(net, tmp_path / name, to)
         assert files.load(tmp_path / name).spec == spec, to
 
 
@@ -236,11 +236,11 @@ def test_numbers_that_are_too_large_or_none_are_named(tmp_path: Path) -> None:
     net = weights(Preprocess.paper())
     net.state["fc8.bias"][0] = 70_000
     with pytest.raises(ValueError, match=r"net\.npz: too large for fp16: fc8_b; write fp32"):
-        save(tmp_path / "net.npz", net, "frossard", "fp16")
+        convert(net, tmp_path / "net.npz", "frossard", "fp16")
     net.state["fc8.bias"][0] = np.nan
     for to, name in NAMES.items():
         with pytest.raises(ValueError, match=r"not finite: fc8\.bias$"):
-            save(tmp_path / name, net, to)
+            convert(net, tmp_path / name, to)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -250,7 +250,7 @@ def test_numbers_that_are_too_large_or_none_are_named(tmp_path: Path) -> None:
 def test_what_a_reader_takes_for_something_else_is_told(tmp_path: Path, to: str, name: str) -> None:
     preprocess = replace(PREPROCESS.get(to, Preprocess.paper()), resize=80, crop=60)
     net = weights(preprocess, labels=labels("tiny-imagenet")[:7])
-    assert save(tmp_path / name, net, to) == [
+    assert convert(net, tmp_path / name, to) == [
         "resize 80 is not kept: it is read as 73",
         "crop 60 is not kept: it is read as 64",
         "the labels are not kept: its classes are read with no names",
@@ -259,7 +259,7 @@ def test_what_a_reader_takes_for_something_else_is_told(tmp_path: Path, to: str,
 
 def test_another_net_is_told(tmp_path: Path) -> None:
     spec = Spec("mine", ("conv3-8", "maxpool", "conv3-9", "FC-5 FC-4 soft-max"), 16)
-    remarks = save(tmp_path / "net.npz", weights(Preprocess.paper(37, 32), spec), "frossard")
+    remarks = convert(weights(Preprocess.paper(37, 32), spec), tmp_path / "net.npz", "frossard")
     assert remarks == [
         "input size 16 is not kept: it is read as 32",
         "the net conv3-8 maxpool conv3-9 FC-5 FC-4 soft-max is not kept: it is read as "
@@ -268,22 +268,22 @@ def test_another_net_is_told(tmp_path: Path) -> None:
     many = labels("tiny-imagenet") * 5
     named = tuple(replace(label, index=index) for index, label in enumerate(many))
     net = weights(Preprocess.paper(73, 64), small("A", classes=1000), labels=named)
-    (remark,) = save(tmp_path / "net.npz", net, "frossard")
+    (remark,) = convert(net, tmp_path / "net.npz", "frossard")
     assert remark == "the labels are not kept: its classes are read with ImageNet's names"
 
 
 def test_a_net_that_is_no_vgg_is_written_and_told(tmp_path: Path) -> None:
     net = weights(Preprocess.paper(), configuration("AlexNet").scaled(1 / 32))
-    (remark,) = save(tmp_path / "net.onnx", net, "onnx")
+    (remark,) = convert(net, tmp_path / "net.onnx", "onnx")
     assert remark.startswith("vggnet does not read it back: onnx whose 16 arrays ")
 
 
 def test_an_average_before_several_fc_layers_needs_a_graph(tmp_path: Path) -> None:
     spec = Spec("mine", ("conv3-8", "maxpool", "avgpool", "FC-5 FC-4 soft-max"), 16)
     with pytest.raises(ValueError, match="avgpool: no such file says what these layers are"):
-        save(tmp_path / "net.npz", weights(Preprocess.paper(), spec), "frossard")
+        convert(weights(Preprocess.paper(), spec), tmp_path / "net.npz", "frossard")
     for to, name in (("onnx", "net.onnx"), ("caffe", "net.caffemodel")):
-        save(tmp_path / name, weights(PREPROCESS.get(to, Preprocess.paper()), spec), to)
+        convert(weights(PREPROCESS.get(to, Preprocess.paper()), spec), tmp_path / name, to)
         assert files.load(tmp_path / name).spec.tokens == spec.tokens
 
 
@@ -291,4 +291,19 @@ def test_what_folding_makes_infinite_is_named(tmp_path: Path) -> None:
     net = weights(Preprocess.caffe(73, 64), small("A-BN"))
     net.state["bn1_1.running_var"][0] = -1
     with pytest.raises(ValueError, match=r"not finite: conv1_1\.weight, conv1_1\.bias$"):
-        save(tmp_path / "net.h5", net, "keras")
+        convert(net, tmp_path / "net.h5", "keras")
+
+
+def test_the_suffix_says_whose_file_it_becomes(tmp_path: Path) -> None:
+    save(tmp_path / "net.safetensors", weights(Preprocess.torchvision(73, 64)))
+    assert convert(tmp_path / "net.safetensors", tmp_path / "net.pth") == []
+    assert files.inspect(tmp_path / "net.pth").convention == "torchvision"
+    for name, convention in (
+        ("again.safetensors", "vggnet"), ("net.npz", "frossard"), ("net.onnx", "vggnet"),
+    ):  # fmt: skip
+        convert(tmp_path / "net.pth", tmp_path / name)
+        assert files.inspect(tmp_path / name).convention == convention
+    with pytest.raises(ValueError, match=r"net\.txt: files that can be written end in \.safetens"):
+        convert(tmp_path / "net.pth", tmp_path / "net.txt")
+    with pytest.raises(ValueError, match=r"none\.pth.: no such file"):
+        convert(tmp_path / "none.pth", tmp_path / "net.npz")

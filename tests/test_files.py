@@ -18,9 +18,8 @@ from vggnet.class_lists import labels
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.spec import configuration
-from vggnet.weights import own_file
+from vggnet.weights import convert, own_file
 from vggnet.weights.containers import Contents, numpy_files, safetensors_files, torch_files
-from vggnet.weights.export import convert
 from vggnet.weights.files import inspect, load, weights_of
 from vggnet.weights.recognition.recognise import Recognition, recognise
 from vggnet.weights.weights import Weights
@@ -32,10 +31,10 @@ WRITERS = {
     "net.safetensors": lambda path: safetensors_files.write(path, torch_names(SPEC, STATE)),
     "net.npz": lambda path: numpy_files.write(path, frossard(SPEC, STATE)),
     "net.npy": lambda path: numpy_files.write_dictionary(path, dictionary(SPEC, flipped(STATE))),
-    "net.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
-    "net.weights.h5": lambda path: convert.save(path, weights("BGR"), "keras"),
-    "net.caffemodel": lambda path: convert.save(path, weights("BGR"), "caffe"),
-    "net.onnx": lambda path: convert.save(path, weights("RGB"), "onnx"),
+    "net.h5": lambda path: convert(weights("BGR"), path, "keras"),
+    "net.weights.h5": lambda path: convert(weights("BGR"), path, "keras"),
+    "net.caffemodel": lambda path: convert(weights("BGR"), path, "caffe"),
+    "net.onnx": lambda path: convert(weights("RGB"), path, "onnx"),
     "net.mat": lambda path: scipy.io.savemat(path, simplenn(matconvnet(SPEC, STATE)), False),
     "net-7.3.mat": lambda path: matlab_7_3.write(path, simplenn(matconvnet(SPEC, STATE))),
 }
@@ -224,5 +223,5 @@ TINY = configuration("A").scaled(1 / 64, input_size=32, num_classes=2, head="ave
 ])  # fmt: skip
 def test_damaged_files_fail_in_one_line(tmp_path: Path, to: str, name: str) -> None:
     """Damage that the container does not notice reaches names, shapes and metadata."""
-    convert.save(tmp_path / name, Weights(TINY, random_state(TINY), Preprocess.paper()), to)
+    convert(Weights(TINY, random_state(TINY), Preprocess.paper()), tmp_path / name, to)
     assert check_damaged(load, tmp_path / name, num=32, header=64) > 5

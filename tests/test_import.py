@@ -113,3 +113,26 @@ def test_without_torch_a_name_that_needs_it_says_so_when_it_is_used(name: str) -
 def test_everything_can_be_imported_at_once(before: str) -> None:
     program = f"{before}from vggnet import *; print(Network.__name__, load.__name__)"
     assert output(program) == "Network load"
+
+
+@pytest.mark.parametrize("module", ["vggnet.weights.files", "safetensors", "rich"])
+def test_what_reads_files_is_loaded_when_it_is_needed(module: str) -> None:
+    shown = f"import sys; print({module!r} in sys.modules)"
+    assert output(f"import vggnet.weights; {shown}") == "False"
+
+
+def test_reading_a_file_loads_what_it_needs() -> None:
+    program = "import sys, vggnet.weights; vggnet.weights.load('tiny-imagenet')"
+    assert output(f"{program}; print('safetensors' in sys.modules)") == "True"
+
+
+def test_what_weights_offers() -> None:
+    from vggnet import weights
+
+    assert weights.__all__ == ["Weights", "convert", "fetch", "inspect", "load", "save"]
+    for name in weights.__all__:
+        assert getattr(weights, name).__doc__
+    with pytest.raises(AttributeError, match=r"module 'vggnet\.weights' has no attribute 'lod'"):
+        _ = weights.lod
+    before = output("import vggnet.weights; print(*dir(vggnet.weights))")
+    assert set(weights.__all__) <= set(before.split())

@@ -11,8 +11,7 @@ from small_nets import AVERAGE, random_state
 
 from vggnet.model import load, load_weights
 from vggnet.preprocess import Preprocess
-from vggnet.weights import files, own_file
-from vggnet.weights.export import convert
+from vggnet.weights import convert, files, own_file
 from vggnet.weights.recognition.recognise import recognise
 from vggnet.weights.weights import State, Weights
 
@@ -144,7 +143,7 @@ def test_files_of_one_net_by_their_making(tmp_path: Path) -> None:
         tmp_path / "ours.safetensors",
         Weights(AVERAGE, random_state(AVERAGE), Preprocess.paper(20, 16)),
     )
-    convert.save(tmp_path / "net.onnx", Weights(SPEC, FIRST, Preprocess.paper(73, 64)), "onnx")
+    convert(Weights(SPEC, FIRST, Preprocess.paper(73, 64)), tmp_path / "net.onnx", "onnx")
     for name, fault in (
         ("ours.safetensors", "vggnet wrote it, with one net; leave --net out"),
         ("net.onnx", "(no net is called 'model'|its graph is of one net)"),

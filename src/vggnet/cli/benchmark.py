@@ -93,15 +93,15 @@ def benchmark(
 
 def _network(weights: str) -> tuple[Spec, State]:
     """Spec and state, batch norm folded; random weights for a configuration's name."""
-    from vggnet.model import load_weights
     from vggnet.spec import configuration
+    from vggnet.weights import load
     from vggnet.weights.random_weights import random_state
     from vggnet.weights.rewrite import fold_batch_norm
 
     try:
         spec = configuration(weights)
     except ValueError:
-        loaded = load_weights(weights)
+        loaded = load(weights)
         return fold_batch_norm(loaded.spec, loaded.state)
     return fold_batch_norm(spec, random_state(spec))
 

@@ -83,7 +83,7 @@ def _spec(name: str) -> Spec:
     try:
         return configuration(name)
     except ValueError as error:
-        from vggnet.model import EMBEDDED, load_weights
+        from vggnet.weights.named import EMBEDDED, load_weights
 
         if name not in EMBEDDED and "://" not in name and not Path(name).exists():
             raise ValueError(f"{error}; nor is there a weight file of that name") from None

@@ -80,12 +80,12 @@ def convert(
     --to caffe writes OUT's .prototxt beside it, over what is there.
     """
     from vggnet.model import load_weights
-    from vggnet.weights.export import convert
+    from vggnet.weights import convert
 
     weights = load_weights(source, convention, colour, net)
     for each in weights.notes:
         note(f"vggnet: {source}: {each}")
-    for remark in convert.save(target, weights, to, dtype):
+    for remark in convert(weights, target, to, dtype):
         note(f"{target}: {remark}")
     network = f" and {target.with_suffix('.prototxt')}" if to == "caffe" else ""
     note(f"written to {target}{network}")

@@ -5,21 +5,26 @@ In: what a person calls them. Out: the path of their file, or the Weights.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vggnet.preprocess import ColourOrder
 from vggnet.weights.weights import Weights
+
+if TYPE_CHECKING:
+    from vggnet.weights.recognition.recognise import Recognition
 
 EMBEDDED = ("tiny-imagenet",)
 WEIGHTS_OF_A_RUN = "model.safetensors"  # what `vggnet train` leaves in its folder
 
 
 def load_weights(
-    name: str | Path,
+    name: str | os.PathLike[str],
     convention: str | None = None,
     colour: ColourOrder | None = None,
     net: str | None = None,
@@ -38,8 +43,21 @@ def load_weights(
         return files.load(path, convention, colour, net)
 
 
+def inspect(
+    name: str | os.PathLike[str],
+    convention: str | None = None,
+    colour: ColourOrder | None = None,
+    net: str | None = None,
+) -> Recognition:
+    """What `load_weights` takes that file for, how sure that is, and why; raises what it does."""
+    from vggnet.weights import files
+
+    with weights_file(name) as path:
+        return files.inspect(path, convention, colour, net)
+
+
 @contextmanager
-def weights_file(name: str | Path) -> Iterator[Path]:
+def weights_file(name: str | os.PathLike[str]) -> Iterator[Path]:
     """Where the weights of that name lie; takes and raises what `load_weights` does.
 
     The model inside the package is a file of its own only as long as the context lasts, where the

@@ -21,6 +21,7 @@ from vggnet.weights import files, own_file
 from vggnet.weights.containers import keras_files, numpy_files, safetensors_files, torch_files
 from vggnet.weights.export.caffe_network import write_caffe
 from vggnet.weights.export.onnx_network import write_onnx
+from vggnet.weights.named import load_weights
 from vggnet.weights.own_file import StoredType
 from vggnet.weights.recognition.conventions import CONVENTIONS, Convention
 from vggnet.weights.recognition.layouts import in_layout
@@ -43,16 +44,23 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[StoredType, ...]]] = {
 }
 
 
-def save(
-    path: str | os.PathLike[str], weights: Weights, to: str, dtype: StoredType = "fp32"
+def convert(
+    source: str | os.PathLike[str] | Weights,
+    target: str | os.PathLike[str],
+    to: str | None = None,
+    dtype: StoredType = "fp32",
 ) -> list[str]:
-    """Writes the weights as a file of `to`, one of TARGETS, whole or not at all.
+    """Writes weights as another library's file, whole or not at all; what it does not keep, if any.
 
-    Beside a `.caffemodel` the `.prototxt` is written. The result says in a few words what the new
-    file does not keep. Raises ValueError, in one line that begins with the path, for a suffix or
-    type of numbers that such a file does not have, and for a net that it cannot express.
+    `source` is a `Weights` or what `vggnet.weights.load` takes. `to` is whose file it becomes, one
+    of TARGETS, by default the first of them whose files have the suffix of `target`; `dtype` is the
+    type of the stored numbers. Beside a `.caffemodel` the `.prototxt` is written. The result says,
+    in a few words each, what the new file does not keep. Raises ValueError, in one line that begins
+    with the path, for a suffix or type of numbers that such a file does not have, and for a net
+    that it cannot express; and what `load` does.
     """
-    path = Path(path)
+    path = Path(target)
+    to = to or _usual_target(path)
     if to not in TARGETS:
         raise ValueError(f"{path}: convert to one of {', '.join(TARGETS)}, not {to!r}")
     suffixes, dtypes = TARGETS[to]
@@ -63,8 +71,9 @@ def save(
         )
     if dtype not in dtypes:
         raise ValueError(f"{path}: a {to} file holds {', '.join(dtypes)}, not {dtype}")
+    weights = source if isinstance(source, Weights) else load_weights(source)
     try:
-        ready, remarks = _save(path, weights, to, dtype)
+        ready, remarks = _write(path, weights, to, dtype)
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -74,6 +83,14 @@ def save(
         return remarks + _lost(ready, files.inspect(path))
     except ValueError as error:  # a net that is no VGG, in a file that has a graph
         return [*remarks, f"vggnet does not read it back: {str(error).removeprefix(f'{path}: ')}"]
+
+
+def _usual_target(path: Path) -> str:
+    for to, (suffixes, _) in TARGETS.items():
+        if path.suffix in suffixes:
+            return to
+    known = dict.fromkeys(suffix for suffixes, _ in TARGETS.values() for suffix in suffixes)
+    raise ValueError(f"{path}: files that can be written end in {', '.join(known)}")
 
 
 def _lost(written: Weights, read: Recognition) -> list[str]:
@@ -98,7 +115,7 @@ def _lost(written: Weights, read: Recognition) -> list[str]:
 
 
 @np.errstate(all="ignore")  # what folding makes infinite is found by the check after it
-def _save(path: Path, weights: Weights, to: str, dtype: StoredType) -> tuple[Weights, list[str]]:
+def _write(path: Path, weights: Weights, to: str, dtype: StoredType) -> tuple[Weights, list[str]]:
     """What the file holds, and remarks on what was done to it."""
     if to == "vggnet":
         own_file.save(path, weights, dtype)
