@@ -100,7 +100,6 @@ def test_a_checkpoint_without_fields_is_one_line(
         (["--device", "cuda:99"], "device 'cuda:99': torch"),
         (["--recipe", "grandmother"], "recipe 'grandmother' must be one of modern, paper"),
         (["--learning-rate", "-1"], "learning_rate -1.0 must be from"),
-        (["--batch-size", "64"], "choose a smaller --batch-size"),
         (["--recipe", "paper"], "holdout 10000 leaves none of 60 .* choose a smaller --holdout"),
         (["--init", "tiny-imagenet", "--width", "0.5"], "width 0.5 has no effect on the network"),
         (["--init", "tiny-imagenet", "--head", "average"], "head average has no effect"),
@@ -135,6 +134,7 @@ def test_fine_tuning_needs_no_other_option(
     assert "not from tiny-imagenet: fc6.bias, fc6.weight" in err
     recipe = _training(tmp_path)["recipe"]
     assert (recipe["init"], recipe["batch_size"], recipe["input_size"]) == ("tiny-imagenet", 32, 32)
+    assert recipe["remainder"] == "spread"
     assert "config" not in recipe
 
 

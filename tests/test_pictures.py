@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,9 +31,27 @@ def test_an_epoch_has_every_picture_once_but_for_the_last_few() -> None:
     assert {size for step in steps[14:] for _, _, size in step} == {40}
 
 
-def test_starting_later_gives_the_same_batches() -> None:
-    for first_step in (3, 7, 9):  # of 7 steps an epoch
-        assert list(keys(SMALL, INDICES, 0))[first_step:] == list(keys(SMALL, INDICES, first_step))
+def test_a_remainder_that_is_spread_leaves_no_picture_out() -> None:
+    recipe = replace(SMALL, remainder="spread", sizes="32x2")
+    steps = list(keys(recipe, INDICES, 0))
+    assert len(steps) == 2 * steps_per_epoch(recipe, 60) == 16
+    assert [len(step) for step in steps[:8]] == [8, 8, 8, 8, 7, 7, 7, 7]
+    for epoch in (steps[:8], steps[8:]):
+        assert sorted(index for step in epoch for _, index, _ in step) == list(range(60))
+
+
+@pytest.mark.parametrize("remainder", ["drop", "spread"])
+def test_fewer_pictures_than_a_batch_are_one_smaller_batch(remainder: Any) -> None:
+    recipe = replace(SMALL, remainder=remainder, batch_size=64)
+    assert steps_per_epoch(recipe, 60) == 1
+    assert [len(step) for step in keys(recipe, INDICES, 0)] == [60, 60]
+
+
+@pytest.mark.parametrize("remainder", ["drop", "spread"])
+def test_starting_later_gives_the_same_batches(remainder: Any) -> None:
+    recipe = replace(SMALL, remainder=remainder)
+    for first_step in (3, 7, 9):  # of 7 or 8 steps an epoch
+        assert list(keys(recipe, INDICES, 0))[first_step:] == list(keys(recipe, INDICES, first_step))
 
 
 def test_every_epoch_sees_pictures_anew(pictures: Path) -> None:
@@ -136,8 +155,3 @@ def test_a_batch_with_no_good_picture_is_an_error(tmp_path: Path) -> None:
         file.write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"not one picture of a batch can be read: .*png"):
         _all(DecodedPictures(open_dataset(folder, "train")))
-
-
-def test_too_few_pictures_for_a_batch() -> None:
-    with pytest.raises(ValueError, match="batch size 8 is larger than the 5 training pictures"):
-        steps_per_epoch(SMALL, 5)

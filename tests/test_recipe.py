@@ -41,6 +41,14 @@ def test_round_trip_and_unknown_fields() -> None:
         Recipe.from_json(MODERN.to_json() | {"colour": 1, "version": 99})
 
 
+def test_a_recipe_of_the_first_version_drops_what_fills_no_batch() -> None:
+    values = MODERN.to_json()
+    assert (values.pop("version"), values.pop("remainder")) == (2, "drop")
+    assert Recipe.from_json(values) == MODERN
+    with pytest.raises(ValueError, match=r"a recipe lacks \['remainder'\]"):
+        Recipe.from_json(values | {"version": 2})
+
+
 def test_the_first_recipes_are_read_and_mean_what_they_meant() -> None:
     """Those of checkpoints and of the embedded model, which were written without a version."""
     recorded: Any = load_weights("tiny-imagenet").training["recipe"]

@@ -198,6 +198,20 @@ def test_a_folder_where_another_process_trains_is_left_alone(
     resume(dataset, options)
 
 
+def test_fewer_pictures_than_a_batch_are_one_smaller_batch(pictures: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, batch_size=64, accumulate=4)
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    assert weights.training["steps"] == 2
+    assert weights.training["epochs"] == 2
+
+
+def test_a_class_without_pictures_ends_a_run_before_it_begins(tmp_path: Path) -> None:
+    (write_pictures(tmp_path / "data") / "mauve").mkdir()
+    with pytest.raises(ValueError, match="class folders without pictures: mauve; put pictures"):
+        train(open_dataset(tmp_path / "data", "train"), SMALL, TrainingOptions(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_class_folder_that_was_renamed_is_refused(tmp_path: Path) -> None:
     folder, options = write_pictures(tmp_path / "data"), TrainingOptions(tmp_path / "run", 0)
     with pytest.raises(Interrupted):
@@ -306,7 +320,6 @@ def test_who_holds_nothing_back_is_told_how(pictures: Path, tmp_path: Path) -> N
     ("changes", "text"),
     [
         ({"holdout": 60}, "holdout 60 leaves none of 60 pictures to train on"),
-        ({"batch_size": 64}, "batch size 64 is larger than the 50 training pictures"),
         ({"sizes": "16x1"}, "at least 32 x 32, not 16 x 16"),
         ({"head": "fc", "sizes": "64x1"}, "FC layers take 32 x 32 pictures, not 64 x 64"),
     ],

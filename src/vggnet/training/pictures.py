@@ -117,26 +117,24 @@ class _Views(TorchDataset[View]):
 def keys(recipe: Recipe, indices: NDArray[np.int64], first_step: int) -> Iterator[list[Key]]:
     """One list of keys a step, from `first_step` (counted from 0) to the end of the last epoch.
 
-    Each epoch is a new permutation; the pictures that fill no whole batch sit that epoch out.
+    Each epoch is a new permutation. Pictures that fill no whole batch sit that epoch out, unless
+    the recipe spreads them, in batches whose sizes differ by one at most.
     """
     steps = steps_per_epoch(recipe, len(indices))
     for epoch, size in enumerate(recipe.epoch_sizes):
         if (epoch + 1) * steps <= first_step:
             continue
         order = np.random.default_rng([recipe.seed, epoch]).permutation(indices)
-        for step in range(max(0, first_step - epoch * steps), steps):
-            batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        if recipe.remainder == "drop":
+            order = order[: steps * recipe.batch_size]
+        for batch in np.array_split(order, steps)[max(0, first_step - epoch * steps) :]:
             yield [(epoch, int(index), size) for index in batch]
 
 
 def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:
-    """Whole batches an epoch. Raises ValueError where there is not one."""
-    if num_pictures < recipe.batch_size:
-        raise ValueError(
-            f"batch size {recipe.batch_size} is larger than the {num_pictures} training pictures; "
-            "choose a smaller one"
-        )
-    return num_pictures // recipe.batch_size
+    """Batches an epoch: whole ones, or those that the remainder is spread over; one at least."""
+    whole, rest = divmod(num_pictures, recipe.batch_size)
+    return max(1, whole + (rest > 0 and recipe.remainder == "spread"))
 
 
 def batches(

@@ -83,7 +83,14 @@ class Recipe:
     )
     test_sizes: str = _option("", "Sides to test at; the best on the held-back pictures is kept.")
 
-    batch_size: int = _option(256, "Pictures a step.", 1, 10**6)
+    batch_size: int = _option(256, "Pictures a step; all of them where there are fewer.", 1, 10**6)
+    remainder: Literal["drop", "spread"] = _option(
+        "drop",
+        "What becomes of the pictures of an epoch that fill no whole batch: drop (others sit out "
+        "the next epoch) or spread (batches are a little smaller). With --init the default is "
+        "spread.",
+        since=2,
+    )
     accumulate: int = _option(1, "Parts in which a batch is computed, to save memory.", 1, 10**6)
     schedule: Literal["one-cycle", "plateau"] = _option(
         "one-cycle", "Warm up, then cosine to 0; or divide by 10 when held-back accuracy stalls."
@@ -280,6 +287,7 @@ def fine_tuning(recipe: Recipe, changes: Mapping[str, Any], input_size: int) -> 
         "input_size": input_size,
         "sizes": f"{input_size}x10",
         "batch_size": 32,
+        "remainder": "spread",  # of few pictures, each counts
         "learning_rate": 0.01,
     }
     return vary(vary(recipe, network | usual), changes)

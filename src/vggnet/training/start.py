@@ -5,13 +5,36 @@ In: a Recipe, a Dataset, perhaps Weights. Out: indices, a Spec and arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.data import Dataset
+from vggnet.data import Dataset, FolderDataset, classes_without_pictures
 from vggnet.spec import Spec
 from vggnet.training.recipe import Recipe
 from vggnet.weights.weights import State, Weights
+
+
+def check_classes(dataset: Dataset, note: Callable[[str], None]) -> None:
+    """Raises ValueError for class folders without pictures and for fewer than two classes.
+
+    Parquet names its classes itself, and may hold pictures of some of them only: that is a note.
+    """
+    empty = classes_without_pictures(dataset)
+    listed = ", ".join(empty[:3]) + f" and {len(empty) - 3} more" * (len(empty) > 3)
+    if empty and isinstance(dataset, FolderDataset):
+        raise ValueError(
+            f"{dataset.name}: class folders without pictures: {listed}; put pictures into them or "
+            "take them away"
+        )
+    if len(dataset.classes) - len(empty) < 2:
+        raise ValueError(
+            f"{dataset.name}: all of its pictures are of one class; training needs two or more "
+            "class folders"
+        )
+    if empty:
+        note(f"classes without pictures: {listed}")
 
 
 def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -23,11 +46,6 @@ def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray
         raise ValueError(
             f"holdout {recipe.holdout} leaves none of {num_pictures} pictures to train on; "
             "choose a smaller --holdout"
-        )
-    if recipe.batch_size > num_pictures - recipe.holdout:
-        raise ValueError(
-            f"batch size {recipe.batch_size} is larger than the {num_pictures - recipe.holdout} "
-            "training pictures; choose a smaller --batch-size"
         )
     order = np.random.default_rng(recipe.seed).permutation(num_pictures)
     return np.sort(order[recipe.holdout :]), np.sort(order[: recipe.holdout])

@@ -26,7 +26,7 @@ from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
-from vggnet.training.start import split, starting_arrays, starting_spec
+from vggnet.training.start import check_classes, split, starting_arrays, starting_spec
 from vggnet.weights.weights import Weights
 
 
@@ -37,6 +37,7 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     fit together, for a folder that has a run already and for one where another process trains.
     """
     _check_new(options.folder)
+    check_classes(dataset, options.reporter.note)
     hardware = choose(options.device, options.threads, recipe.precision)
     training, held_back = split(len(dataset.labels), recipe)
     initial = load_weights(recipe.init) if recipe.init else None
