@@ -51,7 +51,8 @@ def test_fewer_pictures_than_a_batch_are_one_smaller_batch(remainder: Any) -> No
 def test_starting_later_gives_the_same_batches(remainder: Any) -> None:
     recipe = replace(SMALL, remainder=remainder)
     for first_step in (3, 7, 9):  # of 7 or 8 steps an epoch
-        assert list(keys(recipe, INDICES, 0))[first_step:] == list(keys(recipe, INDICES, first_step))
+        later = list(keys(recipe, INDICES, first_step))
+        assert list(keys(recipe, INDICES, 0))[first_step:] == later
 
 
 def test_every_epoch_sees_pictures_anew(pictures: Path) -> None:

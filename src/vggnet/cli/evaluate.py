@@ -41,7 +41,7 @@ def evaluate(
     note(f"{_counted(num_pictures, num_all)}{_origin(dataset, data, split)}")
     empty = classes_without_pictures(dataset)
     if empty:
-        note(f"without pictures, and so not tested: {_few(empty)}")
+        note(f"without pictures, and so not tested: class {empty}")
     with counting_bar("pictures", num_pictures) as advance:
         score = evaluation.evaluate(
             model.logits,
@@ -79,10 +79,6 @@ def _counted(num_pictures: int, num_all: int) -> str:
     if num_pictures < num_all:
         return f"the first {num_pictures:,} of {num_all:,} pictures"
     return f"{num_all:,} pictures"
-
-
-def _few(names: list[str]) -> str:
-    return f"class {', '.join(names[:3])}" + f" and {len(names) - 3} more" * (len(names) > 3)
 
 
 def _origin(dataset: Dataset, data: str, split: str) -> str:

@@ -94,11 +94,12 @@ def open_dataset(path: str | Path, split: str) -> Dataset:
     )
 
 
-def classes_without_pictures(dataset: Dataset) -> list[str]:
-    """The names (WordNet ids where they are known) of the classes that no picture belongs to."""
+def classes_without_pictures(dataset: Dataset) -> str:
+    """Which classes no picture belongs to: "cat, dog, n02123045 and 2 more", or "" for none."""
     present = set(dataset.labels.tolist())
     empty = [label for label in dataset.classes if label.index not in present]
-    return [label.wnid or label.words for label in empty]
+    names = ", ".join(label.wnid or label.words for label in empty[:3])
+    return f"{names} and {len(empty) - 3} more" if len(empty) > 3 else names
 
 
 def splits(path: str | Path) -> tuple[Split, ...]:

@@ -22,19 +22,18 @@ def check_classes(dataset: Dataset, note: Callable[[str], None]) -> None:
     Parquet names its classes itself, and may hold pictures of some of them only: that is a note.
     """
     empty = classes_without_pictures(dataset)
-    listed = ", ".join(empty[:3]) + f" and {len(empty) - 3} more" * (len(empty) > 3)
     if empty and isinstance(dataset, FolderDataset):
         raise ValueError(
-            f"{dataset.name}: class folders without pictures: {listed}; put pictures into them or "
+            f"{dataset.name}: class folders without pictures: {empty}; put pictures into them or "
             "take them away"
         )
-    if len(dataset.classes) - len(empty) < 2:
+    if len(np.unique(dataset.labels)) < 2:
         raise ValueError(
             f"{dataset.name}: all of its pictures are of one class; training needs two or more "
             "class folders"
         )
     if empty:
-        note(f"classes without pictures: {listed}")
+        note(f"classes without pictures: {empty}")
 
 
 def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
