@@ -61,8 +61,8 @@ def weights_file(spec: Spec, state: State, folder: Path) -> Path:
     """vggnet's own."""
     mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     side = spec.input_size
-    preprocess = Preprocess(side * 8 // 7, side, 1 / 255, mean, deviation)
-    weights = Weights(spec, state, preprocess)
+    preprocessing = Preprocess(side * 8 // 7, side, 1 / 255, mean, deviation)
+    weights = Weights(spec, state, preprocessing)
     return _once(folder / "network.safetensors", lambda made: save(made, weights))
 
 

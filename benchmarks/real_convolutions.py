@@ -44,8 +44,8 @@ def main() -> None:
     model = onnx.load(sys.argv[1])
     # The file takes pictures of one size.
     side = max(each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim)
-    preprocess = replace(weights.preprocess, resize=max(side, 256), crop=side)
-    images_NCHW = preprocess.batch([Path(each) for each in sys.argv[2:]])
+    preprocessing = replace(weights.preprocessing, resize=max(side, 256), crop=side)
+    images_NCHW = preprocessing.batch([Path(each) for each in sys.argv[2:]])
     exact = {name: array.astype(np.float64) for name, array in state.items()}
     expected = engines.create("numpy", spec, exact).features(images_NCHW, ["pool5"])["pool5"]
     native = engines.create("native", spec, state)

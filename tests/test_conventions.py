@@ -46,8 +46,8 @@ def test_a_net_is_read_to_the_bit(name: str, configuration_name: str) -> None:
     assert weights.spec == spec
     assert weights.training["convention"] == name
     side = spec.input_size
-    assert weights.preprocess == PREPROCESS[name](round(side * 256 / 224), side)
-    if weights.preprocess.colour_order == "BGR":
+    assert weights.preprocessing == PREPROCESS[name](round(side * 256 / 224), side)
+    if weights.preprocessing.colour_order == "BGR":
         state = flipped(state)
     for canonical, array in state.items():
         assert np.array_equal(weights.state[canonical], array), canonical
@@ -75,26 +75,26 @@ def test_a_photograph_gets_the_same_logits_in_every_form(configuration_name: str
     for name in FORMS:
         ready, _ = in_convention(original, CONVENTIONS[name])
         found = read(spec, in_rgb(ready), name)
-        mean = ready.preprocess.mean  # torchvision's is another one, which a file does not hold
-        found = replace(found, preprocess=replace(found.preprocess, mean=mean))
+        mean = ready.preprocessing.mean  # torchvision's is another one, which a file does not hold
+        found = replace(found, preprocessing=replace(found.preprocessing, mean=mean))
         assert relative_error(logits(found), expected) < 1e-5, name
 
 
 def test_a_form_in_another_order_of_colours_gives_other_logits() -> None:
     spec = small("A")
     weights = read(spec, random_state(spec), "oxford")
-    wrong = replace(weights, preprocess=replace(weights.preprocess, colour_order="RGB"))
+    wrong = replace(weights, preprocessing=replace(weights.preprocessing, colour_order="RGB"))
     assert relative_error(logits(wrong), logits(weights)) > 1e-2
 
 
 def in_rgb(weights: Weights) -> State:
     state = dict(weights.state)
-    return flipped(state) if weights.preprocess.colour_order == "BGR" else state
+    return flipped(state) if weights.preprocessing.colour_order == "BGR" else state
 
 
 def logits(weights: Weights) -> np.ndarray:
     engine = ReferenceEngine(weights.spec, weights.state)
-    return engine(weights.preprocess(PICTURE)[np.newaxis])
+    return engine(weights.preprocessing(PICTURE)[np.newaxis])
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -113,7 +113,7 @@ def test_what_is_written_is_what_the_converters_write(name: str) -> None:
 
 
 def is_bgr(name: str) -> bool:
-    return CONVENTIONS[name].preprocess.colour_order == "BGR"
+    return CONVENTIONS[name].preprocessing.colour_order == "BGR"
 
 
 def test_torchvision_names_of_every_depth() -> None:
@@ -166,7 +166,7 @@ def test_names_of_every_keras(template: str) -> None:
     found = contents(keras(spec, random_state(spec), template))
     recognition = recognise(found, "net")
     assert (recognition.convention, recognition.spec) == ("keras", spec)
-    assert recognition.preprocess.colour_order == "BGR"
+    assert recognition.preprocessing.colour_order == "BGR"
 
 
 def test_a_convention_has_a_name_and_aliases() -> None:

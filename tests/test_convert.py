@@ -43,12 +43,12 @@ PREPROCESS = {
 PICTURE = np.random.default_rng(3).integers(0, 256, (80, 90, 3), dtype=np.uint8)
 
 
-def weights(preprocess: Preprocess, spec: Spec = SPEC, **changes: object) -> Weights:
-    return replace(Weights(spec, random_state(spec), preprocess), **changes)
+def weights(preprocessing: Preprocess, spec: Spec = SPEC, **changes: object) -> Weights:
+    return replace(Weights(spec, random_state(spec), preprocessing), **changes)
 
 
 def logits(net: Weights) -> np.ndarray:
-    return ReferenceEngine(net.spec, net.state)(net.preprocess(PICTURE)[np.newaxis])
+    return ReferenceEngine(net.spec, net.state)(net.preprocessing(PICTURE)[np.newaxis])
 
 
 ROUND_TRIPS = [(to, name) for to in TARGETS for name in ("A", "D-BN")
@@ -61,7 +61,7 @@ def test_a_round_trip_is_exact_to_the_bit(tmp_path: Path, to: str, name: str) ->
     net = weights(PREPROCESS.get(to, Preprocess.paper(73, 64)), spec)
     assert convert(net, tmp_path / NAMES[to], to) == []
     found = files.load(tmp_path / NAMES[to])
-    assert (found.spec, found.preprocess) == (net.spec, net.preprocess)
+    assert (found.spec, found.preprocessing) == (net.spec, net.preprocessing)
     assert all(np.array_equal(found.state[name], array) for name, array in net.state.items())
 
 
@@ -70,13 +70,13 @@ def test_colours_are_turned_round_and_back_to_the_bit(tmp_path: Path, to: str) -
     net = weights(Preprocess.paper(73, 64))
     assert convert(net, tmp_path / NAMES[to], to) == []
     there = files.load(tmp_path / NAMES[to])
-    assert there.preprocess == Preprocess.caffe(73, 64)
+    assert there.preprocessing == Preprocess.caffe(73, 64)
     first = "conv1_1.weight"
     assert np.array_equal(there.state[first], flipped(dict(net.state))[first])
     assert relative_error(logits(there), logits(net)) < 1e-5
     assert convert(there, tmp_path / "back.npz", "frossard") == []
     back = files.load(tmp_path / "back.npz")
-    assert back.preprocess == net.preprocess
+    assert back.preprocessing == net.preprocessing
     assert all(np.array_equal(back.state[name], array) for name, array in net.state.items())
 
 
@@ -84,9 +84,9 @@ def test_a_range_is_folded_and_the_mean_is_kept_and_both_are_told() -> None:
     net = weights(Preprocess.torchvision(73, 64))
     for convention, order in (("frossard", "RGB"), ("oxford", "BGR")):
         there, remarks = in_convention(net, CONVENTIONS[convention])
-        assert there.preprocess.colour_order == order
-        assert (there.preprocess.scale, there.preprocess.std) == (1, (1, 1, 1))
-        assert there.preprocess.mean == pytest.approx((123.675, 116.28, 103.53))
+        assert there.preprocessing.colour_order == order
+        assert (there.preprocessing.scale, there.preprocessing.std) == (1, (1, 1, 1))
+        assert there.preprocessing.mean == pytest.approx((123.675, 116.28, 103.53))
         assert relative_error(logits(there), logits(net)) < 1e-5
         assert remarks == [
             "the range of the pixels is folded into conv1_1, which is rounded by it: 0.0171248, "
@@ -101,7 +101,7 @@ def test_a_range_is_folded_and_the_mean_is_kept_and_both_are_told() -> None:
 def test_what_differs_by_its_colours_alone_is_not_rounded() -> None:
     there, remarks = in_convention(weights(Preprocess.paper()), CONVENTIONS["oxford"])
     assert remarks == []
-    assert there.preprocess == Preprocess.caffe()
+    assert there.preprocessing == Preprocess.caffe()
 
 
 @pytest.mark.parametrize("to", ["keras", "frossard", "tensorflow-vgg"])
@@ -185,16 +185,18 @@ def test_sixteen_bits_halve_the_file(tmp_path: Path, to: str, dtype: str) -> Non
 
 def test_what_a_convention_leaves_open_is_in_the_metadata(tmp_path: Path) -> None:
     mine = labels("tiny-imagenet")[:7]
-    preprocess = Preprocess(70, 60, 1.0, (10, 20, 30), colour_order="BGR", interpolation="bicubic")
-    net = weights(preprocess, labels=mine)
+    preprocessing = Preprocess(
+        70, 60, 1.0, (10, 20, 30), colour_order="BGR", interpolation="bicubic"
+    )
+    net = weights(preprocessing, labels=mine)
     convert(net, tmp_path / "net.onnx", "onnx")
     found = files.load(tmp_path / "net.onnx")
-    assert (found.labels, found.preprocess) == (mine, preprocess)
+    assert (found.labels, found.preprocessing) == (mine, preprocessing)
     assert all(np.array_equal(found.state[name], net.state[name]) for name in net.state)
     convert(net, tmp_path / "net.safetensors", "torchvision")
     found = files.load(tmp_path / "net.safetensors")
-    assert (found.labels, found.preprocess.colour_order) == (mine, "RGB")
-    assert found.preprocess.interpolation == "bicubic"
+    assert (found.labels, found.preprocessing.colour_order) == (mine, "RGB")
+    assert found.preprocessing.interpolation == "bicubic"
 
 
 @pytest.mark.parametrize(("to", "name", "dtype", "fault"), [
@@ -248,8 +250,8 @@ def test_numbers_that_are_too_large_or_none_are_named(tmp_path: Path) -> None:
     ("torchvision", "net.pth"), ("frossard", "net.npz"), ("caffe", "net.caffemodel"),
 ])  # fmt: skip
 def test_what_a_reader_takes_for_something_else_is_told(tmp_path: Path, to: str, name: str) -> None:
-    preprocess = replace(PREPROCESS.get(to, Preprocess.paper()), resize=80, crop=60)
-    net = weights(preprocess, labels=labels("tiny-imagenet")[:7])
+    preprocessing = replace(PREPROCESS.get(to, Preprocess.paper()), resize=80, crop=60)
+    net = weights(preprocessing, labels=labels("tiny-imagenet")[:7])
     assert convert(net, tmp_path / name, to) == [
         "resize 80 is not kept: it is read as 73",
         "crop 60 is not kept: it is read as 64",

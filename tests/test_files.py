@@ -58,8 +58,8 @@ def simplenn(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def weights(colour_order: str) -> Weights:
     arrays = STATE if colour_order == "RGB" else flipped(STATE)
-    preprocess = Preprocess.paper(73, 64) if colour_order == "RGB" else Preprocess.caffe(73, 64)
-    return Weights(SPEC, arrays, preprocess)
+    preprocessing = Preprocess.paper(73, 64) if colour_order == "RGB" else Preprocess.caffe(73, 64)
+    return Weights(SPEC, arrays, preprocessing)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -68,7 +68,7 @@ def test_a_file_is_known_by_its_content(tmp_path: Path, name: str, suffix: str) 
     WRITERS[name](tmp_path / name)
     path = (tmp_path / name).rename(tmp_path / f"{name}{suffix}")
     loaded = load(path)
-    expected = flipped(STATE) if loaded.preprocess.colour_order == "BGR" else STATE
+    expected = flipped(STATE) if loaded.preprocessing.colour_order == "BGR" else STATE
     assert loaded.spec == SPEC
     assert list(loaded.state) == list(SPEC.state_shapes)
     for canonical, array in loaded.state.items():
@@ -95,8 +95,10 @@ def test_our_own_file_keeps_what_it_says(tmp_path: Path) -> None:
     assert (loaded.spec, loaded.labels, loaded.training) == (AVERAGE, mine, {"epochs": 3})
     assert (recognition.convention, recognition.confidence) == ("vggnet", "certain")
     assert recognition.spec == AVERAGE
-    assert load(path, colour="BGR").preprocess == replace(saved.preprocess, colour_order="BGR")
-    assert inspect(path, colour="BGR").preprocess.colour_order == "BGR"
+    assert load(path, colour="BGR").preprocessing == replace(
+        saved.preprocessing, colour_order="BGR"
+    )
+    assert inspect(path, colour="BGR").preprocessing.colour_order == "BGR"
     with pytest.raises(ValueError, match=r"net\.safetensors: .*none of its names is known"):
         load(path, convention="keras")
 
@@ -105,8 +107,8 @@ def test_what_is_asked_for_holds(tmp_path: Path) -> None:
     WRITERS["net.pth"](tmp_path / "net.pth")
     asked = load(tmp_path / "net.pth", "torchvision-features", "BGR")
     assert asked.training["convention"] == "torchvision-features"
-    assert asked.preprocess.colour_order == "BGR"
-    assert asked.preprocess.std == (1 / 255,) * 3
+    assert asked.preprocessing.colour_order == "BGR"
+    assert asked.preprocessing.std == (1 / 255,) * 3
 
 
 def test_a_net_without_head_gives_features_and_a_clear_error(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_matconvnet_says_mean_and_classes() -> None:
         normalization={"averageImage": [120.5, 110.25, 100.0]},
     )
     recognition = recognise(found, "net.mat")
-    assert recognition.preprocess.mean == (120.5, 110.25, 100.0)
+    assert recognition.preprocessing.mean == (120.5, 110.25, 100.0)
     assert [label.name for label in recognition.labels] == [f"thing {i}" for i in range(7)]
     assert "mean as the file states it" in recognition.evidence
     assert weights_of(found, recognition, "net.mat").labels == recognition.labels

@@ -168,14 +168,14 @@ def test_what_its_own_layers_do_to_pixels_is_done_before_it(
     path = tmp_path / f"net.{suffix}"
     net.save(path)
     weights, pixels_NHWC = load(path), keras_nets.pictures()
-    images_NCHW = weights.preprocess.pixels_to_input(pixels_NHWC)
+    images_NCHW = weights.preprocessing.pixels_to_input(pixels_NHWC)
     logits = engines.create("numpy", weights.spec, weights.state)(images_NCHW)
     expected = keras_nets.answers(net, pixels_NHWC.astype(np.float32))
     assert relative_error(softmax(logits), expected) < BOUND
-    assert weights.preprocess.crop == SIDE
+    assert weights.preprocessing.crop == SIDE
     found = inspect(path)
     assert (found.known_colours, found.confidence) == (True, "certain")
-    assert weights.preprocess.colour_order == ("BGR" if first is original else "RGB")
+    assert weights.preprocessing.colour_order == ("BGR" if first is original else "RGB")
 
 
 def test_a_resizing_layer_states_the_picture_s_size(keras: Any, tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_keras_2_and_what_preprocess_input_left_in_its_models() -> None:
     assert drawing is not None
     assert drawing.sketch.stages == (("conv",),)
     assert drawing.sketch.input_size == SIDE
-    assert drawing.preprocess == Preprocess.caffe(None, None)
+    assert drawing.preprocessing == Preprocess.caffe(None, None)
     with pytest.raises(Unfit, match="abs is a layer of type TFOpLambda"):
         drawn_net(in_keras_2(before=[node("TFOpLambda", name="abs", function="math.abs")]))
 

@@ -22,9 +22,9 @@ LABELS = tuple(Label(index, f"n0000000{index}", f"thing {index}, a thing") for i
 
 
 def weights(spec: Spec, **changes: object) -> Weights:
-    preprocess = Preprocess.torchvision(resize=spec.input_size + 2, crop=spec.input_size)
+    preprocessing = Preprocess.torchvision(resize=spec.input_size + 2, crop=spec.input_size)
     labels = LABELS if spec.num_classes else ()
-    return replace(Weights(spec, random_state(spec), preprocess, labels), **changes)
+    return replace(Weights(spec, random_state(spec), preprocessing, labels), **changes)
 
 
 def pixels(height: int = 40, width: int = 33, seed: int = 0) -> NDArray[np.uint8]:
@@ -212,7 +212,7 @@ def test_a_weight_file_is_all_that_loading_needs(tmp_path: Path, engine: str) ->
     model = load(tmp_path / "net.safetensors", engine=engine)
     first = next(name for name, absence in engines.available().items() if absence is None)
     assert model.engine.name == (first if engine == "auto" else engine)
-    assert (model.labels, model.preprocessing) == (saved.labels, saved.preprocess)
+    assert (model.labels, model.preprocessing) == (saved.labels, saved.preprocessing)
     assert [each.index for each in model.predict(pixels())] == [each.index for each in expected]
     assert load(str(tmp_path / "net.safetensors")).labels == saved.labels
 

@@ -50,7 +50,7 @@ def test_the_name_of_a_published_file_stands_for_it(
 
     monkeypatch.setattr("vggnet.weights.published.fetch.fetch", fetch)
     assert load_weights("vgg16@oxford").spec == AVERAGE
-    assert load_weights("D", colour="BGR").preprocess.colour_order == "BGR"
+    assert load_weights("D", colour="BGR").preprocessing.colour_order == "BGR"
     assert asked == ["vgg16@oxford", "D"]
 
 

@@ -28,7 +28,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     saved = weights()
     save(tmp_path / "net.safetensors", saved)
     loaded = load(tmp_path / "net.safetensors")
-    assert (loaded.spec, loaded.preprocess) == (saved.spec, saved.preprocess)
+    assert (loaded.spec, loaded.preprocessing) == (saved.spec, saved.preprocessing)
     assert (loaded.labels, loaded.training) == (saved.labels, saved.training)
     assert list(loaded.state) == list(AVERAGE.state_shapes)
     for name, array in saved.state.items():

@@ -20,9 +20,9 @@ KINDS = {
 }
 
 
-def formula(pixels_HWC: np.ndarray, preprocess: Preprocess) -> np.ndarray:
-    values = (pixels_HWC * preprocess.scale - preprocess.mean) / preprocess.std
-    if preprocess.colour_order == "BGR":
+def formula(pixels_HWC: np.ndarray, preprocessing: Preprocess) -> np.ndarray:
+    values = (pixels_HWC * preprocessing.scale - preprocessing.mean) / preprocessing.std
+    if preprocessing.colour_order == "BGR":
         values = values[..., ::-1]
     return values.transpose(2, 0, 1)
 
@@ -47,11 +47,11 @@ def test_the_known_constants() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_arithmetic_is_the_formula(name: str) -> None:
-    preprocess = KINDS[name]
-    got = preprocess.pixels_to_input(PIXELS[np.newaxis])
+    preprocessing = KINDS[name]
+    got = preprocessing.pixels_to_input(PIXELS[np.newaxis])
     assert got.dtype == np.float32
     assert got.flags.c_contiguous
-    expected = formula(PIXELS, preprocess).astype(np.float32)
+    expected = formula(PIXELS, preprocessing).astype(np.float32)
     np.testing.assert_array_equal(got[0], expected)
 
 
@@ -75,11 +75,11 @@ def test_every_field_matters(perturbed: Preprocess) -> None:
 
 
 def test_a_call_rescales_crops_and_computes() -> None:
-    preprocess = replace(Preprocess.torchvision(12, 10), interpolation="bicubic")
+    preprocessing = replace(Preprocess.torchvision(12, 10), interpolation="bicubic")
     cropped = centre_crop(rescale_short_side(Image.fromarray(PIXELS), 12, "bicubic"), 10)
-    expected = formula(np.asarray(cropped), preprocess).astype(np.float32)
-    np.testing.assert_array_equal(preprocess(PIXELS), expected)
-    assert preprocess.rescale_and_crop(PIXELS).tobytes() == cropped.tobytes()
+    expected = formula(np.asarray(cropped), preprocessing).astype(np.float32)
+    np.testing.assert_array_equal(preprocessing(PIXELS), expected)
+    assert preprocessing.rescale_and_crop(PIXELS).tobytes() == cropped.tobytes()
 
 
 def test_rescaling_and_cropping_are_left_out_for_none() -> None:
@@ -96,20 +96,20 @@ def test_the_smallest_pictures(size: tuple[int, int]) -> None:
 
 
 def test_a_batch_is_its_pictures() -> None:
-    preprocess = Preprocess.torchvision(12, 10)
+    preprocessing = Preprocess.torchvision(12, 10)
     pictures = [PIXELS, PIXELS[:, ::-1], Image.fromarray(PIXELS[:9])]
-    images_NCHW = preprocess.batch(pictures)
+    images_NCHW = preprocessing.batch(pictures)
     assert images_NCHW.shape == (3, 3, 10, 10)
     for image, picture in zip(images_NCHW, pictures, strict=True):
-        np.testing.assert_array_equal(image, preprocess(picture))
+        np.testing.assert_array_equal(image, preprocessing(picture))
 
 
 def test_a_batch_has_one_size() -> None:
-    preprocess = Preprocess.paper(None, None)
+    preprocessing = Preprocess.paper(None, None)
     with pytest.raises(ValueError, match="one size, not 30 x 9, 30 x 20; set a crop"):
-        preprocess.batch([PIXELS, PIXELS[:9]])
+        preprocessing.batch([PIXELS, PIXELS[:9]])
     with pytest.raises(ValueError, match="one size, not none"):
-        preprocess.batch([])
+        preprocessing.batch([])
 
 
 def test_pixels_are_uint8_rgb() -> None:
@@ -123,20 +123,20 @@ def test_pixels_are_uint8_rgb() -> None:
 def test_errors_name_the_picture(tmp_path: Path) -> None:
     path = tmp_path / "small.png"
     Image.fromarray(PIXELS).save(path)
-    preprocess = Preprocess.paper(None, 64)
+    preprocessing = Preprocess.paper(None, 64)
     with pytest.raises(
         PictureError, match=r"^.*/small.png: a crop of 64 x 64 does not fit .*30 x 20"
     ):
-        preprocess(path)
+        preprocessing(path)
     with pytest.raises(PictureError, match=r"^row 5: a crop"):
-        preprocess(PIXELS, "row 5")
+        preprocessing(PIXELS, "row 5")
     monster = Preprocess.paper(20_000, 224)
     with pytest.raises(
         PictureError, match=r"small.png: 30 x 20 with a short side of 20000 would be"
     ):
         monster(path)
     with pytest.raises(PictureError, match=r"empty.jpg: an empty file"):
-        preprocess.batch([BAD_PICTURES["an empty file"](tmp_path)])
+        preprocessing.batch([BAD_PICTURES["an empty file"](tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -169,21 +169,21 @@ def test_a_bad_value_is_refused(change: dict[str, object], text: str) -> None:
 
 
 def test_it_is_a_value() -> None:
-    preprocess = Preprocess.torchvision()
-    assert preprocess == Preprocess.torchvision()
-    assert hash(replace(preprocess, mean=list(preprocess.mean))) == hash(preprocess)
+    preprocessing = Preprocess.torchvision()
+    assert preprocessing == Preprocess.torchvision()
+    assert hash(replace(preprocessing, mean=list(preprocessing.mean))) == hash(preprocessing)
     with pytest.raises(FrozenInstanceError):
-        preprocess.crop = 64
+        preprocessing.crop = 64
 
 
 @pytest.mark.parametrize(
-    "preprocess",
+    "preprocessing",
     [*KINDS.values(), Preprocess(None, None, 2, (0, 0, 0), (1, 2, 3), interpolation="lanczos")],
 )
-def test_json_round_trip(preprocess: Preprocess) -> None:
-    text = json.dumps(preprocess.to_json())
-    assert Preprocess.from_json(json.loads(text)) == preprocess
-    assert json.loads(text) == preprocess.to_json()
+def test_json_round_trip(preprocessing: Preprocess) -> None:
+    text = json.dumps(preprocessing.to_json())
+    assert Preprocess.from_json(json.loads(text)) == preprocessing
+    assert json.loads(text) == preprocessing.to_json()
 
 
 def test_json_with_other_fields_is_refused() -> None:

@@ -63,12 +63,12 @@ def test_the_original_s_first_convolution_tells_the_colours(depth: int, conventi
         found = shapes_only(contents(with_form(convention, spec, stored)))
         recognition = recognise(found, "net")
         assert recognition.spec == spec
-        assert recognition.preprocess.colour_order == order
+        assert recognition.preprocessing.colour_order == order
         assert recognition.known_colours
         assert recognition.confidence == "certain"
         assert f"in the order {order}" in " ".join(recognition.evidence)
         asked = recognise(found, "net", colour_order=order[::-1])  # type: ignore[arg-type]
-        assert asked.preprocess.colour_order == order[::-1]
+        assert asked.preprocessing.colour_order == order[::-1]
 
 
 def with_form(convention: str, spec: Spec, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -98,11 +98,14 @@ def test_torchvision_s_names_over_the_original_s_numbers_are_its_features() -> N
     spec, state = original()
     recognition = recognise(contents(torchvision(spec, state)), "net")
     assert recognition.convention == "torchvision-features"
-    assert (recognition.preprocess.scale, recognition.preprocess.std) == (1 / 255, (1 / 255,) * 3)
-    assert recognition.preprocess.mean == pytest.approx((0.48235, 0.45882, 0.40784), abs=1e-5)
+    assert (recognition.preprocessing.scale, recognition.preprocessing.std) == (
+        1 / 255,
+        (1 / 255,) * 3,
+    )
+    assert recognition.preprocessing.mean == pytest.approx((0.48235, 0.45882, 0.40784), abs=1e-5)
     asked = recognise(contents(torchvision(spec, state)), "net", "torchvision")
     assert asked.convention == "torchvision"
-    assert asked.preprocess == Preprocess.torchvision()
+    assert asked.preprocessing == Preprocess.torchvision()
 
 
 def test_fc_layers_of_nan_are_left_out() -> None:
@@ -123,10 +126,10 @@ def test_unknown_colours_are_the_usual_ones_or_those_asked_for() -> None:
     spec = small("A")
     found = in_form("keras", spec, random_state(spec))
     usual = recognise(found, "net")
-    assert (usual.preprocess.colour_order, usual.known_colours) == ("BGR", False)
+    assert (usual.preprocessing.colour_order, usual.known_colours) == ("BGR", False)
     assert "colour order unknown, BGR is usual here" in usual.evidence[1]
     asked = recognise(found, "net", colour_order="RGB")
-    assert (asked.preprocess.colour_order, asked.known_colours) == ("RGB", True)
+    assert (asked.preprocessing.colour_order, asked.known_colours) == ("RGB", True)
 
 
 @pytest.mark.parametrize("name", ["A", "B", "C", "D", "E", "A-BN", "D-BN"])
@@ -197,13 +200,13 @@ def test_keras_s_tree_without_names_of_layers() -> None:
 
 def test_what_the_file_states_counts() -> None:
     spec = small("A")
-    preprocess = Preprocess(70, 64, 1.0, (1, 2, 3), colour_order="BGR")
+    preprocessing = Preprocess(70, 64, 1.0, (1, 2, 3), colour_order="BGR")
     mine = [label.to_json() for label in labels("imagenet-1k")[:7]]
-    metadata = {"vggnet_preprocess": json.dumps(preprocess.to_json()),
+    metadata = {"vggnet_preprocess": json.dumps(preprocessing.to_json()),
                 "vggnet_labels": json.dumps(mine)}  # fmt: skip
     arrays = torchvision(spec, random_state(spec))
     recognition = recognise(contents(arrays, **metadata), "net")
-    assert recognition.preprocess == preprocess
+    assert recognition.preprocessing == preprocessing
     assert recognition.labels == labels("imagenet-1k")[:7]
     with pytest.raises(ValueError, match=r"^net: broken metadata: vggnet_labels"):
         recognise(contents(arrays, **(metadata | {"vggnet_labels": "["})), "net")

@@ -11,7 +11,7 @@ from vggnet.weights.recognition.stated import (
     properties,
     stated_labels,
     stated_mean,
-    stated_preprocess,
+    stated_preprocessing,
 )
 from vggnet.weights.weights import Weights
 
@@ -27,7 +27,7 @@ def stated(**metadata: Any) -> Any:
 def test_our_own_entries_come_back(deeper: bool) -> None:
     entries = properties(Weights(AVERAGE, random_state(AVERAGE), PREPROCESS, MINE))
     found = stated(properties=entries) if deeper else stated(**entries)
-    assert stated_preprocess(found, "net") == PREPROCESS
+    assert stated_preprocessing(found, "net") == PREPROCESS
     assert stated_labels(found, "net", 7) == MINE
     assert stated_labels(found, "net", 6) == ()  # the head was changed
 
@@ -38,7 +38,7 @@ def test_where_nothing_is_stated() -> None:
     }
     for found in (stated(), stated(properties=[]), stated(vggnet_preprocess=3, classes=[],
                                                           normalization="none")):  # fmt: skip
-        assert stated_preprocess(found, "net") is None
+        assert stated_preprocessing(found, "net") is None
         assert stated_mean(found) is None
         assert stated_labels(found, "net", 7) == ()
         assert stated_labels(found, "net", 1000) == labels("imagenet-1k")
@@ -47,7 +47,7 @@ def test_where_nothing_is_stated() -> None:
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "[1]", '{"crop": 3}', "nan"])
 def test_broken_entries_of_ours_are_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"^net: broken metadata: ") as caught:
-        stated_preprocess(stated(vggnet_preprocess=text), "net")
+        stated_preprocessing(stated(vggnet_preprocess=text), "net")
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=r"^net: broken metadata: "):
         stated_labels(stated(vggnet_labels=json.dumps([{}] * 7)), "net", 7)

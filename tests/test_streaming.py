@@ -22,8 +22,8 @@ SQUARE = Preprocess.torchvision(resize=18, crop=16)
 AS_IT_IS = Preprocess.torchvision(resize=None, crop=None)
 
 
-def model(spec: Spec, preprocess: Preprocess = SQUARE) -> Model:
-    return Model(Weights(spec, random_state(spec), preprocess), engine="numpy")
+def model(spec: Spec, preprocessing: Preprocess = SQUARE) -> Model:
+    return Model(Weights(spec, random_state(spec), preprocessing), engine="numpy")
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def batch_sizes(asked: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 @pytest.mark.parametrize("preprocess", [SQUARE, AS_IT_IS], ids=["square", "as it is"])
 def test_each_picture_gets_what_it_gets_alone(
-    files: list[Path], preprocess: Preprocess, batch_size: int
+    files: list[Path], preprocessing: Preprocess, batch_size: int
 ) -> None:
-    asked = model(HEADLESS, preprocess)
+    asked = model(HEADLESS, preprocessing)
     found = list(asked.features_of(files, ["relu1_1", "conv2_1"], batch_size=batch_size))
     assert [path for path, _ in found] == [str(path) for path in files]
     for path, arrays in found:
-        alone = asked.features(asked.preprocess(path), ["relu1_1", "conv2_1"])
+        alone = asked.features(asked.preprocessing(path), ["relu1_1", "conv2_1"])
         assert list(arrays) == list(alone)
         for name, array in arrays.items():
             assert array.dtype == np.float32

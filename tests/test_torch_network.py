@@ -297,7 +297,7 @@ def test_a_network_becomes_weights_again(tmp_path: Path) -> None:
     own_file.save(path, module.to_weights(PREPROCESS, ["tabby, mine", "n02123045"]))
     read = own_file.load(path)
     assert read.labels == (Label(0, "", "tabby, mine"), Label(1, "n02123045", "tabby, tabby cat"))
-    assert read.preprocess == PREPROCESS
+    assert read.preprocessing == PREPROCESS
     logits = vggnet.load(path, engine="numpy").logits(images(side=24).numpy())
     assert relative_error(logits, module(images(side=24)).detach().numpy()) < 1e-5
     same = module.to_weights(PREPROCESS, read.labels)

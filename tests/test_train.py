@@ -12,7 +12,7 @@ from small_data import SMALL, write_pictures
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training import checkpoint
-from vggnet.training.colours import measured_preprocess
+from vggnet.training.colours import measured_preprocessing
 from vggnet.training.history import read
 from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
@@ -47,7 +47,7 @@ def test_a_run_learns_what_is_easy_and_its_file_says_so(
     assert set(held_back) == {"32", "40"}
     assert max(score["top1"] for score in held_back.values()) >= 0.9
     assert not weights.spec.batch_norm
-    assert weights.preprocess.crop in (32, 40)
+    assert weights.preprocessing.crop in (32, 40)
     assert [label.name for label in weights.labels] == ["blue", "green", "red"]
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
     assert len(epochs) == 6
@@ -95,9 +95,9 @@ def test_what_is_kept_apart_is_tested_and_recorded_as_what_it_is(
 def test_the_paper_s_preprocessing_reaches_the_weights(pictures: Path, tmp_path: Path) -> None:
     recipe = replace(SMALL, normalization="mean", crop="short-side", short_side="36", sizes="32x1")
     weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
-    preprocess = weights.preprocess
-    assert (preprocess.resize, preprocess.crop) == (36, 32)
-    assert (preprocess.scale, preprocess.std) == (1, (1, 1, 1))
+    preprocessing = weights.preprocessing
+    assert (preprocessing.resize, preprocessing.crop) == (36, 32)
+    assert (preprocessing.scale, preprocessing.std) == (1, (1, 1, 1))
     assert set(weights.training["metrics"]["held_back"]) == {"36"}  # type: ignore[index]
 
 
@@ -105,9 +105,9 @@ def test_the_mean_is_that_of_the_pictures_trained_on(pictures: Path, tmp_path: P
     dataset = open_dataset(pictures, "train")
     training, _ = split(60, SMALL)
     weights = train(dataset, SMALL, TrainingOptions(tmp_path, workers=0))
-    expected = measured_preprocess(dataset, training, SMALL)
-    assert (weights.preprocess.mean, weights.preprocess.std) == (expected.mean, expected.std)
-    assert expected.mean != measured_preprocess(dataset, np.arange(60), SMALL).mean
+    expected = measured_preprocessing(dataset, training, SMALL)
+    assert (weights.preprocessing.mean, weights.preprocessing.std) == (expected.mean, expected.std)
+    assert expected.mean != measured_preprocessing(dataset, np.arange(60), SMALL).mean
 
 
 def test_the_size_that_is_best_by_its_first_guess_is_kept(
@@ -116,11 +116,12 @@ def test_the_size_that_is_best_by_its_first_guess_is_kept(
     scores = {32: Score(0.5, 0.9, 10, "", 1), 36: Score(0.7, 0.8, 10, "", 1),
               40: Score(0.6, 1.0, 10, "", 1)}  # fmt: skip
     monkeypatch.setattr(
-        "vggnet.training.loop.evaluate", lambda _f, _d, preprocess, **_: scores[preprocess.resize]
+        "vggnet.training.loop.evaluate",
+        lambda _f, _d, preprocessing, **_: scores[preprocessing.resize],
     )
     recipe = replace(SMALL, sizes="32x1", test_sizes="32,36,40")
     weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
-    assert (weights.preprocess.resize, weights.preprocess.crop) == (36, 36)
+    assert (weights.preprocessing.resize, weights.preprocessing.crop) == (36, 36)
     held_back = weights.training["metrics"]["held_back"]  # type: ignore[index]
     assert {size: score["top1"] for size, score in held_back.items()} == {
         "32": 0.5, "36": 0.7, "40": 0.6
@@ -288,7 +289,7 @@ def test_starting_from_a_file_takes_its_weights_and_a_new_head(
     np.testing.assert_allclose(
         second.state["conv3_1.weight"], first.state["conv3_1.weight"], atol=1e-6
     )
-    assert second.preprocess.mean == first.preprocess.mean
+    assert second.preprocessing.mean == first.preprocessing.mean
     recipe = second.training["recipe"]
     assert recipe["init"] == str(file)  # type: ignore[index]
     assert "width" not in recipe  # type: ignore[operator]

@@ -114,7 +114,7 @@ class Model:
 
     @property
     def preprocessing(self) -> Preprocess:
-        return self.weights.preprocess
+        return self.weights.preprocessing
 
     @overload
     def predict(self, picture: PictureSource, top: int = 5) -> list[Prediction]: ...  # type: ignore[overload-overlap]

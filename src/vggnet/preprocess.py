@@ -165,9 +165,9 @@ def _finite(*values: object) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _input_values(preprocess: Preprocess) -> NDArray[np.float32]:
+def _input_values(preprocessing: Preprocess) -> NDArray[np.float32]:
     """(3, 256): what each pixel value becomes, in R, G, B, rounded once, from double precision."""
     pixels = np.arange(256, dtype=np.float64)
-    mean_C1: NDArray[np.float64] = np.array(preprocess.mean)[:, np.newaxis]
-    std_C1: NDArray[np.float64] = np.array(preprocess.std)[:, np.newaxis]
-    return ((pixels * preprocess.scale - mean_C1) / std_C1).astype(np.float32)
+    mean_C1: NDArray[np.float64] = np.array(preprocessing.mean)[:, np.newaxis]
+    std_C1: NDArray[np.float64] = np.array(preprocessing.std)[:, np.newaxis]
+    return ((pixels * preprocessing.scale - mean_C1) / std_C1).astype(np.float32)

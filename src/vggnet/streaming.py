@@ -38,7 +38,7 @@ def check_pool(pool: str) -> None:
 def stream(
     features: Callable[[NDArray[np.float32], Sequence[str]], Features],
     spec: Spec,
-    preprocess: Preprocess,
+    preprocessing: Preprocess,
     paths: Iterable[FilePath],
     names: Sequence[str],
     pool: Pool,
@@ -50,7 +50,7 @@ def stream(
         name, fault = found
         if fault:
             raise fault
-        image_CHW = preprocess(name)
+        image_CHW = preprocessing(name)
         try:
             spec.layers_at(*image_CHW.shape[1:])
         except ValueError as error:

@@ -45,7 +45,7 @@ def network(
     convolutions, by "average" (global average and one FC layer) or "fc" (the paper's three), which
     a file without a head needs. `freeze` names layers that are not trained, as `Network.freeze`
     does. The module owns its arrays (float32, on the CPU) and is in training mode, as torch's are:
-    call `eval()` before it answers. Pictures are prepared by `preprocess` of the weights.
+    call `eval()` before it answers. Pictures are prepared by `preprocessing` of the weights.
 
     Raises ValueError, in one line, for weights that are not there, a head that they cannot have,
     and names that no layer has.
@@ -155,11 +155,11 @@ class Network(nn.Module):
         return self
 
     def to_weights(
-        self, preprocess: Preprocess, labels: Iterable[str] | Iterable[Label] = ()
+        self, preprocessing: Preprocess, labels: Iterable[str] | Iterable[Label] = ()
     ) -> Weights:
         """What `vggnet.save` and `vggnet.load` take; the arrays are copies.
 
-        `preprocess` is how the pictures were prepared that it was trained on, `labels` name the
+        `preprocessing` is how the pictures were prepared that it was trained on, `labels` name the
         classes in their order: words, WordNet ids, or Labels such as those of other weights. Raises
         ValueError where there are not as many as classes.
         """
@@ -169,7 +169,7 @@ class Network(nn.Module):
         named = list(labels)
         known = [each for each in named if isinstance(each, Label)]
         names = [each for each in named if isinstance(each, str)]
-        return Weights(self.spec, state, preprocess, tuple(known) or labels_from_names(names))
+        return Weights(self.spec, state, preprocessing, tuple(known) or labels_from_names(names))
 
 
 def _layers_named(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:

@@ -49,10 +49,10 @@ class Batch:
         )
 
 
-def batches(paths: Sequence[str], preprocess: Preprocess) -> Iterator[Batch]:
+def batches(paths: Sequence[str], preprocessing: Preprocess) -> Iterator[Batch]:
     """All pictures of files and folders; each stands in one batch."""
     batch = Batch()
-    for name, prepared in _prepared(paths, preprocess):
+    for name, prepared in _prepared(paths, preprocessing):
         if isinstance(prepared, PictureError):
             batch.pictures.append((name, prepared))
             continue
@@ -65,14 +65,14 @@ def batches(paths: Sequence[str], preprocess: Preprocess) -> Iterator[Batch]:
         yield batch
 
 
-def _prepared(paths: Sequence[str], preprocess: Preprocess) -> Iterator[tuple[str, Prepared]]:
+def _prepared(paths: Sequence[str], preprocessing: Preprocess) -> Iterator[tuple[str, Prepared]]:
     """Each picture's name and its input or its fault."""
 
     def prepare(named: tuple[str, str | PictureError]) -> NDArray[np.float32]:
         _, found = named
         if isinstance(found, PictureError):
             raise found
-        return preprocess(found)
+        return preprocessing(found)
 
     with prepare_ahead(prepare, _found(paths), num_ahead=_AHEAD, num_threads=_THREADS) as prepared:
         for (name, _), image_CHW in prepared:

@@ -102,11 +102,11 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
         "rows": list(spec.rows),
         "input_size": spec.input_size,
         "num_classes": spec.num_classes,
-        "colour_order": recognition.preprocess.colour_order,
+        "colour_order": recognition.preprocessing.colour_order,
         "colour_order_known": recognition.known_colours,
         "range_known": recognition.known_range,
         "size_known": recognition.known_size,
-        "preprocessing": recognition.preprocess.to_json(),
+        "preprocessing": recognition.preprocessing.to_json(),
         "parameters": recognition.num_parameters,
         "confidence": recognition.confidence,
         "evidence": list(recognition.evidence),
@@ -157,18 +157,24 @@ def _architecture(spec: Spec) -> str:
     return f"{spec.name}: {' '.join(spec.tokens)}"
 
 
-def _side(preprocess: Preprocess) -> str:
+def _side(preprocessing: Preprocess) -> str:
     """What happens to a picture's size."""
-    resize = f"short side to {preprocess.resize}, " if preprocess.resize else ""
-    crop = f"{preprocess.crop} x {preprocess.crop} in the middle" if preprocess.crop else "no crop"
+    resize = f"short side to {preprocessing.resize}, " if preprocessing.resize else ""
+    crop = (
+        f"{preprocessing.crop} x {preprocessing.crop} in the middle"
+        if preprocessing.crop
+        else "no crop"
+    )
     return resize + crop
 
 
 def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
     """What `found` says, for people."""
-    spec, preprocess = recognition.spec, recognition.preprocess
+    spec, preprocessing = recognition.spec, recognition.preprocessing
     usual = {True: "", False: f" (not known, but {recognition.convention}'s usual)"}
-    mean, std = (" ".join(f"{x:.6g}" for x in each) for each in (preprocess.mean, preprocess.std))
+    mean, std = (
+        " ".join(f"{x:.6g}" for x in each) for each in (preprocessing.mean, preprocessing.std)
+    )
     classes = "none: features only" if spec.num_classes is None else f"{spec.num_classes:,}"
     for name, value in (
         ("container", recognition.container),
@@ -177,11 +183,11 @@ def _lines(recognition: Recognition, found: dict[str, object]) -> Iterator[str]:
         ("input", f"{spec.input_size} x {spec.input_size}"),
         ("classes", classes),
         ("parameters", f"{recognition.num_parameters:,}"),
-        ("colours", f"{preprocess.colour_order}{usual[recognition.known_colours]}"),
-        ("resize", f"{_side(preprocess)}{usual[recognition.known_size]}"),
+        ("colours", f"{preprocessing.colour_order}{usual[recognition.known_colours]}"),
+        ("resize", f"{_side(preprocessing)}{usual[recognition.known_size]}"),
         (
             "range",
-            f"(pixel x {preprocess.scale:.6g} - mean) / std for each of R, G, B"
+            f"(pixel x {preprocessing.scale:.6g} - mean) / std for each of R, G, B"
             f"{usual[recognition.known_range]}",
         ),
         ("mean", mean),

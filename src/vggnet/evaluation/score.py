@@ -45,7 +45,7 @@ class Score:
 def evaluate(
     function: Function,
     dataset: Dataset,
-    preprocess: Preprocess,
+    preprocessing: Preprocess,
     *,
     indices: Sequence[int] | NDArray[np.int64] | None = None,
     class_index: NDArray[np.int64] | None = None,
@@ -53,7 +53,7 @@ def evaluate(
     num_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
-    """Accuracy on the centre crops that `preprocess` makes.
+    """Accuracy on the centre crops that `preprocessing` makes.
 
     `indices` are the pictures to test, by default all; `class_index[label]` is the model's index of
     a class of the data set where the two differ (see `class_indices`); `num_threads` decode, by
@@ -71,7 +71,7 @@ def evaluate(
     start = time.perf_counter()
 
     def prepare(index: int) -> NDArray[np.float32]:
-        return preprocess(picture(dataset, index), dataset.where(index))
+        return preprocessing(picture(dataset, index), dataset.where(index))
 
     threads = num_threads or min(4, usable_cores())
     with prepare_ahead(

@@ -19,7 +19,7 @@ from vggnet.training.recipe import Recipe
 _MOST = 10_000  # pictures from which the mean and the deviation are taken
 
 
-def measured_preprocess(
+def measured_preprocessing(
     dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe, strict: bool = False
 ) -> Preprocess:
     """Subtract the mean RGB of these pictures and, unless the recipe says mean, divide by the
@@ -31,21 +31,21 @@ def measured_preprocess(
     mean, deviation = _colour_statistics(dataset, indices, strict)
     if recipe.normalization == "mean":
         rounded = tuple(round(255 * float(value), 3) for value in mean)
-        preprocess = Preprocess(None, None, scale=1.0, mean=rounded)  # type: ignore[arg-type]
+        preprocessing = Preprocess(None, None, scale=1.0, mean=rounded)  # type: ignore[arg-type]
     else:
-        preprocess = Preprocess(
+        preprocessing = Preprocess(
             None,
             None,
             scale=1 / 255,
             mean=tuple(round(float(value), 4) for value in mean),  # type: ignore[arg-type]
             std=tuple(round(float(value), 4) for value in deviation),  # type: ignore[arg-type]
         )
-    return at_scale(preprocess, recipe, recipe.test_size)
+    return at_scale(preprocessing, recipe, recipe.test_size)
 
 
-def at_scale(preprocess: Preprocess, recipe: Recipe, size: int) -> Preprocess:
-    """`preprocess` with the short side `size` and the crop that the recipe takes from it."""
-    return replace(preprocess, resize=size, crop=recipe.test_crop(size))
+def at_scale(preprocessing: Preprocess, recipe: Recipe, size: int) -> Preprocess:
+    """`preprocessing` with the short side `size` and the crop that the recipe takes from it."""
+    return replace(preprocessing, resize=size, crop=recipe.test_crop(size))
 
 
 def _colour_statistics(

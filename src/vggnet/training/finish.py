@@ -56,7 +56,7 @@ def _weights(loop: Loop, scores: dict[int, Score]) -> Weights:
     return Weights(
         spec,
         state,
-        at_scale(run.preprocess, recipe, best),
+        at_scale(run.preprocessing, recipe, best),
         loop.dataset.classes,
         {
             **{name: value for name, value in first.items() if name != "from_step"},

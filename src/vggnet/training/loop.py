@@ -178,7 +178,7 @@ class Loop:
         return evaluate(
             self.run.function(),
             self.dataset,
-            at_scale(self.run.preprocess, self.run.recipe, size),
+            at_scale(self.run.preprocessing, self.run.recipe, size),
             indices=self.held_back,
             progress=self.stop_if_asked,
         )
@@ -248,7 +248,7 @@ class Loop:
             recipe=run.recipe.to_json(),
             spec=run.network.spec.to_json(),
             data=self.data,
-            preprocess=run.preprocess.to_json(),
+            preprocess=run.preprocessing.to_json(),
             hardware=asdict(self.hardware),
             run=run.to_values(),
             progress=asdict(self.progress),

@@ -43,7 +43,7 @@ class Run:
         self,
         recipe: Recipe,
         spec: Spec,
-        preprocess: Preprocess,
+        preprocessing: Preprocess,
         num_steps: int,
         device: str = "cpu",
         initial: State | None = None,
@@ -54,7 +54,7 @@ class Run:
         `precision` is what products are computed in, whatever of the recipe it was made from.
         """
         torch.manual_seed(recipe.seed)
-        self.recipe, self.preprocess, self.num_steps = recipe, preprocess, num_steps
+        self.recipe, self.preprocessing, self.num_steps = recipe, preprocessing, num_steps
         self.device, self.precision = torch.device(device), precision
         self.step = 0
         self.plateau = Plateau()
@@ -101,7 +101,7 @@ class Run:
         loss, correct = 0.0, 0
         parts = self.recipe.accumulate
         for pixels, labels in zip(pixels_NHWC.chunk(parts), labels_N.chunk(parts), strict=True):
-            images_NCHW = self._device_images(self.preprocess.pixels_to_input(pixels.numpy()))
+            images_NCHW = self._device_images(self.preprocessing.pixels_to_input(pixels.numpy()))
             targets_N = labels.to(self.device)
             with self._autocast():
                 logits_NK = self.network(images_NCHW)

@@ -16,7 +16,7 @@ from vggnet.model import load_weights
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
-from vggnet.training.colours import at_scale, measured_preprocess
+from vggnet.training.colours import at_scale, measured_preprocessing
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
@@ -47,15 +47,15 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
         options.reporter.note("nothing is held back: --holdout N tests on N pictures every epoch")
     if initial is None:
         arrays = None
-        preprocess = measured_preprocess(dataset, training, recipe, options.strict)
+        preprocessing = measured_preprocessing(dataset, training, recipe, options.strict)
     else:
         arrays = starting_arrays(initial, spec)
-        preprocess = at_scale(initial.preprocess, recipe, recipe.test_size)
+        preprocessing = at_scale(initial.preprocessing, recipe, recipe.test_size)
         drawn = sorted(spec.state_shapes.keys() - arrays.keys())
         options.reporter.note(f"not from {recipe.init}: {', '.join(drawn) or 'nothing'}")
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     options.reporter.note(remark(hardware))
-    run = Run(recipe, spec, preprocess, num_steps, hardware.device, arrays, hardware.precision)
+    run = Run(recipe, spec, preprocessing, num_steps, hardware.device, arrays, hardware.precision)
     options.folder.mkdir(parents=True, exist_ok=True)
     with locked(options.folder):
         _check_new(options.folder)  # since then, another process may have been here
@@ -91,7 +91,7 @@ def _continued(
     saved = checkpoint.load(path)
     try:
         recipe, spec = Recipe.from_json(saved.recipe), Spec.from_json(saved.spec)
-        preprocess = Preprocess.from_json(saved.preprocess)
+        preprocessing = Preprocess.from_json(saved.preprocess)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     changed = differences(asdict(recipe), asked)
@@ -103,7 +103,7 @@ def _continued(
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    run = Run(recipe, spec, preprocess, num_steps, hardware.device, precision=hardware.precision)
+    run = Run(recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision)
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
     options.reporter.note(f"resuming at step {run.step} of {num_steps}; {remark(hardware)}")

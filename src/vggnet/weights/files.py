@@ -92,7 +92,7 @@ def inspect(
     if _is_ours(contents) and convention in (None, "vggnet"):
         ours = _ours(path, colour, net)
         return Recognition(
-            contents.container, "vggnet", ours.spec, ours.preprocess, {}, ours.labels,
+            contents.container, "vggnet", ours.spec, ours.preprocessing, {}, ours.labels,
             "certain", True, ("vggnet wrote it, and all of this in it",), (), True, True,
         )  # fmt: skip
     return recognise(contents, str(path), convention, colour, net)
@@ -145,7 +145,7 @@ def weights_of(contents: Contents, recognition: Recognition, path: str) -> Weigh
         return Weights(
             spec,
             arrays,
-            recognition.preprocess,
+            recognition.preprocessing,
             recognition.labels,
             {"convention": recognition.convention, "evidence": list(recognition.evidence)},
             recognition.notes,
@@ -173,4 +173,4 @@ def _ours(path: Path, colour: ColourOrder | None, net: str | None) -> Weights:
     weights = own_file.load(path)
     if colour is None:
         return weights
-    return replace(weights, preprocess=replace(weights.preprocess, colour_order=colour))
+    return replace(weights, preprocessing=replace(weights.preprocessing, colour_order=colour))

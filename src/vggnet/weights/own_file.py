@@ -74,7 +74,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
     fields: dict[str, object] = {
         "vggnet_format": latest(_SINCE),
         "spec": weights.spec.to_json(),
-        "preprocess": weights.preprocess.to_json(),
+        "preprocess": weights.preprocessing.to_json(),
         "labels": [label.to_json() for label in weights.labels],
         "training": dict(weights.training),
     }
@@ -92,7 +92,7 @@ def _read_metadata(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError("labels must be a list and training a dictionary")
         return {
             "spec": Spec.from_json(found["spec"]),
-            "preprocess": Preprocess.from_json(found["preprocess"]),
+            "preprocessing": Preprocess.from_json(found["preprocess"]),
             "labels": tuple(Label.from_json(label) for label in found["labels"]),
             "training": found["training"],
         }

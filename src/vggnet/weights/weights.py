@@ -35,7 +35,7 @@ class Weights:
 
     spec: Spec
     state: State = field(repr=False)
-    preprocess: Preprocess
+    preprocessing: Preprocess
     labels: tuple[Label, ...] = field(default=(), repr=False)
     training: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -101,8 +101,8 @@ def _lost(written: Weights, read: Recognition) -> list[str]:
             ("input size", written.spec.input_size, read.spec.input_size),
             ("the net", " ".join(written.spec.tokens), " ".join(read.spec.tokens)),
             *(
-                (name.replace("_", " "), getattr(written.preprocess, name), value)
-                for name, value in read.preprocess.to_json().items()
+                (name.replace("_", " "), getattr(written.preprocessing, name), value)
+                for name, value in read.preprocessing.to_json().items()
                 if name not in ("mean", "std")
             ),
         )
@@ -122,7 +122,7 @@ def _write(path: Path, weights: Weights, to: str, dtype: StoredType) -> tuple[We
         return weights, []
     if to == "onnx":
         write_onnx(path, weights.spec, weights.state, properties(weights))
-        is_usual = weights.preprocess.colour_order == "RGB"
+        is_usual = weights.preprocessing.colour_order == "RGB"
         return weights, [] if is_usual else ["it wants B, G, R, as before"]
     check_state(weights.spec, weights.state, str(path))
     if to == "caffe":
@@ -185,8 +185,8 @@ def in_convention(weights: Weights, convention: Convention) -> tuple[Weights, li
     Colours and range become the convention's. What is in its own already is not touched.
     """
     remarks: list[str] = []
-    ours, theirs = weights.preprocess, convention.preprocess
-    preprocess = replace(ours, colour_order=theirs.colour_order)
+    ours, theirs = weights.preprocessing, convention.preprocessing
+    preprocessing = replace(ours, colour_order=theirs.colour_order)
     weight_OIYX = weights.state["conv1_1.weight"]
     if ours.colour_order != theirs.colour_order:
         weight_OIYX = weight_OIYX[:, ::-1]
@@ -194,8 +194,8 @@ def in_convention(weights: Weights, convention: Convention) -> tuple[Weights, li
     if not np.allclose(factor, 1, rtol=1e-9):
         in_order = factor if theirs.colour_order == "RGB" else factor[::-1]
         weight_OIYX = (weight_OIYX * in_order[:, None, None]).astype(np.float32)
-        preprocess = replace(
-            preprocess,
+        preprocessing = replace(
+            preprocessing,
             scale=theirs.scale,
             mean=tuple(float(each) for each in _mean_pixel(ours) * theirs.scale),  # type: ignore[arg-type]
             std=theirs.std,
@@ -211,7 +211,7 @@ def in_convention(weights: Weights, convention: Convention) -> tuple[Weights, li
             f"which is usual in {convention.name} files"
         )
     arrays = {**weights.state, "conv1_1.weight": weight_OIYX}
-    return replace(weights, state=arrays, preprocess=preprocess), remarks
+    return replace(weights, state=arrays, preprocessing=preprocessing), remarks
 
 
 def stored_arrays(weights: Weights, convention: Convention) -> dict[str, np.ndarray]:
@@ -261,14 +261,14 @@ def _is_plain(layer: Layer, num_matrices: int) -> bool:
     return layer.kind != "lrn"
 
 
-def _slope(preprocess: Preprocess) -> np.ndarray:
+def _slope(preprocessing: Preprocess) -> np.ndarray:
     """What one step of a pixel, 0..255, is in the input, for R, G, B."""
-    return preprocess.scale / np.array(preprocess.std)
+    return preprocessing.scale / np.array(preprocessing.std)
 
 
-def _mean_pixel(preprocess: Preprocess) -> np.ndarray:
+def _mean_pixel(preprocessing: Preprocess) -> np.ndarray:
     """R, G, B of 0..255 that becomes zero."""
-    return np.array(preprocess.mean) / preprocess.scale
+    return np.array(preprocessing.mean) / preprocessing.scale
 
 
 def _listed(values: np.ndarray) -> str:

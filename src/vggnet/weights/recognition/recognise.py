@@ -32,7 +32,7 @@ from vggnet.weights.recognition.readings import (
     read_by_names,
     used_arrays,
 )
-from vggnet.weights.recognition.stated import stated_labels, stated_mean, stated_preprocess
+from vggnet.weights.recognition.stated import stated_labels, stated_mean, stated_preprocessing
 from vggnet.weights.recognition.unused import left_out, unused_arrays
 
 Confidence = Literal["certain", "likely", "guessed"]
@@ -63,7 +63,7 @@ class Recognition:
     container: str
     convention: str
     spec: Spec
-    preprocess: Preprocess
+    preprocessing: Preprocess
     sources: Mapping[str, Source] = field(repr=False)
     labels: tuple[Label, ...] = field(repr=False)
     confidence: Confidence
@@ -177,19 +177,19 @@ def _recognition(
         sources = {name: sources[name] for name in spec.state_shapes}
     mean = stated_mean(contents)
     found = _colours_of_original(contents, spec, sources)
-    preprocess = each.preprocess
-    if found and convention_name is None and preprocess.std != (1, 1, 1):
+    preprocessing = each.preprocessing
+    if found and convention_name is None and preprocessing.std != (1, 1, 1):
         each = CONVENTIONS["torchvision-features"] if each.name == "torchvision" else each
-        preprocess = CONVENTIONS["torchvision-features"].preprocess
-    stated = stated_preprocess(contents, path) if convention_name is None else None
-    built_in = reading.drawing.preprocess
+        preprocessing = CONVENTIONS["torchvision-features"].preprocessing
+    stated = stated_preprocessing(contents, path) if convention_name is None else None
+    built_in = reading.drawing.preprocessing
     if built_in and not stated:
-        preprocess, found = built_in, None
+        preprocessing, found = built_in, None
         evidence.append("range and colours as its own layers make them of R, G, B")
     elif stated:
         evidence.append("preprocessing as the file states it")
     elif mean:
-        preprocess = replace(preprocess, mean=mean)
+        preprocessing = replace(preprocessing, mean=mean)
         evidence.append("mean as the file states it")
     if found:
         evidence.append(f"conv1_1 is the original release's, its channels in the order {found}")
@@ -198,7 +198,7 @@ def _recognition(
     elif not found and not stated and not built_in:
         evidence.append(
             f"conv1_1 is not the original release's: colour order unknown, "
-            f"{preprocess.colour_order} is usual here"
+            f"{preprocessing.colour_order} is usual here"
         )
     unused = unused_arrays(contents, used_arrays(sources))
     others = left_out(contents, used_arrays(sources))
@@ -213,8 +213,8 @@ def _recognition(
         replace(stated, colour_order=colour_order or stated.colour_order)
         if stated
         else replace(
-            preprocess,
-            colour_order=colour_order or found or preprocess.colour_order,
+            preprocessing,
+            colour_order=colour_order or found or preprocessing.colour_order,
             resize=round(spec.input_size * 256 / 224),
             crop=spec.input_size,
         ),

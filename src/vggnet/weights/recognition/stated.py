@@ -26,12 +26,12 @@ def properties(weights: Weights) -> dict[str, str]:
     """The entries that say what a convention leaves open."""
     classes = [label.to_json() for label in weights.labels]
     return {
-        _PREPROCESS: json.dumps(weights.preprocess.to_json()),
+        _PREPROCESS: json.dumps(weights.preprocessing.to_json()),
         **({_LABELS: json.dumps(classes)} if classes else {}),
     }
 
 
-def stated_preprocess(contents: Contents, path: str) -> Preprocess | None:
+def stated_preprocessing(contents: Contents, path: str) -> Preprocess | None:
     """Our own entry."""
     stated = _entry(contents, path, _PREPROCESS)
     try:

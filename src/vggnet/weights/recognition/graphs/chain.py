@@ -41,14 +41,14 @@ Sources = Mapping[tuple[str, str], Source]  # by a layer's name in the file, and
 class Drawing:
     """A net as its file draws it. `remark` says why its head is left out, or nothing.
 
-    `preprocess` is the range and order of colours that the file's own layers make of a picture in
-    R, G, B; None where it has no such layers. `assumed` says what is usual and not stated.
+    `preprocessing` is the range and order of colours that the file's own layers make of a picture
+    in R, G, B; None where it has no such layers. `assumed` says what is usual and not stated.
     """
 
     sketch: Sketch
     sources: Sources
     remark: str = ""
-    preprocess: Preprocess | None = None
+    preprocessing: Preprocess | None = None
     assumed: tuple[str, ...] = ()
 
 

@@ -63,7 +63,7 @@ class _Net:
 
     def drawing(self, fault: str = "") -> Drawing:
         drawing = self.chain.drawing(fault)
-        return replace(drawing, preprocess=self.picture.preprocess())
+        return replace(drawing, preprocessing=self.picture.preprocessing())
 
     def take(self, layer: KerasLayer) -> None:
         """The next layer."""

@@ -68,7 +68,7 @@ class Picture:
         if min(self.factor) <= 0 or not all(map(math.isfinite, self.factor + self.offset)):
             raise Unfit(f"{layer.name} makes pixels times {self.factor} plus {self.offset}")
 
-    def preprocess(self) -> Preprocess | None:
+    def preprocessing(self) -> Preprocess | None:
         """The same as a value; without size. None where no layer said anything."""
         if not self.is_stated:
             return None
