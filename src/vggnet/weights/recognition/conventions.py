@@ -96,10 +96,10 @@ class Convention:
     """What one project's weight files agree on.
 
     `convolution` and `matrix` are the layouts of convolutions and FC layers, `preprocessing` what
-    the nets were trained with, `containers` the formats that files of it come in, first the usual one.
-    The first of the `forms` is the one that is written. `kernels` says which FC layers are stored
-    with four axes, as convolutions. `own_heads` is False where another convention has the same
-    names of convolutions and is the likelier one for a head under any names.
+    the nets were trained with, `containers` the formats that files of it come in, first the usual
+    one. The first of the `forms` is the one that is written. `kernels` says which FC layers are
+    stored with four axes, as convolutions. `own_heads` is False where another convention has the
+    same names of convolutions and is the likelier one for a head under any names.
     """
 
     name: str
