@@ -51,7 +51,7 @@ def batch_sizes(asked: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
-@pytest.mark.parametrize("preprocess", [SQUARE, AS_IT_IS], ids=["square", "as it is"])
+@pytest.mark.parametrize("preprocessing", [SQUARE, AS_IT_IS], ids=["square", "as it is"])
 def test_each_picture_gets_what_it_gets_alone(
     files: list[Path], preprocessing: Preprocess, batch_size: int
 ) -> None:
