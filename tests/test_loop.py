@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from same_run import assert_same_run
 from small_data import SMALL, write_pictures
+from torch import Tensor
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
@@ -19,6 +20,7 @@ from vggnet.training import checkpoint
 from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.reporter import Silent
+from vggnet.training.run import Diverged, Outcome, Run
 from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
@@ -247,6 +249,57 @@ def test_plateau_watches_the_first_guess(
     train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
     rates = [line["learning_rate"] for line in read(tmp_path / "metrics.jsonl") if "step" in line]
     assert rates[::6] == pytest.approx([0.01, 0.01, 0.001])
+
+
+@pytest.fixture
+def _read_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA: what steps gave is read now and then."""
+    monkeypatch.setattr(Run, "checks_each_step", False)
+    monkeypatch.setattr("vggnet.training.loop._MOST_UNREAD", 4)
+
+
+def test_reading_now_and_then_changes_no_bit(
+    pictures: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    dataset = open_dataset(pictures, "train")
+    train(dataset, SMALL, TrainingOptions(tmp_path / "alone", workers=0))
+    request.getfixturevalue("_read_later")
+    options = TrainingOptions(tmp_path / "later", workers=0)
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, stop_after=3))
+    resume(dataset, options)
+    assert_same_run(tmp_path / "alone", tmp_path / "later")
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [0, 1000])
+@pytest.mark.parametrize("later", [False, True])
+def test_nothing_of_a_step_that_diverged_is_kept(
+    later: bool,
+    checkpoint_seconds: float,
+    pictures: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    dataset = open_dataset(pictures, "train")
+    train(dataset, SMALL, TrainingOptions(tmp_path / "alone", workers=0))
+    if later:
+        request.getfixturevalue("_read_later")
+    options = TrainingOptions(tmp_path / "cut", workers=0, checkpoint_seconds=checkpoint_seconds)
+    step_of = Run.train_step
+
+    def spoilt(run: Run, *batch: Tensor) -> Outcome:
+        if run.step == 2:  # every other number of the gradient is sound
+            run.network.get_parameter("conv1_1.bias").register_hook(lambda each: each / 0)
+        return step_of(run, *batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "train_step", spoilt)
+        with pytest.raises(Diverged, match="the gradient is not finite at step 3 "):
+            train(dataset, SMALL, options)
+    saved = checkpoint.load(tmp_path / "cut" / "checkpoint.pt")
+    assert saved.run["step"] == (0 if checkpoint_seconds else 2)
+    resume(dataset, options)
+    assert_same_run(tmp_path / "alone", tmp_path / "cut")
 
 
 class _Notes(Silent):

@@ -3,6 +3,7 @@
 import copy
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_data import SMALL
 from torch.nn import functional
 
 from vggnet.preprocess import Preprocess
-from vggnet.training.run import Diverged, Run
+from vggnet.training.run import Diverged, Run, figures
 
 PREPROCESS = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 PIXELS = torch.randint(
@@ -37,8 +38,8 @@ def test_a_step_is_sgd_with_nesterov_momentum_and_decay_on_weights_only() -> Non
     loss = functional.cross_entropy(run.network(images), LABELS, label_smoothing=0.1)
     gradients = torch.autograd.grad(loss, list(run.network.parameters()))
     rate = run.learning_rate()
-    measured, _ = run.train_step(PIXELS, LABELS)
-    assert measured == pytest.approx(loss.item(), rel=1e-5)
+    measured = run.train_step(PIXELS, LABELS)
+    assert measured.loss.item() == pytest.approx(loss.item(), rel=1e-5)
     for (name, after), gradient in zip(_weights(run).items(), gradients, strict=True):
         decay = 0.01 if name.endswith("weight") else 0.0
         step = gradient + decay * before[name]
@@ -54,7 +55,7 @@ def test_decay_all_reaches_the_biases() -> None:
 
 def test_accumulating_gives_the_same_step_where_no_batch_norm_stands() -> None:
     whole, parts = _run(PLAIN), _run(PLAIN, accumulate=4)
-    losses = [run.train_step(PIXELS, LABELS)[0] for run in (whole, parts)]
+    losses = [run.train_step(PIXELS, LABELS).loss.item() for run in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for name, values in _weights(whole).items():
         torch.testing.assert_close(values, _weights(parts)[name], rtol=1e-4, atol=1e-6)
@@ -80,10 +81,10 @@ def test_saved_values_go_on_to_the_bit() -> None:
         alone.train_step(PIXELS, LABELS)
     values = alone.to_values()
     values = torch.load(_buffer(values), weights_only=True)
-    losses = [alone.train_step(PIXELS, LABELS)[0] for _ in range(3)]
+    losses = [alone.train_step(PIXELS, LABELS).loss for _ in range(3)]
     resumed = _run(head="fc", dropout=0.5)
     resumed.from_values(values)
-    assert [resumed.train_step(PIXELS, LABELS)[0] for _ in range(3)] == losses
+    assert [resumed.train_step(PIXELS, LABELS).loss for _ in range(3)] == losses
     assert all(torch.equal(a, b) for a, b in _pairs(alone, resumed))
 
 
@@ -136,6 +137,44 @@ def test_so_does_a_gradient_that_is_not_finite_beside_a_finite_loss() -> None:
     _assert_diverges_without_harm(run, r"the gradient is not finite at step 2 ")
 
 
+def test_an_outcome_tells_of_its_step() -> None:
+    run = _run(accumulate=2)
+    run.train_step(PIXELS, LABELS)
+    rate = run.learning_rate()
+    before = copy.deepcopy(run.network).train()
+    outcome = run.train_step(PIXELS, LABELS)
+    assert (outcome.step, outcome.learning_rate, outcome.images) == (2, rate, 8)
+    images = torch.from_numpy(PREPROCESS.pixels_to_input(PIXELS.numpy()))
+    hits = sum(
+        int((before(images[part]).argmax(dim=1) == LABELS[part]).sum())
+        for part in (slice(4), slice(4, 8))
+    )
+    assert figures([outcome]) == [(outcome.loss.item(), hits)]
+    assert figures([]) == []
+
+
+@pytest.fixture
+def _read_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA: a step does not look at what it gave."""
+    monkeypatch.setattr(Run, "checks_each_step", False)
+
+
+@pytest.mark.usefixtures("_read_later")
+def test_read_later_it_is_the_first_step_that_diverged_that_is_named() -> None:
+    run = _run(weight_average=0.0)
+    outcomes = [run.train_step(PIXELS, LABELS) for _ in range(2)]
+    assert len(figures(outcomes)) == 2
+    parameter = run.network.get_parameter("conv2_1.bias")
+    hook = parameter.register_hook(lambda gradient: gradient / 0)
+    outcomes.append(run.train_step(PIXELS, LABELS))
+    hook.remove()
+    outcomes.append(run.train_step(PIXELS, LABELS))  # its loss is not finite either
+    with pytest.raises(Diverged, match="the gradient is not finite at step 3 "):
+        figures(outcomes)
+    with pytest.raises(Diverged, match="the loss is nan at step 4 "):
+        figures(outcomes[3:])
+
+
 def test_initial_weights_replace_the_random_ones() -> None:
     recipe = PLAIN
     given = {"conv1_1.weight": np.full((3, 3, 3, 3), 0.25, np.float32)}
@@ -174,7 +213,24 @@ def test_saved_values_go_on_to_the_bit_on_cuda() -> None:
     alone = begin()
     alone.train_step(PIXELS, LABELS)
     values = torch.load(_buffer(alone.to_values()), map_location="cpu", weights_only=True)
-    losses = [alone.train_step(PIXELS, LABELS)[0] for _ in range(3)]
+    losses = [alone.train_step(PIXELS, LABELS).loss for _ in range(3)]
     resumed = begin()
     resumed.from_values(values)
-    assert [resumed.train_step(PIXELS, LABELS)[0] for _ in range(3)] == losses
+    assert [resumed.train_step(PIXELS, LABELS).loss for _ in range(3)] == losses
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_on_cuda_does_not_wait_for_the_device(precision: Any) -> None:
+    recipe = replace(SMALL, head="fc", accumulate=2)
+    run = Run(recipe, recipe.spec(3), PREPROCESS, 20, device="cuda", precision=precision)
+    pixels, labels = PIXELS.pin_memory(), LABELS.pin_memory()
+    outcomes = [run.train_step(pixels, labels) for _ in range(2)]  # the first prepares much
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        outcomes += [run.train_step(pixels, labels) for _ in range(3)]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert [each.step for each in outcomes] == [1, 2, 3, 4, 5]
+    assert len(figures(outcomes)) == 5

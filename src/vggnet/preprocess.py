@@ -149,8 +149,12 @@ class Preprocess:
         num_pictures, height, width, _ = pixels_NHWC.shape
         images_NCHW = np.empty((num_pictures, 3, height, width), np.float32)
         for out, channel in enumerate("RGB".index(letter) for letter in self.colour_order):
-            images_NCHW[:, out] = _input_values(self)[channel][pixels_NHWC[..., channel]]
+            images_NCHW[:, out] = self.input_values()[channel][pixels_NHWC[..., channel]]
         return images_NCHW
+
+    def input_values(self) -> NDArray[np.float32]:
+        """(3, 256): what each value of a pixel becomes, for R, G and B."""
+        return _input_values(self)
 
 
 def _finite(*values: object) -> bool:

@@ -33,7 +33,9 @@ from vggnet.training.identity import fingerprint
 from vggnet.training.pictures import DecodedPictures, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
-from vggnet.training.run import Run
+from vggnet.training.run import Outcome, Run, figures
+
+_MOST_UNREAD = 32  # steps that a CUDA device may be behind
 
 
 class Interrupted(Exception):
@@ -97,6 +99,7 @@ class Loop:
         self.history = History(options.folder / "metrics.jsonl", self.progress.history)
         self.steps_per_epoch = steps_per_epoch(run.recipe, len(training))
         self.counted_to = self.saved_at = time.monotonic()
+        self._unread: list[Outcome] = []
 
     def go(self) -> None:
         """Train until the last step, until told to stop, or until the loss is not finite.
@@ -118,8 +121,8 @@ class Loop:
         return sorted(self._broken_before | self.pictures.broken)
 
     def _steps(self) -> None:
-        run, progress = self.run, self.progress
-        previous = time.monotonic()
+        run = self.run
+        self._read_at = time.monotonic()
         for pixels, labels in self._batches():
             self._stop_at_broken_pictures()
             if run.ended_by_plateau:
@@ -128,21 +131,9 @@ class Loop:
                     "stopped improving at the lowest rate"
                 )
                 break
-            rate = run.learning_rate()
-            loss, correct = run.train_step(pixels, labels)
-            progress.loss += loss * len(labels)
-            progress.correct += correct
-            progress.images += len(labels)
-            self.history.add({"step": run.step, "loss": loss, "learning_rate": rate})
-            now = time.monotonic()
-            self.options.reporter.step(
-                run.step,
-                run.num_steps,
-                progress.loss / progress.images,
-                progress.correct / progress.images,
-                len(labels) / max(1e-9, now - previous),
-            )
-            previous = now
+            self._unread.append(run.train_step(pixels, labels))
+            if run.checks_each_step or len(self._unread) == _MOST_UNREAD:
+                self._read()
             if run.step % self.steps_per_epoch == 0:
                 self._end_epoch()
             self.stop_if_asked()
@@ -151,10 +142,39 @@ class Loop:
             if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
 
+    def _read(self) -> None:
+        """Take in what the steps since the last time gave. Raises Diverged where one did."""
+        outcomes, self._unread = self._unread, []
+        if not outcomes:
+            return
+        progress = self.progress
+        for outcome, (loss, correct) in zip(outcomes, figures(outcomes), strict=True):
+            progress.loss += loss * outcome.images
+            progress.correct += correct
+            progress.images += outcome.images
+            line = {"step": outcome.step, "loss": loss, "learning_rate": outcome.learning_rate}
+            self.history.add(line)
+        now = time.monotonic()
+        self.options.reporter.step(
+            self.run.step,
+            self.run.num_steps,
+            progress.loss / progress.images,
+            progress.correct / progress.images,
+            sum(outcome.images for outcome in outcomes) / max(1e-9, now - self._read_at),
+        )
+        self._read_at = now
+
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches from the run's step on. A worker that died is noticed between two steps."""
         run, options = self.run, self.options
-        stream = batches(self.pictures, run.recipe, self.training, run.step, options.workers)
+        stream = batches(
+            self.pictures,
+            run.recipe,
+            self.training,
+            run.step,
+            options.workers,
+            pinned=self.hardware.kind == "cuda",
+        )
         while True:
             try:
                 batch = next(stream, None)
@@ -202,6 +222,7 @@ class Loop:
 
     def _end_epoch(self) -> None:
         """Test, write the epoch's line, begin the sums anew. Interrupted, it does none of it."""
+        self._read()
         run, progress = self.run, self.progress
         epoch = run.step // self.steps_per_epoch
         line: dict[str, Any] = {
@@ -239,6 +260,7 @@ class Loop:
         raise Interrupted(f"stopped at step {self.run.step} of {self.run.num_steps}")
 
     def _save(self) -> None:
+        self._read()  # so that no step that diverged is saved
         now = time.monotonic()
         self.progress.seconds += now - self.counted_to
         self.counted_to = now

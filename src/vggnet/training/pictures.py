@@ -143,13 +143,18 @@ def batches(
     indices: NDArray[np.int64],
     first_step: int,
     num_workers: int,
+    pinned: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered."""
+    """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered.
+
+    `pinned` is the memory that a CUDA device can copy from while the CPU does something else.
+    """
     loader: DataLoader[View] = DataLoader(
         _Views(pictures, recipe),
         batch_sampler=keys(recipe, indices, first_step),
         num_workers=num_workers,
         collate_fn=_batch,
+        pin_memory=pinned,
         worker_init_fn=_leave_signals_to_the_trainer,
         multiprocessing_context="fork" if num_workers else None,  # shares the decoded pictures
         prefetch_factor=4 if num_workers else None,

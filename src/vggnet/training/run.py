@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,11 +25,42 @@ from vggnet.torch_network import Network
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle
+from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import State
 
 
 class Diverged(ValueError):
     """The loss or its gradient is not finite any more; the message names the step."""
+
+
+class Outcome(NamedTuple):
+    """What step number `step`, counted from 1, gave. The tensors are numbers on the device."""
+
+    step: int
+    learning_rate: float
+    images: int
+    loss: Tensor  # mean over the batch
+    correct: Tensor  # pictures that were classed rightly
+    finite: Tensor  # whether the gradient is
+
+
+def figures(outcomes: Sequence[Outcome]) -> list[tuple[float, int]]:
+    """Loss and right answers of each step, once the device is done with all of them.
+
+    Raises Diverged for the first step whose loss or gradient is not finite.
+    """
+    rows = [
+        torch.stack([each.loss, each.correct.double(), each.finite.double()]) for each in outcomes
+    ]
+    found = torch.stack(rows).tolist() if rows else []
+    for outcome, (loss, _, finite) in zip(outcomes, found, strict=True):
+        if not (finite and math.isfinite(loss)):
+            what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
+            raise Diverged(
+                f"the {what} at step {outcome.step} (learning rate {outcome.learning_rate:.4g}); "
+                "try a lower learning rate"
+            )
+    return [(loss, int(correct)) for loss, correct, _ in found]
 
 
 class Run:
@@ -56,6 +87,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.recipe, self.preprocessing, self.num_steps = recipe, preprocessing, num_steps
         self.device, self.precision = torch.device(device), precision
+        self.transfer = Transfer(preprocessing, self.device)
         self.step = 0
         self.plateau = Plateau()
         network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
@@ -88,21 +120,29 @@ class Run:
         """Whether schedule plateau has divided the rate three times and accuracy stalls again."""
         return self.recipe.schedule == "plateau" and self.plateau.finished
 
-    def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> tuple[float, int]:
-        """Learn from one batch: its mean loss, and how many pictures were classed rightly.
+    @property
+    def checks_each_step(self) -> bool:
+        """Whether `train_step` itself sees that a step diverged; on CUDA it would have to wait."""
+        return not self._on_cuda
 
-        Raises Diverged, with all weights and statistics as they were before the batch.
+    def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> Outcome:
+        """Learn from one batch.
+
+        On the CPU raises Diverged, with all weights and statistics as they were before the batch.
+        On CUDA it does not wait for the device, and `figures` raises it later.
         """
         self.network.train()
-        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        buffers = [each.clone() for each in self.network.buffers() if self.checks_each_step]
+        rate = self.learning_rate()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = rate
         self.optimizer.zero_grad()
-        loss, correct = 0.0, 0
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
         parts = self.recipe.accumulate
         for pixels, labels in zip(pixels_NHWC.chunk(parts), labels_N.chunk(parts), strict=True):
-            images_NCHW = self._device_images(self.preprocessing.pixels_to_input(pixels.numpy()))
-            targets_N = labels.to(self.device)
+            images_NCHW = self.transfer(pixels)
+            targets_N = labels.to(self.device, non_blocking=True)
             with self._autocast():
                 logits_NK = self.network(images_NCHW)
             share = functional.cross_entropy(
@@ -112,29 +152,30 @@ class Run:
                 reduction="sum",
             ) / len(labels_N)
             share.backward()  # type: ignore[no-untyped-call]
-            loss += share.item()
-            correct += int((logits_NK.argmax(dim=1) == targets_N).sum())
-        if not (math.isfinite(loss) and self._has_finite_gradient()):
-            for buffer, before in zip(self.network.buffers(), buffers, strict=True):
-                buffer.copy_(before)
-            what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
-            raise Diverged(
-                f"the {what} at step {self.step + 1} (learning rate {self.learning_rate():.4g}); "
-                "try a lower learning rate"
-            )
+            loss += share.detach()
+            correct += (logits_NK.argmax(dim=1) == targets_N).sum()
+        outcome = Outcome(self.step + 1, rate, len(labels_N), loss, correct, self._is_finite())
+        if self.checks_each_step:
+            try:
+                figures([outcome])
+            except Diverged:
+                for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+                    buffer.copy_(before)
+                raise
         self.optimizer.step()
         self.step += 1
         if self.averaged is not None:
             _average(self.averaged, self.network, self.recipe.weight_average, self.step)
-        return loss, correct
+        return outcome
 
     def function(self) -> Function:
         """images_NCHW -> logits_NK of the network to keep, for evaluation."""
         network = self.network_to_keep.eval()
 
         def logits(images_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
+            images = torch.from_numpy(images_NCHW).to(self.device)
             with torch.inference_mode(), self._autocast():
-                found: Tensor = network(self._device_images(images_NCHW))
+                found: Tensor = network(images.contiguous(memory_format=torch.channels_last))
                 return found.float().cpu().numpy()
 
         return logits
@@ -167,14 +208,11 @@ class Run:
     def _on_cuda(self) -> bool:
         return self.device.type == "cuda"
 
-    def _has_finite_gradient(self) -> bool:
+    def _is_finite(self) -> Tensor:
+        """Whether the gradient is, on the device."""
         gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
         largest = torch._foreach_norm(gradients, math.inf)
-        return bool(torch.stack(largest).isfinite().all())
-
-    def _device_images(self, images_NCHW: NDArray[np.float32]) -> Tensor:
-        images = torch.from_numpy(images_NCHW)
-        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+        return torch.stack(largest).isfinite().all()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
