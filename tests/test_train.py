@@ -225,6 +225,34 @@ def test_a_class_folder_that_was_renamed_is_refused(tmp_path: Path) -> None:
     assert "class_names" not in training["data"]  # type: ignore[operator]
 
 
+def test_a_checkpoint_of_the_version_before_goes_on_to_the_same_bits(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, recipe = open_dataset(pictures, "train"), replace(SMALL, precision="bf16")
+    train(dataset, recipe, TrainingOptions(tmp_path / "alone", workers=0))
+    options = TrainingOptions(tmp_path / "cut", workers=0)
+    with pytest.raises(Interrupted):
+        train(dataset, recipe, replace(options, stop_after=3))
+    path = tmp_path / "cut" / "checkpoint.pt"
+    values = torch.load(path, weights_only=True)
+    values["version"] = 2
+    for part, names in {
+        "recipe": ["version", "remainder"],
+        "spec": ["version"],
+        "hardware": ["precision"],
+        "data": ["class_names", "contents_sha256"],
+    }.items():
+        for name in names:
+            del values[part][name]
+    torch.save(values, path)
+    resume(dataset, options)
+    metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("alone", "cut")]
+    assert metrics[0] == metrics[1]
+    files = [own_file.load(tmp_path / name / "model.safetensors") for name in ("alone", "cut")]
+    for name, values in files[0].state.items():
+        np.testing.assert_array_equal(values, files[1].state[name])
+
+
 def test_nothing_to_resume_names_the_folder(pictures: Path, tmp_path: Path) -> None:
     options = TrainingOptions(tmp_path / "typo", workers=0)
     with pytest.raises(ValueError, match="typo: there is no run to resume"):
