@@ -17,10 +17,10 @@ from vggnet.preprocess import Preprocess
 class Transfer:
     """Bytes of pictures, in pinned memory for CUDA, as what the network takes."""
 
-    def __init__(self, preprocess: Preprocess, device: torch.device) -> None:
-        self.preprocess, self.device = preprocess, device
-        self._channels = ["RGB".index(letter) for letter in preprocess.colour_order]
-        values_C256 = torch.from_numpy(preprocess.input_values()[self._channels])
+    def __init__(self, preprocessing: Preprocess, device: torch.device) -> None:
+        self.preprocessing, self.device = preprocessing, device
+        self._channels = ["RGB".index(letter) for letter in preprocessing.colour_order]
+        values_C256 = torch.from_numpy(preprocessing.input_values()[self._channels])
         self._values = values_C256.flatten().to(device)
         self._first_values = torch.arange(0, 3 * 256, 256, dtype=torch.int32, device=device)
 
@@ -28,7 +28,7 @@ class Transfer:
         """images_NCHW; does not wait for a CUDA device."""
         if self.device.type == "cuda":
             return self.look_up(pixels_NHWC.to(self.device, non_blocking=True))
-        images_NCHW = torch.from_numpy(self.preprocess.pixels_to_input(pixels_NHWC.numpy()))
+        images_NCHW = torch.from_numpy(self.preprocessing.pixels_to_input(pixels_NHWC.numpy()))
         return images_NCHW.contiguous(memory_format=torch.channels_last)
 
     def look_up(self, pixels_NHWC: Tensor) -> Tensor:
