@@ -59,7 +59,7 @@ def test_each_picture_gets_what_it_gets_alone(
     found = list(asked.features_of(files, ["relu1_1", "conv2_1"], batch_size=batch_size))
     assert [path for path, _ in found] == [str(path) for path in files]
     for path, arrays in found:
-        alone = asked.features(asked.preprocessing(path), ["relu1_1", "conv2_1"])
+        alone = asked.features(asked.preprocess(path), ["relu1_1", "conv2_1"])
         assert list(arrays) == list(alone)
         for name, array in arrays.items():
             assert array.dtype == np.float32

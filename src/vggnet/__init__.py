@@ -67,7 +67,7 @@ _MODULES = {
     "image": ("PictureError",),
     "layers": ("Layer",),
     "model": ("Model", "Prediction", "load"),
-    "preprocessing": ("Preprocess",),
+    "preprocess": ("Preprocess",),
     "spec": ("Spec", "configuration"),
     "stacks": ("KernelStack", "compose"),
     "torch_network": ("Network", "network"),

@@ -5,6 +5,7 @@ In: what the system says. Out: one line that names the file and what to do.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,10 @@ def writing(path: Path) -> Iterator[None]:
         if reason is None:
             raise
         saved = (path.parent / checkpoint.FILE_NAME).exists()
+        fault = reason.strerror if reason.errno is None else os.strerror(reason.errno)
         then = "go on from the last checkpoint with --resume" if saved else "begin again"
         raise ValueError(
-            f"{path}: cannot be written: {reason.strerror or reason}; make room there (or mend "
+            f"{path}: cannot be written: {fault}; make room there (or mend "
             f"what else it is) and {then}"
         ) from None
 
