@@ -16,9 +16,10 @@ import os, signal, sys
 from pathlib import Path
 from vggnet.training.lock import locked
 with locked(Path(sys.argv[1])):
-    worker = os.fork() if sys.argv[2] == "with a worker" else 0
-    if worker or sys.argv[2] == "alone":
-        print(worker, flush=True)
+    if sys.argv[2] == "alone":
+        print(0, flush=True)
+    elif os.fork() == 0:  # it says so itself, once it is past what happens at a fork
+        print(os.getpid(), flush=True)
     signal.pause()
 """
 
