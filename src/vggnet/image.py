@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
-from collections.abc import Iterable
+from collections import Counter
+from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,8 +30,17 @@ from vggnet.quiet_pillow import quiet_pillow
 Array = NDArray[Any]
 PictureSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Array
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_HAS_AVIF = find_spec("PIL._avif") is not None  # Pillow 11.3 and newer, on most systems
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", *(("AVIF",) if _HAS_AVIF else ()))
+SUFFIXES = (
+    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
+    *((".avif",) if _HAS_AVIF else ()),
+)  # fmt: skip
+# Of pictures that are not read; whoever gives a folder of them is told.
+_OTHER_SUFFIXES = {
+    ".arw", ".avif", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".heic", ".heif", ".ico", ".jp2",
+    ".jxl", ".nef", ".pbm", ".pgm", ".ppm", ".psd", ".raw", ".svg", ".tga",
+} - set(SUFFIXES)  # fmt: skip
 MAX_PIXELS = 120_000_000  # above the largest common sensor (12000 x 9000); about 0.5 GB decoded
 
 INTERPOLATIONS = {
@@ -57,7 +69,7 @@ class PictureError(ValueError):
 def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
     """The picture in RGB, 8 bits a channel, upright, at its own size (1 x 1 up to MAX_PIXELS).
 
-    Files: the six FORMATS. EXIF orientation is applied; transparency, a palette's too, goes over
+    Files: the FORMATS. EXIF orientation is applied; transparency, a palette's too, goes over
     white; of an animation the first frame; 16-bit grey 0..65535 is rescaled to 0..255, and so is
     floating point, taken as 0..1 where no value is above 1, else as 0..255.
     Pillow pictures: the same, whatever their format; one that is RGB already is returned as it is.
@@ -86,7 +98,8 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
     except PictureError as error:
         reason = str(error)
     except UnidentifiedImageError:
-        reason = "not a JPEG, PNG, WebP, BMP, GIF or TIFF picture, or one whose header is damaged"
+        *most, last = FORMATS
+        reason = f"not a {', '.join(most)} or {last} picture, or one whose header is damaged"
     except Image.DecompressionBombError:
         reason = f"over {MAX_PIXELS:,} pixels; make it smaller"
     except MemoryError:
@@ -101,10 +114,13 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
 def _register_formats() -> None:
     """Make Pillow know FORMATS and no others, at the first picture and not at the import.
 
-    It registers a format when the plugin is imported. Importing these two by name keeps it from
-    importing all forty, among them the one that runs Ghostscript; the other four come with `open`.
+    It registers a format when the plugin is imported. Importing these by name keeps it from
+    importing all forty, among them the one that runs Ghostscript; the others come with `open`.
     """
     from PIL import TiffImagePlugin, WebPImagePlugin  # noqa: F401
+
+    if _HAS_AVIF:
+        from PIL import AvifImagePlugin  # noqa: F401
 
 
 def picture_name(source: PictureSource, name: str | None = None) -> str:
@@ -250,40 +266,63 @@ def _crop(picture: Image.Image, left: int, top: int, size: int) -> Image.Image:
     return picture.crop((left, top, left + size, top + size))
 
 
-def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The picture files that the paths name, in their order.
+@dataclass(frozen=True)
+class Found:
+    """The pictures that a path stands for, and how many are in formats not read, by suffix."""
 
-    A file is taken as it is, of a folder what `pictures_below` finds. Raises PictureError for a
-    path that does not exist and a folder without pictures.
+    pictures: list[Path]
+    passed_over: Counter[str]
+
+
+def find_pictures(path: str | os.PathLike[str]) -> Found:
+    """A file as it is, of a folder what `pictures_below` finds.
+
+    Raises PictureError for a path that does not exist and a folder without pictures.
     """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        try:
-            is_folder = stat.S_ISDIR(path.stat().st_mode)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{picture_name(path)}: cannot be read: {reason}") from None
-        inside = pictures_below(path) if is_folder else [path]
-        if not inside:
-            raise PictureError(
-                f"{picture_name(path)}: no pictures in this folder ({' '.join(SUFFIXES)})"
-            )
-        found += inside
+    path = Path(path)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{picture_name(path)}: cannot be read: {reason}") from None
+    if not is_folder:
+        return Found([path], Counter())
+    found = pictures_below(path)
+    if not found.pictures:
+        raise PictureError(
+            f"{picture_name(path)}: no pictures in this folder ({' '.join(SUFFIXES)})"
+        )
     return found
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """The files in a folder and its subfolders with one of SUFFIXES, in sorted order.
+def pictures_below(folder: Path) -> Found:
+    """The files in a folder and its subfolders with one of SUFFIXES, 2.jpg before 10.jpg.
 
-    Left out: hidden files, all in hidden folders, links to folders, and pipes and devices, which
-    may never end. A link to nothing is in, so that whoever opens it hears of it.
+    Left out: files of other kinds, hidden files, all in hidden folders, links to folders, and pipes
+    and devices, which may never end. A link to nothing is in, so that whoever opens it hears of it.
     """
     found: list[Path] = []
+    passed_over: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]  # walk enters these
-        found += [
-            Path(parent, name)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        for name in names:
+            path = Path(parent, name)
+            if name.startswith(".") or not (path.is_file() or not path.exists()):
+                continue
+            if path.suffix.lower() in SUFFIXES:
+                found.append(path)
+            elif path.suffix.lower() in _OTHER_SUFFIXES:
+                passed_over[path.suffix.lower()] += 1
+    return Found(sorted(found, key=natural_order), passed_over)
+
+
+def natural_order(path: Path) -> list[list[tuple[int, str, str]]]:
+    """A key to sort paths by, in which numbers count as numbers, part by part of the path."""
+    return [
+        [
+            # Numbers, which come first, by their length and digits: they may be of any length.
+            (len(digits.lstrip("0")), digits.lstrip("0"), digits) if digits else (1 << 62, text, "")
+            for digits, text in re.findall(r"([0-9]+)|([^0-9]+)", part)
         ]
-    return sorted(path for path in found if path.is_file() or not path.exists())
+        for part in path.parts
+    ]

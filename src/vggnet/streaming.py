@@ -65,7 +65,7 @@ def stream(
             if not isinstance(image_CHW, PictureError) and image_CHW.shape != shape:
                 yield from _answers(features, names, pool, batch)
                 batch, shape = [], image_CHW.shape
-                limit = min(batch_size, _fitting(spec, names, shape))
+                limit = min(batch_size, fitting(spec, names, shape))
             batch.append((name, image_CHW))
             if len(batch) >= limit:
                 yield from _answers(features, names, pool, batch)
@@ -77,12 +77,12 @@ def _found(paths: Iterable[FilePath]) -> Iterator[tuple[str, PictureError | None
     """The picture files that the paths name; or, of a path that names none, why."""
     for path in paths:
         try:
-            yield from ((str(file), None) for file in find_pictures([path]))
+            yield from ((str(file), None) for file in find_pictures(path).pictures)
         except PictureError as error:
             yield os.fspath(path), error
 
 
-def _fitting(spec: Spec, names: Sequence[str], shape: tuple[int, ...]) -> int:
+def fitting(spec: Spec, names: Sequence[str], shape: tuple[int, ...]) -> int:
     """How many pictures of that shape fit into a batch with their features; one always does."""
     outputs = {layer.name: prod(layer.output) for layer in spec.layers_at(*shape[1:])}
     return max(1, _BATCH_NUMBERS // (prod(shape) + sum(outputs[name] for name in names)))
@@ -97,17 +97,17 @@ def _answers(
     """The features of a batch's pictures, and its faults, in order."""
     images_CHW = [image for _, image in batch if not isinstance(image, PictureError)]
     found = features(np.stack(images_CHW), names) if images_CHW else {}
-    pooled = {name: _pooled(array, pool) for name, array in found.items()}
+    arrays = {name: pooled(array, pool) for name, array in found.items()}
     row = 0
     for name, image in batch:
         if isinstance(image, PictureError):
             yield name, image
         else:  # copies, so that whoever keeps one picture's does not keep the whole batch
-            yield name, {layer: array[row].copy() for layer, array in pooled.items()}
+            yield name, {layer: array[row].copy() for layer, array in arrays.items()}
             row += 1
 
 
-def _pooled(array: NDArray[np.float32], pool: Pool) -> NDArray[np.float32]:
+def pooled(array: NDArray[np.float32], pool: Pool) -> NDArray[np.float32]:
     """(N, C, H, W) or, of FC layers, (N, C) -> what `pool` makes of it."""
     if pool == "flatten":
         return array.reshape(len(array), -1)

@@ -167,7 +167,7 @@ class FolderDataset:
         names: list[str] = []
         labels: list[int] = []
         for folder in filter(Path.is_dir, _visible(root)):
-            files = pictures_below(folder)
+            files = pictures_below(folder).pictures
             self.files += files
             labels += [len(names)] * len(files)
             names.append(folder.name)
