@@ -1,7 +1,9 @@
 """Weights as files of other libraries: what is kept to the bit, what is folded, what is told."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from small_nets import EVERYTHING, random_images, random_state
 
 from vggnet.class_lists import labels
 from vggnet.engines.reference import ReferenceEngine
+from vggnet.model import load
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
 from vggnet.weights import files, save
@@ -256,6 +259,8 @@ def test_what_a_reader_takes_for_something_else_is_told(tmp_path: Path, to: str,
         "resize 80 is not kept: it is read as 73",
         "crop 60 is not kept: it is read as 64",
         "the labels are not kept: its classes are read with no names",
+        "read it with --input-size 60 --resize 80 --labels FILE (vggnet labels IN --format json > "
+        "FILE)",
     ]
 
 
@@ -270,8 +275,32 @@ def test_another_net_is_told(tmp_path: Path) -> None:
     many = labels("tiny-imagenet") * 5
     named = tuple(replace(label, index=index) for index, label in enumerate(many))
     net = weights(Preprocess.paper(73, 64), small("A", classes=1000), labels=named)
-    (remark,) = convert(net, tmp_path / "net.npz", "frossard")
+    remark, mended = convert(net, tmp_path / "net.npz", "frossard")
     assert remark == "the labels are not kept: its classes are read with ImageNet's names"
+    assert mended.startswith("read it with --labels FILE ")
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.npz", "net.npy", "net.caffemodel"])
+def test_with_the_options_that_are_named_a_file_gives_the_same_answers(
+    tmp_path: Path, name: str
+) -> None:
+    picture = Path(__file__).parent.parent / "examples" / "cat.jpg"
+    colours = Preprocess(80, 70, 1 / 255, (0.48, 0.44, 0.39), (0.27, 0.26, 0.28))
+    spec = configuration("D").scaled(1 / 16, num_classes=200, head="average", input_size=64)
+    net = weights(colours, spec, labels=labels("tiny-imagenet"))
+    *_, mended = convert(net, tmp_path / name)
+    given = dict(re.findall(r"--(\S+) (\S+)", mended.partition("read it with ")[2]))
+    assert given["labels"] == "tiny-imagenet"
+    known: dict[str, Any] = {"labels": given["labels"]}
+    for option in {"input-size", "resize"} & given.keys():
+        known[option.replace("-", "_")] = int(given[option])
+    for option in {"mean", "std"} & given.keys():
+        known[option] = tuple(map(float, given[option].split(",")))
+    expected = load(net, engine="numpy").predict(picture)
+    found = load(tmp_path / name, engine="numpy", **known).predict(picture)
+    assert [each.label for each in found] == [each.label for each in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.probability == pytest.approx(other.probability, rel=1e-3)
 
 
 def test_a_net_that_is_no_vgg_is_written_and_told(tmp_path: Path) -> None:

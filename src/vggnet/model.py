@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,17 +54,23 @@ def load(
     colour: ColourOrder | None = None,
     net: str | None = None,
     language: str | None = None,
+    **known: Any,
 ) -> Model:
     """A model by name or from a weight file: what `load_weights` takes, or Weights, and an engine.
 
     `engine` is "auto", "native", "torch" or "numpy"; `precision`, `threads` and `device` as in
     `vggnet.engines.create`. With `language` "zh" or "en" classes that have a WordNet id are called
-    by their names in it; None keeps the words of the file. Raises ValueError, in one line, for
-    weights that are not there or damaged, and for what there is not.
+    by their names in it; None keeps the words of the file. `labels`, `input_size`, `resize`, `mean`
+    and `std` are for what the file does not say (`vggnet.weights.overrides.override`). Raises
+    ValueError, in one line, for weights that are not there or damaged, and for what there is not.
     """
     name = None if isinstance(weights, Weights) else str(weights)
     if not isinstance(weights, Weights):
-        weights = load_weights(weights, convention, colour, net)
+        weights = load_weights(weights, convention, colour, net, **known)
+    elif known:
+        from vggnet.weights.overrides import override
+
+        weights = override(weights, **known)
     if language is not None:
         weights = replace(weights, labels=in_language(weights.labels, language))
     return Model(weights, engine, precision, threads, device, name)

@@ -9,28 +9,22 @@ one, and the memory of each is given back before the next is touched.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.preprocess import ColourOrder
 from vggnet.weights import own_file
-from vggnet.weights.containers import (
-    Contents,
-    caffe_files,
-    keras_files,
-    matlab_files,
-    numpy_files,
-    onnx_files,
-    safetensors_files,
-    torch_files,
-)
+from vggnet.weights.containers import Contents, safetensors_files
 from vggnet.weights.recognition.layouts import canonical_view, in_order
-from vggnet.weights.recognition.recognise import Recognition, recognise
 from vggnet.weights.weights import Weights, check_state
+
+if TYPE_CHECKING:
+    from vggnet.weights.recognition.recognise import Recognition
 
 
 class Container(Protocol):
@@ -42,17 +36,26 @@ class Container(Protocol):
     def read(self, path: Path) -> Contents: ...
 
 
-# In the order in which they are asked: protocol buffers, which have no magic number, come last.
-CONTAINERS: tuple[Container, ...] = (
-    keras_files,
-    torch_files,
-    numpy_files,
-    matlab_files,
-    safetensors_files,
-    onnx_files,
-    caffe_files,
-)
 _HEAD = 4096  # bytes of a file that containers are told by
+
+
+def containers() -> Iterator[Container]:
+    """Every container that is read, in the order in which they are asked.
+
+    The one of our own files is first, so that they are read without importing the others; protocol
+    buffers, which have no magic number, come last.
+    """
+    yield safetensors_files
+    from vggnet.weights.containers import (
+        caffe_files,
+        keras_files,
+        matlab_files,
+        numpy_files,
+        onnx_files,
+        torch_files,
+    )
+
+    yield from (keras_files, torch_files, numpy_files, matlab_files, onnx_files, caffe_files)
 
 
 def load(
@@ -76,6 +79,8 @@ def load(
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
         return _ours(path, colour, net)
+    from vggnet.weights.recognition.recognise import recognise
+
     recognition = recognise(contents, str(path), convention, colour, net)
     return weights_of(contents, recognition, str(path))
 
@@ -87,6 +92,8 @@ def inspect(
     net: str | None = None,
 ) -> Recognition:
     """What `load` would take the file for, from its names, shapes and first convolution alone."""
+    from vggnet.weights.recognition.recognise import Recognition, recognise
+
     path = Path(path)
     contents = read(path)
     if _is_ours(contents) and convention in (None, "vggnet"):
@@ -109,10 +116,10 @@ def read(path: Path) -> Contents:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     if not head:
         raise ValueError(f"{path}: empty file")
-    for container in CONTAINERS:
+    for container in containers():
         if container.recognises(head):
             return container.read(path)
-    names = ", ".join(container.NAME for container in CONTAINERS)
+    names = ", ".join(container.NAME for container in containers())
     raise ValueError(f"{path}: none of the formats that are read: {names}")
 
 

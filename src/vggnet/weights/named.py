@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vggnet.preprocess import ColourOrder
 from vggnet.weights.weights import Weights
@@ -28,19 +28,30 @@ def load_weights(
     convention: str | None = None,
     colour: ColourOrder | None = None,
     net: str | None = None,
+    **known: Any,
 ) -> Weights:
     """The weights of that name, without an engine: spec, arrays, preprocessing, labels.
 
     "tiny-imagenet" is inside the package; "vgg16", "vgg16@oxford" and the like are published files,
     fetched where they are not on this disk; else a file of any framework, or the folder of a
     training run. `convention` and `colour` are for a file that does not tell whose names and which
-    order of channels it has, `net` for one that holds several (`vggnet.weights.files.load`). Raises
-    ValueError, in one line, for weights that are not there or damaged.
+    order of channels it has, `net` for one that holds several (`vggnet.weights.files.load`). What
+    else is known and not in the file, `labels`, `input_size`, `resize`, `mean` and `std`, is as
+    `vggnet.weights.overrides.override` takes it. Raises ValueError, in one line, for weights that
+    are not there or damaged.
     """
     from vggnet.weights import files
 
     with weights_file(name) as path:
-        return files.load(path, convention, colour, net)
+        weights = files.load(path, convention, colour, net)
+    if not known:
+        return weights
+    from vggnet.weights.overrides import override
+
+    try:
+        return override(weights, **known)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def inspect(

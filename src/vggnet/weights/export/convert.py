@@ -21,12 +21,12 @@ from vggnet.weights import files, own_file
 from vggnet.weights.containers import keras_files, numpy_files, safetensors_files, torch_files
 from vggnet.weights.export.caffe_network import write_caffe
 from vggnet.weights.export.onnx_network import write_onnx
+from vggnet.weights.export.read_back import lost
 from vggnet.weights.named import load_weights
 from vggnet.weights.own_file import StoredType
 from vggnet.weights.recognition.conventions import CONVENTIONS, Convention
 from vggnet.weights.recognition.layouts import in_layout
 from vggnet.weights.recognition.naming import Unfit
-from vggnet.weights.recognition.recognise import Recognition
 from vggnet.weights.recognition.stated import properties
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import Weights, check_state
@@ -55,9 +55,10 @@ def convert(
     `source` is a `Weights` or what `vggnet.weights.load` takes. `to` is whose file it becomes, one
     of TARGETS, by default the first of them whose files have the suffix of `target`; `dtype` is the
     type of the stored numbers. Beside a `.caffemodel` the `.prototxt` is written. The result says,
-    in a few words each, what the new file does not keep. Raises ValueError, in one line that begins
-    with the path, for a suffix or type of numbers that such a file does not have, and for a net
-    that it cannot express; and what `load` does.
+    in a few words each, what the new file does not keep, and at last the options with which it is
+    read nevertheless. Raises ValueError, in one line that begins with the path, for a suffix or
+    type of numbers that such a file does not have, and for a net that it cannot express; and what
+    `load` does.
     """
     path = Path(target)
     to = to or _usual_target(path)
@@ -80,7 +81,7 @@ def convert(
     if to == "vggnet":
         return remarks
     try:
-        return remarks + _lost(ready, files.inspect(path))
+        return [*remarks, *lost(ready, files.inspect(path))]
     except ValueError as error:  # a net that is no VGG, in a file that has a graph
         return [*remarks, f"vggnet does not read it back: {str(error).removeprefix(f'{path}: ')}"]
 
@@ -91,27 +92,6 @@ def _usual_target(path: Path) -> str:
             return to
     known = dict.fromkeys(suffix for suffixes, _ in TARGETS.values() for suffix in suffixes)
     raise ValueError(f"{path}: files that can be written end in {', '.join(known)}")
-
-
-def _lost(written: Weights, read: Recognition) -> list[str]:
-    """What a reader takes for something else, who has nothing but the file; but for the mean."""
-    remarks = [
-        f"{what} {before} is not kept: it is read as {after}"
-        for what, before, after in (
-            ("input size", written.spec.input_size, read.spec.input_size),
-            ("the net", " ".join(written.spec.tokens), " ".join(read.spec.tokens)),
-            *(
-                (name.replace("_", " "), getattr(written.preprocessing, name), value)
-                for name, value in read.preprocessing.to_json().items()
-                if name not in ("mean", "std")
-            ),
-        )
-        if before != after
-    ]
-    if written.labels != read.labels:
-        names = "ImageNet's names" if read.labels else "no names"
-        remarks.append(f"the labels are not kept: its classes are read with {names}")
-    return remarks
 
 
 @np.errstate(all="ignore")  # what folding makes infinite is found by the check after it
