@@ -4,9 +4,9 @@
 
 Every runtime has a process of its own and the same weights; they answer in turns, so that a machine
 that drifts slows all of them; medians are compared. Before anything is timed each one's logits are
-compared with NumPy's. A runtime that is missing, answers wrongly or falls back to another precision
-ends the benchmark. Prints what it saw and, unless only some of the runtimes were asked, writes it
-to benchmarks/results/.
+compared with NumPy's. A runtime that is missing or answers wrongly ends the benchmark; one that
+would fall back to another precision on this machine is left out, and named. Prints what it saw and,
+unless only some of the runtimes were asked, writes it to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import report
 from files import DEFAULT_PARENT, folder_for
 from machine import machine
 from networks import network, pictures
-from peers import AVX2_ENVIRONMENT, AVX2_PEERS, PEERS
+from peers import AVX2_ENVIRONMENT, AVX2_PEERS, PEERS, Lacking
 
 from vggnet import engines
 
@@ -42,28 +42,34 @@ def serve(peer: str, name: str, folder: Path, threads: int) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # runtimes print to standard output
     spec, state = network(name)
-    run = PEERS[peer](spec, state, folder, threads)
-    del state
-    for line in sys.stdin:
-        batch, _, path = line.strip().partition(" ")
-        images_NCHW = pictures(spec, int(batch))
-        if path:
-            np.save(path, run(images_NCHW))
-        start = time.perf_counter()
-        run(images_NCHW)
-        print(time.perf_counter() - start, file=answers, flush=True)
+    try:
+        run = PEERS[peer](spec, state, folder, threads)
+        del state
+        for line in sys.stdin:
+            batch, _, path = line.strip().partition(" ")
+            images_NCHW = pictures(spec, int(batch))
+            if path:
+                np.save(path, run(images_NCHW))
+            start = time.perf_counter()
+            run(images_NCHW)
+            print(time.perf_counter() - start, file=answers, flush=True)
+    except Lacking as lack:
+        print(f"lacking: {lack}", file=answers, flush=True)
 
 
 def ask(process: subprocess.Popen[str], line: str) -> float:
+    """Seconds. Raises Lacking where the runtime cannot do what its name says on this machine."""
     stdin, stdout = process.stdin, process.stdout
     assert stdin
     assert stdout
     try:
         stdin.write(line + "\n")
         stdin.flush()
-        answer = stdout.readline()
-    except BrokenPipeError:
-        answer = ""
+    except BrokenPipeError:  # it ended, and may have said why
+        pass
+    answer = stdout.readline()
+    if answer.startswith("lacking: "):
+        raise Lacking(answer.removeprefix("lacking: ").strip())
     if not answer:
         raise SystemExit("a runtime ended; see its message above")
     return float(answer)
@@ -115,12 +121,19 @@ def main() -> None:
     spec, state = network(arguments.network)
     folder = folder_for(arguments.network, spec, state, arguments.folder)
     expected = engines.create("numpy", spec, state)(pictures(spec, arguments.batch))
-    processes, errors = {}, {}
+    processes, errors, left_out = {}, {}, {}
     with TemporaryDirectory() as answers:
         for peer in arguments.peers:
-            processes[peer] = start_server(peer, arguments, folder)
+            process = start_server(peer, arguments, folder)
             file = Path(answers) / "logits.npy"
-            ask(processes[peer], f"{arguments.batch} {file}")
+            try:
+                ask(process, f"{arguments.batch} {file}")
+            except Lacking as lack:
+                left_out[peer] = str(lack)
+                print(f"{peer} is left out: {lack}", file=sys.stderr)
+                process.communicate()
+                continue
+            processes[peer] = process
             errors[peer] = float(np.linalg.norm(np.load(file) - expected))
             errors[peer] /= float(np.linalg.norm(expected))
             print(f"{peer}: logits {errors[peer]:.1e} from NumPy's", file=sys.stderr)
@@ -139,7 +152,7 @@ def main() -> None:
     asked = ("network", "batch", "threads", "avx2", "repeats")
     question = {key: getattr(arguments, key) for key in asked} | machine()
     medians = {peer: statistics.median(each) for peer, each in seconds.items()}
-    found = report.result(question, medians, errors)
+    found = report.result(question, medians, errors) | {"left_out": left_out}
     print("\n".join(report.lines(found)))
     if not arguments.complete:
         print("only some of the runtimes were asked: no result is written", file=sys.stderr)

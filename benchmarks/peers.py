@@ -1,7 +1,7 @@
 """vggnet and other runtimes on the same network and weights, each behind one function.
 
 In: a Spec, its state, a folder for the files that a runtime wants. Out: images_NCHW -> logits_NK.
-One that cannot compute in the precision of its name ends the process instead of taking another.
+One that cannot compute in the precision of its name raises Lacking instead of taking another.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ Array = NDArray[np.float32]
 Run = Callable[[Array], Array]
 
 
+class Lacking(Exception):
+    """A runtime would compute in another precision on this machine than its name says."""
+
+
 def vggnet_engine(precision: str) -> Any:
     def prepare(spec: Spec, state: State, folder: Path, threads: int) -> Run:
         engine = engines.create("native", spec, state, precision=precision, threads=threads)
@@ -34,7 +38,7 @@ def vggnet_engine(precision: str) -> Any:
 
 def _check_precision(runtime: str, found: str, wanted: str) -> None:
     if found != wanted:
-        raise SystemExit(f"{runtime} would compute in {found} on this machine, not in {wanted}")
+        raise Lacking(f"{runtime} would compute in {found} on this machine, not in {wanted}")
 
 
 def torch_eager(precision: str) -> Any:

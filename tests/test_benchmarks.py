@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -116,15 +117,29 @@ def test_mistakes_are_told(
     assert reason in capsys.readouterr().err
 
 
-def test_a_fall_back_to_another_precision_ends_the_benchmark(tmp_path: Path) -> None:
+def test_a_fall_back_to_another_precision_is_noticed(tmp_path: Path) -> None:
     given = (AVERAGE, random_state(AVERAGE), tmp_path, 1)
     with mock.patch.dict(os.environ, VGGNET_ISA="portable"):
         assert peers.PEERS["vggnet fp32"](*given).precision == "fp32"
         with (
             pytest.warns(UserWarning, match="fp32 is used instead"),
-            pytest.raises(SystemExit, match="vggnet would compute in fp32 on this machine"),
+            pytest.raises(peers.Lacking, match="vggnet would compute in fp32 on this machine"),
         ):
             peers.PEERS["vggnet bf16"](*given)
+
+
+def test_what_a_machine_lacks_is_left_out_and_named() -> None:
+    command = [sys.executable, inference.__file__, "--network", "embedded", "--threads", "1"]
+    command += ["--repeats", "1", "--peers", "vggnet bf16", "vggnet fp32"]
+    environment = {**os.environ, "VGGNET_ISA": "portable"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("vggnet fp32 ")
+    assert "vggnet bf16 " not in done.stdout
+    assert (
+        "vggnet bf16 is left out: vggnet would compute in fp32 on this machine, not in bf16\n"
+        in done.stderr
+    )
 
 
 def test_files_are_kept_for_the_weights_that_they_hold(
