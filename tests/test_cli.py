@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +54,14 @@ def test_json_says_what_was_computed_in(
     weights = _trained(pictures, tmp_path, capsys)
     chosen = ("--weights", weights, "--format", "json", "--engine", "native", "--precision", "bf16")
     monkeypatch.setenv("VGGNET_ISA", "portable")  # which has no bf16
-    with pytest.warns(UserWarning, match="no products in bf16"):
-        _, out, _ = _run(capsys, "predict", str(pictures / "red" / "000.png"), *chosen)
-    assert json.loads(out)[0]["precision"] == "fp32"
-    with pytest.warns(UserWarning, match="no products in bf16"):
-        _, out, _ = _run(capsys, "evaluate", str(pictures), *chosen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # as for users; in these tests they are errors
+        _, out, err = _run(capsys, "predict", str(pictures / "red" / "000.png"), *chosen)
+        assert json.loads(out)[0]["precision"] == "fp32"
+        assert re.fullmatch(r"vggnet: .* no products in bf16.*\n", err)
+        _, out, err = _run(capsys, "evaluate", str(pictures), *chosen)
     assert json.loads(out)["precision"] == "fp32"
+    assert re.match(r"vggnet: .* no products in bf16", err)
 
 
 def test_predict_prints_a_picture_a_block(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,19 +81,25 @@ def test_a_bad_picture_is_one_line_and_the_good_ones_are_answered(
     good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
     arguments = [good[0], str(bad), good[1], "--format", "json", "--engine", "numpy"]
     status, out, err = _run(capsys, "predict", *arguments)
-    assert status == 2
-    assert [answer["image"] for answer in json.loads(out)] == good
-    assert len(err.splitlines()) == 1
-    assert err.startswith("vggnet: ")
+    assert status == 1
+    first, failed, last = json.loads(out)
+    assert [first["image"], last["image"]] == good
+    assert set(failed) == {"image", "error"}
+    fault, count = err.splitlines()
+    assert fault == f"vggnet: {failed['error']}"
+    assert count == "vggnet: 1 of 3 pictures failed"
     assert "Traceback" not in err
 
 
 def test_an_address_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
     good = str(EXAMPLES / "cat.jpg")
     status, out, err = _run(capsys, "predict", "https://example.com/a.jpg", good, "--top", "1")
-    assert status == 2
+    assert status == 1
     assert out.startswith(good)
-    assert err == "vggnet: https://example.com/a.jpg: an address, not a file; download it first\n"
+    assert err == (
+        "vggnet: https://example.com/a.jpg: an address, not a file; download it first\n"
+        "vggnet: 1 of 2 pictures failed\n"
+    )
 
 
 def test_there_are_at_least_25_kinds_of_bad_picture() -> None:
@@ -168,14 +177,15 @@ def test_evaluate_gives_the_keys_that_others_rely_on(
     score = json.loads(out)
     assert status == 0
     assert err == (
-        f"60 pictures of {pictures}, which has no validation split of its own: all of it is taken\n"
+        f"vggnet: 60 pictures of {pictures}, which has no validation split of its own: all of it "
+        "is taken\n"
     )
     assert set(score) >= {"top1", "top5", "images", "protocol", "images_per_second"}
     assert score["images"] == 60
     assert 1 / 3 <= score["top1"] <= score["top5"] == 1
     _, out, err = _run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
     assert re.fullmatch(r" \* Acc@1 \d+\.\d{3} Acc@5 100\.000\n", out)
-    assert err.startswith("the first 10 of 60 pictures of ")
+    assert err.startswith("vggnet: the first 10 of 60 pictures of ")
 
 
 def test_evaluate_says_which_split_it_takes(
@@ -185,13 +195,15 @@ def test_evaluate_says_which_split_it_takes(
     for name in ("train", "val"):
         (tmp_path / name).symlink_to(pictures)
     _, _, err = _run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
-    assert err == f"the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
+    assert (
+        err == f"vggnet: the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
+    )
     (tmp_path / "val").rename(tmp_path / "test")
     status, out, err = _run(
         capsys, "evaluate", str(tmp_path), "--weights", weights, "--format", "json"
     )
     assert status == 0
-    assert err == f"60 pictures of the test split, {tmp_path / 'test'}\n"
+    assert err == f"vggnet: 60 pictures of the test split, {tmp_path / 'test'}\n"
     assert json.loads(out)["split"] == "test"
 
 
@@ -208,7 +220,7 @@ def test_evaluate_names_classes_without_pictures_and_tests_the_others(
     status, out, err = _run(capsys, "evaluate", str(data), "--weights", weights, "--format", "json")
     assert status == 0
     assert json.loads(out)["images"] == 40
-    assert err.splitlines()[-1] == "without pictures, and so not tested: class green, notes"
+    assert err.splitlines()[-1] == "vggnet: without pictures, and so not tested: class green, notes"
 
 
 def test_features_writes_named_activations(
@@ -231,10 +243,10 @@ def test_features_of_good_pictures_are_written_where_there_are_bad_ones(
     good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
     arguments = ["--layer", "fc6", "--out", str(out), "--format", "json"]
     status, text, err = _run(capsys, "features", good[0], __file__, good[1], *arguments)
-    assert status == 2
+    assert status == 1
     assert json.loads(text) == {"file": str(out), "images": 2, "layers": {"fc6": [2, 200]}}
-    assert len(err.splitlines()) == 1
     assert err.startswith(f"vggnet: {__file__}: not a JPEG")
+    assert err.splitlines()[1:] == ["vggnet: 1 of 3 pictures failed"]
     with np.load(out) as arrays:
         assert arrays["images"].tolist() == good
         both = arrays["fc6"]
@@ -330,3 +342,42 @@ def test_json_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) 
         assert status == 0
         assert err == ""
         assert json.loads(out)
+
+
+def test_evaluate_ends_with_1_where_it_is_strict_with_pictures(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _trained(pictures, tmp_path, capsys)
+    data = tmp_path / "data"
+    for name in ("blue", "green", "red"):
+        (data / name).mkdir(parents=True)
+        (data / name / "a.png").symlink_to(pictures / name / "000.png")
+    (data / "red" / "b.png").write_bytes(b"no picture")
+    arguments = ("evaluate", str(data), "--weights", weights, "--format", "json")
+    for more, expected in (((), 0), (("--strict",), 1)):
+        status, out, err = _run(capsys, *arguments, *more)
+        assert status == expected
+        assert (json.loads(out)["images"], json.loads(out)["broken"]) == (3, 1)
+        assert re.search(r"^vggnet: left out: .*b\.png: not a JPEG", err, re.M)
+    (data / "red" / "b.png").unlink()
+    assert _run(capsys, *arguments, "--strict")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("category", "told"),
+    [("UserWarning", "vggnet: first\n"), ("DeprecationWarning", ""), ("RuntimeWarning", "")],
+)
+def test_no_warning_of_python_reaches_a_user(category: str, told: str) -> None:
+    program = (
+        "import warnings, vggnet.stacks, vggnet.cli.stack as stack\n"
+        "from vggnet.cli import main\n"
+        f"stack._side = lambda text: warnings.warn('first\\nsecond', {category}) or int(text)\n"
+        "main(['stack', '3', '--format', 'json'])"
+    )
+    command = [sys.executable, "-W", "always", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, told)
+    shown = subprocess.run(
+        [*command[:1], "-X", "dev", *command[1:]], capture_output=True, text=True
+    )
+    assert "vggnet: first\n" in shown.stderr  # whoever looks for them finds them

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from instruction_sets import SETS
 
+from vggnet.cli import main
+from vggnet.engines.native import NativeEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.weights.own_file import save
@@ -109,3 +113,33 @@ def test_the_plan_at_another_size_and_precision() -> None:
     refused = run("describe", "D", "--plan", "--input-size", "225")
     assert refused.returncode == 2
     assert "224 x 224" in refused.stderr
+
+
+def test_the_plan_is_this_machines() -> None:
+    found = run("describe", "D", "--plan", "--precision", "bf16", VGGNET_ISA="portable")
+    lines = found.stdout.splitlines()
+    assert found.returncode == 0
+    assert found.stderr == (
+        "vggnet: this machine has no products in bf16 (portable); fp32 is used instead\n"
+    )
+    assert lines[0].rstrip().endswith("fp32")
+    (here,) = [line for line in lines if line.startswith("here")]
+    assert re.fullmatch(r"here      portable, fp32, \d+ threads", here.rstrip())
+    assert lines[-1].startswith("F(6x6, 3x3)  Winograd's algorithm: 6x6 outputs of a 3x3 ")
+    assert "64 products, where the definition takes 324" in lines[-1]
+    plan = json.loads(run("describe", "D", "--plan", "--format", "json").stdout)
+    assert plan["instruction_set"] == os.environ.get("VGGNET_ISA", SETS[0])
+
+
+def test_no_step_is_above_the_peak(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clock that was low while the peak was measured is made good for by the fastest step."""
+    monkeypatch.setattr(NativeEngine, "peak", lambda self: 1.0)
+    with pytest.raises(SystemExit) as end:
+        main(["benchmark", "--layers", "--repeats", "1", "--format", "json"])
+    assert not end.value.code
+    report = json.loads(capsys.readouterr().out)
+    shares = [step["share_of_peak"] for step in report["steps"]]
+    assert max(shares) == 1
+    assert report["peak_gflops"] == pytest.approx(max(s["gflops"] for s in report["steps"]))

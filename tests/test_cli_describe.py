@@ -102,7 +102,7 @@ def test_weight_file_is_described_by_the_spec_inside(
     ("arguments", "title"),
     [
         ("D", "D on 224x224 pixels"),
-        ("vgg16_bn", "D-BN on 224x224 pixels"),
+        ("vgg16_bn", "D-BN (vgg16_bn) on 224x224 pixels"),
         ("D --batch-norm", "D (batch norm) on 224x224 pixels"),
         ("E --input-size 64", "E on 64x64 pixels"),
         ("D --width 0.333 --classes 10", "D (width 0.333, 10 classes) on 224x224 pixels"),
@@ -235,7 +235,7 @@ def test_mistakes_are_one_line_and_status_2(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["D", "E"], ["D", "--format", "xml"], ["D", "--colour"], [__file__],
+    [[], ["D", "E", "--plan"], ["D", "--format", "xml"], ["D", "--colour"], [__file__],
      [str(Path(__file__).parent)]],
     ids=" ".join,
 )  # fmt: skip
@@ -246,3 +246,28 @@ def test_other_mistakes_too(capsys: pytest.CaptureFixture[str], arguments: list[
     assert (end.value.code, out) == (2, "")
     assert err.startswith("vggnet: ")
     assert err.count("\n") == 1
+
+
+def test_several_networks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    out = describe(capsys, "A", "B", "C", "D", "E")
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["A", "B", "C", "D", "E"]
+    rows = {" ".join(line[:-5]): line[-5:] for line in lines if len(line) > 5}
+    assert rows["parameters"] == [
+        "132,863,336", "133,047,848", "133,638,952", "138,357,544", "143,667,240"
+    ]  # fmt: skip
+    assert rows["weight layers"] == ["11", "13", "16", "16", "19"]
+    assert sum(line == ["conv1-256", "conv3-256", "conv3-256"] for line in lines) == 1
+    found = json.loads(describe(capsys, "A", "vgg16", "--format", "json"))
+    assert [each["name"] for each in found] == ["A", "D"]
+    assert found[1] == json.loads(describe(capsys, "D", "--format", "json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("vgg11", "A (vgg11)"), ("VGG-16", "D"), ("A", "A"), ("vgg19_bn", "E-BN (vgg19_bn)")],
+)
+def test_a_familiar_name_is_told_which_it_is(
+    name: str, title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert describe(capsys, name).startswith(title)

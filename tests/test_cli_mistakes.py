@@ -1,24 +1,19 @@
 """The one line that a failed command ends with, by what failed."""
 
-from typing import Annotated, Literal
-
+import click
 import pytest
-import typer
-from typer.exceptions import TyperException
 
 from vggnet import cli
 from vggnet.cli.mistakes import in_one_line
+from vggnet.cli.options import Real, Whole, command
 
-app = typer.Typer()
 
-
-@app.command()
-def command(
-    count: Annotated[int, typer.Option(min=1, max=9)] = 1,
-    share: Annotated[float, typer.Option()] = 1.0,
-    colour: Annotated[Literal["red", "blue"], typer.Option()] = "red",
-) -> None:
-    """Takes one option of each kind."""
+@command("vggnet something --count 3")
+@click.option("--count", type=Whole(1, 9), help="How many.")
+@click.option("--share", type=Real(), help="How much.")
+@click.option("--colour", type=click.Choice(["red", "blue"]), help="Which.")
+def something(**_: object) -> None:
+    """Take one option of each kind."""
 
 
 @pytest.mark.parametrize(
@@ -30,13 +25,19 @@ def command(
         ("--count 10", "Invalid value for '--count': '10' is too large, give 9 or less"),
         ("--share x", "Invalid value for '--share': 'x' is not a number"),
         ("--colour x", "Invalid value for '--colour': 'x' is not one of 'red', 'blue'"),
-        ("--size 1", "No such option: --size"),
+        (
+            f"--count {'9' * 99}",
+            "Invalid value for '--count': '999999999999...9999999999999' is too large, give 9 or "
+            "less",
+        ),
+        ("--share nan", "Invalid value for '--share': 'nan' is not a number"),
+        ("--shar 1", "No such option '--shar'. Did you mean '--share'?"),
     ],
 )
 def test_of_the_command_line(arguments: str, line: str) -> None:
-    with pytest.raises(TyperException) as caught:
-        app(arguments.split(), standalone_mode=False)
-    assert in_one_line(caught.value).removesuffix(" (Possible options: --share)") == line
+    with pytest.raises(click.ClickException) as caught:
+        something.main(arguments.split(), standalone_mode=False)
+    assert in_one_line(caught.value) == line
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,10 @@ def test_of_the_command_line(arguments: str, line: str) -> None:
 def test_of_what_was_done(
     error: Exception, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(_: list[str]) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "_run", fail)
     with pytest.raises(SystemExit) as end:
         cli.main(["anything"])
     assert end.value.code == 2
@@ -75,9 +76,9 @@ def test_of_what_was_done(
 def test_what_only_a_programmer_can_mend_is_not_hidden(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(_: list[str]) -> None:
         raise kind("here")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "_run", fail)
     with pytest.raises(kind, match="here"):
         cli.main(["anything"])

@@ -1,5 +1,6 @@
 """Batches of the command line's pictures: order, bounds, and the bad ones in their place."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from vggnet.cli import pictures
-from vggnet.cli.pictures import Batch, batches
+from vggnet.cli.pictures import Batch, find
+from vggnet.cli.pictures import batches as batches_of
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
 
@@ -22,6 +24,10 @@ def write(folder: Path, shades: list[int], side: int = 9) -> list[str]:
         Image.new("RGB", (side, side + shade % 3), (shade,) * 3).save(path)
         paths.append(str(path))
     return paths
+
+
+def batches(paths: list[str], preprocessing: Preprocess) -> Iterator[Batch]:
+    return batches_of(find(paths), preprocessing)
 
 
 def shades(batch: Batch) -> list[int]:
@@ -75,7 +81,7 @@ def test_few_pictures_are_prepared_before_they_are_asked_for(
 ) -> None:
     opened: list[str] = []
 
-    def counting(picture: str) -> np.ndarray:
+    def counting(picture: str, name: str) -> np.ndarray:
         opened.append(picture)
         return np.zeros((3, 8, 8), np.float32)
 

@@ -98,8 +98,8 @@ def test_a_checkpoint_without_fields_is_one_line(
         (["--device", "banana"], "device 'banana' must be auto, cpu or cuda"),
         (["--device", "meta"], "device 'meta' must be auto, cpu or cuda"),
         (["--device", "cuda:99"], "device 'cuda:99': torch"),
-        (["--recipe", "grandmother"], "recipe 'grandmother' must be one of modern, paper"),
-        (["--learning-rate", "-1"], "learning_rate -1.0 must be from"),
+        (["--recipe", "grandmother"], "'grandmother' is not one of 'modern', 'paper'"),
+        (["--learning-rate", "-1"], "'-1' is too small, give 1e-12 or more"),
         (["--recipe", "paper"], "holdout 10000 leaves none of 60 .* choose a smaller --holdout"),
         (["--init", "tiny-imagenet", "--width", "0.5"], "width 0.5 has no effect on the network"),
         (["--init", "tiny-imagenet", "--head", "average"], "head average has no effect"),
@@ -250,3 +250,37 @@ def test_validation_classes_that_the_model_lacks_do_not_spoil_the_run(
     assert status == 0, err
     assert "not tested on the validation pictures: the model lacks 1 of the 3 classes" in err
     assert set(_training(tmp_path / "other")["metrics"]) == {"held_back"}
+
+
+def test_epochs_and_lr_as_others_call_them(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*OPTIONS[:-2], "--epochs", "1", "--lr", "0.02", "--out", str(tmp_path / "run")]
+    status, err = _run(capsys, str(pictures), *options)
+    assert status == 0, err
+    recipe = _training(tmp_path / "run")["recipe"]
+    assert recipe["learning_rate"] == 0.02
+    assert recipe["sizes"] == "32x1"  # the last of the sizes
+    for more, fault in (
+        (["--resume"], "--epochs is of a new run"), (["--sizes", "32x2"], "not both")
+    ):  # fmt: skip
+        status, err = _run(capsys, str(pictures), *options, *more)
+        assert status == 2
+        assert fault in err
+
+
+def test_a_mistake_in_the_data_is_told_before_torch_is_missed(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from vggnet.cli import main; main(['train', *sys.argv[1:]])"
+    )
+    good = write_pictures(tmp_path / "good")
+    for data, fault in (
+        (tmp_path / "nowhere", "nowhere"),
+        (good, "training needs torch: pip install 'vggnet[train]'"),
+    ):
+        command = [sys.executable, "-c", program, str(data), "--out", str(tmp_path / "run")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert fault in done.stderr

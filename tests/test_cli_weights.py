@@ -37,7 +37,8 @@ def test_list_has_a_row_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == [
         "name", "configuration", "size", "licence", "Acc@1", "Acc@5", "here",
     ]  # fmt: skip
-    assert [line.split()[0] for line in lines[2:]] == list(CATALOG)
+    assert [line.split()[0] for line in lines[2:]] == ["tiny-imagenet", *CATALOG]
+    assert lines[2].endswith("the package")
     row = next(line for line in lines if line.startswith("vgg16@torchvision"))
     assert row.split() == [
         "vgg16@torchvision", "vgg16", "553", "MB", "BSD-3-Clause", "71.592", "90.382", "not", "here"
@@ -75,7 +76,12 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "list", "--format", "json")
     files = {file["name"]: file for file in json.loads(out)}
     assert (status, err) == (0, "")
-    assert list(files) == list(CATALOG)
+    assert list(files) == ["tiny-imagenet", *CATALOG]
+    ours = files["tiny-imagenet"]
+    assert (ours["accuracy"]["top1"], ours["bytes"]) == (
+        0.5679,
+        Path(ours["copies"][0]["path"]).stat().st_size,
+    )
     assert files["vgg11@torchvision"] == {
         "name": "vgg11@torchvision",
         "configuration": "vgg11",
@@ -102,7 +108,7 @@ def test_fetch_prints_the_path_alone(
         path = own_path(CATALOG["vgg16@small"])
         assert run(capsys, "fetch", "vgg16@small") == (0, f"{path}\n", "")
         again = run(capsys, "fetch", "D@small", "vgg16@small")
-    assert again == (0, f"{path}\n" * 2, "vgg16@small: already here\n" * 2)
+    assert again == (0, f"{path}\n" * 2, "vggnet: vgg16@small: already here\n" * 2)
     assert path.read_bytes() == BODY
     assert len(server.requests) == 1
 

@@ -141,9 +141,12 @@ def test_convert_tells_what_is_not_kept(
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    assert lines[0].startswith(f"{out}: the range of the pixels is folded into conv1_1")
-    assert lines[1].startswith(f"{out}: it wants its own mean, R, G, B 123.68, 116.779, 103.939")
-    assert lines[2:] == [f"written to {out}"]
+    assert lines[0].startswith(f"vggnet: {out}: the range of the pixels is folded into conv1_1")
+    assert lines[1].startswith(
+        f"vggnet: {out}: it wants its own mean, R, G, B 123.68, 116.779, 103.939"
+    )
+    assert lines[2].startswith(f"vggnet: {out}: read it with --mean 0.48501")
+    assert lines[3:] == [f"vggnet: written to {out}"]
     assert files.load(out).spec == SPEC
 
 
@@ -159,7 +162,9 @@ def test_convert_to_caffe_names_both_files(
 ) -> None:
     out = tmp_path / "net.caffemodel"
     assert run("weights", "convert", npz, out, "--to", "caffe") == 0
-    assert capsys.readouterr().err == f"written to {out} and {tmp_path / 'net.prototxt'}\n"
+    assert capsys.readouterr().err == (
+        f"vggnet: written to {out} and {tmp_path / 'net.prototxt'}\n"
+    )
     assert (tmp_path / "net.prototxt").exists()
 
 
@@ -169,7 +174,7 @@ def test_the_help_names_all_that_is_written(capsys: pytest.CaptureFixture[str]) 
     assert "--to keras writes Keras 3's tree where OUT ends in .weights.h5" in text
     assert "--to caffe writes OUT's .prototxt beside it" in text
     assert run("weights", "--help") == 0
-    assert "inspect and convert any" in " ".join(capsys.readouterr().out.split())
+    assert "any file can be inspected and converted" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("arguments", "fault"), [

@@ -29,6 +29,7 @@ def bar(first: str, *others: str | ProgressColumn) -> Progress:
         *columns,
         TimeRemainingColumn(),
         console=console,
+        redirect_stdout=False,  # which rich would print on standard error
         disable=not (sys.stderr and sys.stderr.isatty()),
     )
 

@@ -1,9 +1,7 @@
-"""The command `vggnet`: one file a command, put together here.
+"""The command `vggnet`: one file a command.
 
-In: the command line. Out: exit status 0, or 2 with one line on standard error for a user's mistake
-(128 and the signal's number after Ctrl-C and the like; 141, as any program that a closed pipe ends,
-where nobody reads the output any more). Heavy imports stay inside the commands, so that each starts
-quickly.
+In: the command line. Out: exit status 0; 2 with one line on standard error for a user's mistake; 1
+where some of many pictures failed; after a signal 128 and its number, as of any other program.
 """
 
 from __future__ import annotations
@@ -11,55 +9,16 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Annotated, NoReturn
+import warnings
+from typing import Any, NoReturn
 
-import typer
-from typer.exceptions import TyperException
+import click
 
-from vggnet.cli.benchmark import benchmark
-from vggnet.cli.describe import describe
-from vggnet.cli.evaluate import evaluate
-from vggnet.cli.features import features
+from vggnet.cli.commands import vggnet as app
 from vggnet.cli.mistakes import in_one_line
 from vggnet.cli.output import note
-from vggnet.cli.predict import predict
-from vggnet.cli.stack import stack
-from vggnet.cli.train import train
-from vggnet.cli.weights import weights
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (predict, describe, stack, evaluate, features, train, benchmark):
-    app.command()(command)
-app.add_typer(weights, name="weights")
-
-
-def _print_version(wanted: bool) -> None:
-    if not wanted:
-        return
-    from vggnet import __version__
-    from vggnet.engines import available
-
-    print(f"vggnet {__version__}")
-    engines = available()
-    for name, absence in engines.items():
-        print(f"engine {name}: {absence or 'available'}")
-    if engines["native"] is None:
-        from vggnet.machine import instruction_sets
-
-        print(f"instruction sets of the native engine: {', '.join(instruction_sets())}")
-    raise typer.Exit
-
-
-@app.callback()
-def vggnet(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Version and engines."
-        ),
-    ] = False,
-) -> None:
-    """The whole VGG family: look at it, run it, train it, test it."""
+_COMPLETION = "_VGGNET_COMPLETE"  # the variable with which a shell asks what may follow
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -68,16 +27,38 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = app(args=given or ["--help"], prog_name="vggnet", standalone_mode=False) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell
+            status = _run(given or ["--help"])
         sys.stdout.flush()
-    # The reader, such as head, has seen enough; Typer makes a SystemExit of what it notices of it.
-    except (BrokenPipeError, SystemExit):
+    except BrokenPipeError:  # the reader, such as head, has seen enough
         status = 141
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, click.Abort):
         status = 130
-    except (TyperException, ValueError, OSError, OverflowError, MemoryError, RuntimeError) as error:
+    except (
+        click.ClickException, ValueError, OSError, OverflowError, MemoryError, RuntimeError
+    ) as error:  # fmt: skip
         status = _failed(error)
     _leave(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """The status of the command. Click's own `main` ends with 1 where a pipe is closed."""
+    if instruction := os.environ.get(_COMPLETION):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {}, "vggnet", _COMPLETION, instruction)
+    try:
+        with app.make_context("vggnet", list(arguments)) as context:
+            return app.invoke(context) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+def _tell(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Say a warning that a user can act on as a note; the others are for programmers."""
+    if issubclass(category, UserWarning) or sys.flags.dev_mode:
+        note(str(message).strip().partition("\n")[0])
 
 
 def _failed(error: Exception) -> int:
@@ -86,7 +67,7 @@ def _failed(error: Exception) -> int:
         raise error
     if isinstance(error, OverflowError | MemoryError | RuntimeError) and sys.flags.dev_mode:
         raise error
-    note(f"vggnet: {in_one_line(error)}")
+    note(in_one_line(error))
     return 2
 
 

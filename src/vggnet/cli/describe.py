@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Annotated
 
-import typer
+import click
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from vggnet.analysis import BYTES_PER_ELEMENT, IN_PLACE, Analysis, LayerCost, analyze
-from vggnet.cli.output import FormatOption, print_json, standard_output
+from vggnet.analysis import IN_PLACE, Analysis, LayerCost, analyze
+from vggnet.cli.options import Real, Whole, command, format_option, precision_option
+from vggnet.cli.output import Format, print_json
 from vggnet.cli.plan import show_plan
-from vggnet.engines import Precision
+from vggnet.cli.side_by_side import dimensions, mebibytes, short, side_by_side
+from vggnet.cli.tables import standard_output
 from vggnet.layers import LARGEST
 from vggnet.spec import Head, Spec, configuration
 
@@ -31,50 +32,68 @@ _SHORTEST_BAR, _LONGEST_BAR = 8, 20  # characters for the whole, of which a bar 
 _LAYOUTS = ((1, True), (1, False), (0, False))
 
 
+@command(
+    "vggnet describe D",
+    "vggnet describe A B C D E             # side by side, as Table 1 of the paper",
+    "vggnet describe vgg16 --head average --classes 10 --input-size 64",
+    "vggnet describe vgg16 --plan",
+    no_args_is_help=True,
+)
+@click.argument("names", metavar="CONFIG-OR-WEIGHTS...", nargs=-1, required=True)
+@click.option("--input-size", metavar="N|HxW", help="Size of the picture in pixels: 224, 256x320.")
+@click.option("--width", type=Real(), default=1.0, help="Factor for the channels of each layer.")
+@click.option("--classes", type=Whole(), help="Number of classes.")
+@click.option(
+    "--head",
+    type=click.Choice(["fc", "average"]),
+    help="Three FC layers, or a global average and one.",
+)
+@click.option("--batch-norm", is_flag=True, help="Put a batch norm after each convolution.")
+@click.option("--plan", is_flag=True, help="Show how the native engine runs it here, instead.")
+@precision_option
+@format_option("table", "json")
 def describe(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="CONFIG-OR-WEIGHTS",
-            help="A, A-LRN, B, C, D, E, AlexNet, vgg16_bn ...; tiny-imagenet; a weight file.",
-        ),
-    ],
-    input_size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help="Picture's size in pixels: 224, 256x320.")
-    ] = None,
-    width: Annotated[float, typer.Option(help="Factor for the channels of each layer.")] = 1.0,
-    classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
-    head: Annotated[
-        Head | None, typer.Option(help="Three FC layers, or global average and one.")
-    ] = None,
-    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="With batch norm.")] = False,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="How the native engine runs it, instead.")
-    ] = False,
-    precision: Annotated[
-        Precision, typer.Option(help="With --plan: type that products are computed in.")
-    ] = "fp32",
-    format: FormatOption = "table",
+    names: tuple[str, ...],
+    input_size: str | None,
+    width: float,
+    classes: int | None,
+    head: Head | None,
+    batch_norm: bool,
+    plan: bool,
+    precision: str,
+    format: Format,
 ) -> None:
-    """Show a network's layers: shapes, parameters, MACs, receptive fields, and their shares."""
-    spec = _spec(name).scaled(
-        width=width,
-        num_classes=classes,
-        head=head,
-        batch_norm=True if batch_norm else None,
-    )
+    """Show what a network costs, layer by layer.
+
+    Shapes, parameters, MACs, receptive fields, and the share of each layer in the whole.
+
+    CONFIG-OR-WEIGHTS is A, A-LRN, B, C, D, E, AlexNet, vgg11 to vgg19, each with _bn too; or
+    whatever --weights takes elsewhere. Several of them are shown side by side.
+    """
+    specs = [
+        _spec(name).scaled(
+            width=width, num_classes=classes, head=head, batch_norm=True if batch_norm else None
+        )
+        for name in names
+    ]
     size = None if input_size is None else _parse_size(input_size)
     if plan:
-        show_plan(spec, size, precision, format)
+        if len(specs) > 1:
+            raise ValueError(f"--plan is of one network, not of {len(specs)}: give one name")
+        show_plan(specs[0], size, precision, format)
         return
-    analysis = analyze(spec, size)
+    analyses = [analyze(spec, size) for spec in specs]
     if format == "json":
-        print_json(analysis.to_json())
+        found = [analysis.to_json() for analysis in analyses]
+        print_json(found if len(found) > 1 else found[0])
         return
     console = standard_output()
-    console.print(_fitted(analysis, console))
+    if len(analyses) > 1:
+        console.print(side_by_side(analyses, console))
+        return
+    console.print(_fitted(analyses[0], names[0], console))
     console.print()
-    for line in _totals(analysis):
+    for line in _totals(analyses[0]):
         console.print(line, soft_wrap=not console.is_terminal)
 
 
@@ -100,7 +119,7 @@ def _parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _fitted(analysis: Analysis, console: Console) -> Table:
+def _fitted(analysis: Analysis, name: str, console: Console) -> Table:
     """The roomiest table whose bars can be read, with bars as long as the terminal has room for.
 
     Where even the narrowest has no room, lines grow over the terminal's edge: no digit is cut off.
@@ -110,7 +129,7 @@ def _fitted(analysis: Analysis, console: Console) -> Table:
     longest = max(layer.parameters for layer in analysis.layers) / analysis.parameters
     longest += max(layer.macs for layer in analysis.layers) / analysis.macs
     for padding, with_activations in _LAYOUTS:
-        bare = _table(analysis, padding, with_activations, _Bars(0))
+        bare = _table(analysis, name, padding, with_activations, _Bars(0))
         needed = console.measure(bare, options=unbounded).maximum
         # Each column needs a blank before its bar, and a bar is rounded up to whole characters.
         length = min(_LONGEST_BAR, int((console.width - needed - 4) / longest))
@@ -118,7 +137,7 @@ def _fitted(analysis: Analysis, console: Console) -> Table:
             break
     console.width = max(console.width, needed)
     bars = _Bars(max(0, length), ascii_only=console.options.ascii_only)
-    return _table(analysis, padding, with_activations, bars)
+    return _table(analysis, name, padding, with_activations, bars)
 
 
 @dataclass(frozen=True)
@@ -138,13 +157,15 @@ class _Bars:
         return f"{share:5.1%} {bar}".rstrip()
 
 
-def _table(analysis: Analysis, padding: int, with_activations: bool, bars: _Bars) -> Table:
+def _table(
+    analysis: Analysis, name: str, padding: int, with_activations: bool, bars: _Bars
+) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, padding, 0, 0),
         pad_edge=False,
         show_edge=False,
-        title=Text(f"{_title(analysis.spec)} on {_dimensions(analysis.input[1:])} pixels\n"),
+        title=Text(f"{_title(analysis.spec, name)} on {dimensions(analysis.input[1:])} pixels\n"),
         title_justify="left",
         show_footer=True,
     )
@@ -157,40 +178,42 @@ def _table(analysis: Analysis, padding: int, with_activations: bool, bars: _Bars
     column("output")
     column("parameters", f"{analysis.parameters:,}")
     column("share", "", "left")
-    column("MACs", _short(analysis.macs))
+    column("MACs", short(analysis.macs))
     column("share", "", "left")
     if with_activations:
-        column("activations", _short(analysis.activations))
+        column("activations", short(analysis.activations))
     column("field")
     column("jump")
 
-    picture = [_short(prod(analysis.input))] if with_activations else []
-    table.add_row("input", "", _dimensions(analysis.input), "", "", "", "", *picture, "1", "1")
+    picture = [short(prod(analysis.input))] if with_activations else []
+    table.add_row("input", "", dimensions(analysis.input), "", "", "", "", *picture, "1", "1")
     for layer in analysis.layers:
         if layer.type in IN_PLACE:
             continue
         table.add_row(
             layer.name,
             _kernel(layer),
-            _dimensions(layer.output),
+            dimensions(layer.output),
             f"{layer.parameters:,}" if layer.parameters else "",
             bars.draw(layer.parameters / analysis.parameters),
-            _short(layer.macs) if layer.macs else "",
+            short(layer.macs) if layer.macs else "",
             bars.draw(layer.macs / analysis.macs),
-            *([_short(layer.activations)] if with_activations else []),
+            *([short(layer.activations)] if with_activations else []),
             str(layer.receptive_field),
             str(layer.jump),
         )
     return table
 
 
-def _title(spec: Spec) -> str:
-    """The name, and in what but the input size the spec differs from the paper's net of it."""
+def _title(spec: Spec, asked: str) -> str:
+    """The paper's name, the one `asked` for where it is another configuration's name, and in what
+    but the input size the spec differs from the paper's net.
+    """
     try:
         paper = configuration(spec.name)
     except ValueError:
         return spec.name
-    changes = []
+    changes = [asked.strip()] if _is_other_name(asked, spec.name) else []
     if spec.batch_norm != paper.batch_norm:
         changes.append("batch norm" if spec.batch_norm else "no batch norm")
     head: Head | None = "average" if "avgpool" in spec.tokens else None
@@ -204,6 +227,14 @@ def _title(spec: Spec) -> str:
     if spec.num_classes != paper.num_classes:
         changes.append(f"{spec.num_classes:,} classes" if spec.num_classes else "no head")
     return f"{spec.name} ({', '.join(changes)})" if changes else spec.name
+
+
+def _is_other_name(asked: str, name: str) -> bool:
+    """Whether it is a configuration's name, and not only spelled in another case."""
+    try:
+        return configuration(asked).name == name and asked.strip().lower() != name.lower()
+    except ValueError:
+        return False
 
 
 def _width(spec: Spec, paper: Spec) -> float | None:
@@ -226,38 +257,21 @@ def _totals(analysis: Analysis) -> list[str]:
     """The sums to the unit, and where most of them lies."""
     heaviest = max(analysis.layers, key=lambda layer: layer.parameters)
     conv = analysis.of_type("conv")
-    peak = f"{_mebibytes(analysis.peak_activations)} live at most ({analysis.peak_layer.name})"
+    peak = f"{mebibytes(analysis.peak_activations)} live at most ({analysis.peak_layer.name})"
     return [
-        f"parameters   {analysis.parameters:,}, {_mebibytes(analysis.parameters)} in fp32; "
+        f"parameters   {analysis.parameters:,}, {mebibytes(analysis.parameters)} in fp32; "
         f"{heaviest.name} holds {heaviest.parameters / analysis.parameters:.1%}",
         f"MACs         {analysis.macs:,}; convolutions do {conv.macs / analysis.macs:.1%}",
         f"FLOPs        {analysis.flops:,}, counted as 2 x MACs",
-        f"activations  {peak}; training keeps {_mebibytes(analysis.activations)} a picture",
+        f"activations  {peak}; training keeps {mebibytes(analysis.activations)} a picture",
     ]
 
 
 def _kernel(layer: LayerCost) -> str:
     """The sides and, where it is not 1, the stride: 3x3, 11x11/4."""
     if layer.type in ("fc", "avgpool"):
-        return _dimensions(layer.input[1:])  # not square where the picture is not
+        return dimensions(layer.input[1:])  # not square where the picture is not
     if layer.type not in ("conv", "maxpool"):
         return ""
     stride = f"/{layer.stride}" if layer.stride > 1 else ""
     return f"{layer.kernel}x{layer.kernel}{stride}"
-
-
-def _dimensions(sizes: tuple[int, ...]) -> str:
-    return "x".join(map(str, sizes))
-
-
-def _short(count: int) -> str:
-    """Three digits and G, M or K: 1.85 G, 925 M, 86.7 M."""
-    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
-        if count >= unit:
-            scaled = count / unit
-            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {letter}"
-    return str(count)
-
-
-def _mebibytes(elements: int) -> str:
-    return f"{elements * BYTES_PER_ELEMENT / 2**20:,.1f} MiB"

@@ -5,33 +5,56 @@ In: a folder of class folders or Parquet, a model. Out: the accuracies, as one l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from vggnet.cli.model_options import ModelChoice, with_model_options
-from vggnet.cli.output import FormatOption, note, print_json, standard_output
-from vggnet.progress import counting_bar
+from vggnet.cli.model_options import ModelChoice, model_options
+from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.output import Format, note, print_json
 
 if TYPE_CHECKING:
     from vggnet.data import Dataset
 
 
-@with_model_options
+@command(
+    "vggnet evaluate DATA --weights runs/vggnet",
+    "vggnet evaluate /data/imagenet --weights vgg16 --limit 5000",
+    no_args_is_help=True,
+)
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--split",
+    type=click.Choice(["validation", "test", "train"]),
+    default="validation",
+    help="Which part of the data, where it has parts.",
+)
+@click.option("--batch-size", type=Whole(1), default=64, help="Pictures at a time.")
+@click.option(
+    "--limit", type=Whole(1), metavar="N", help="Test the first N pictures only.  [default: all]"
+)
+@click.option("--strict", is_flag=True, help="End with status 1 where a picture cannot be read.")
+@model_options
+@format_option("table", "json")
 def evaluate(
-    data: Annotated[str, typer.Argument(help="Folder of class folders, or Parquet.")],
+    data: str,
+    split: str,
+    batch_size: int,
+    limit: int | None,
+    strict: bool,
     choice: ModelChoice,
-    *,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 64,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Test the first pictures only, this many.")
-    ] = None,
-    format: FormatOption = "table",
-) -> None:
-    """Test a model on labelled pictures: one centre crop each."""
+    format: Format,
+) -> int:
+    """Test a model on labelled pictures.
+
+    One centre crop of each is tested.
+
+    DATA is a folder of class folders, or Parquet in the Hugging Face layout. Pictures that cannot
+    be read are left out and named.
+    """
     from vggnet import evaluation
     from vggnet.data import classes_without_pictures, open_dataset
+    from vggnet.progress import counting_bar
 
     dataset = open_dataset(data, split)
     model = choice.load()
@@ -70,9 +93,8 @@ def evaluate(
             }
         )
     else:  # as torchvision's and timm's scripts print it, for those who read it by a program
-        standard_output().print(
-            f" * Acc@1 {100 * score.top1:.3f} Acc@5 {100 * score.top5:.3f}", soft_wrap=True
-        )
+        print(score)
+    return int(strict and bool(score.broken))
 
 
 def _counted(num_pictures: int, num_all: int) -> str:

@@ -1,76 +1,100 @@
 """`vggnet features IMAGE... --layer relu3_3`: activations by layer name.
 
 In: picture files and folders. Out: a NumPy .npz file with one array a layer, N pictures first, and
-the array `images` of their names.
+the array `images` of their names. It is written as pictures come, and is there whole or not at all.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import numpy as np
-import typer
-from numpy.typing import NDArray
+import click
 
-from vggnet.cli.model_options import ModelChoice, with_model_options
-from vggnet.cli.output import FormatOption, note, print_json, standard_output
+from vggnet.cli.model_options import ModelChoice, model_options
+from vggnet.cli.options import command, format_option
+from vggnet.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from vggnet.streaming import Pool
 
 
-@with_model_options
+@command(
+    "vggnet features photographs/ --layer relu3_3 --layer fc6 --weights vgg16",
+    "vggnet features photographs/ --layer relu5_3 --pool average --dtype fp16 --out vectors.npz",
+    no_args_is_help=True,
+)
+@click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
+@click.option(
+    "--layer",
+    "layers",
+    metavar="NAME",
+    multiple=True,
+    required=True,
+    help="A layer such as relu3_3, pool5 or fc7; may be given again. conv3_3 is before its ReLU.",
+)
+@click.option(
+    "--pool",
+    type=click.Choice(["none", "average", "flatten"]),
+    default="none",
+    help="What becomes of a map: it stays (N, C, H, W); its mean over space, (N, C); or one row of "
+    "all its numbers, (N, C x H x W).",
+)
+@click.option(
+    "--dtype", type=click.Choice(["fp32", "fp16"]), default="fp32", help="Type of the numbers."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=Path("features.npz"),
+    help="The .npz file to write.",
+)
+@model_options
+@format_option("table", "json")
 def features(
-    images: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    images: tuple[str, ...],
+    layers: tuple[str, ...],
+    pool: Pool,
+    dtype: str,
+    out: Path,
     choice: ModelChoice,
-    *,
-    layer: Annotated[
-        list[str], typer.Option(help="A layer's name, such as relu3_3; may be given again.")
-    ],
-    out: Annotated[Path, typer.Option(help="The .npz file to write.")] = Path("features.npz"),
-    format: FormatOption = "table",
-) -> None:
-    """Write the activations of named layers. A picture that cannot be read is left out, and named.
+    format: str,
+) -> int:
+    """Write the activations of layers to a file.
 
-    Without a single good picture no file is written.
+    A picture that cannot be read is left out and named, and the exit status is 1. Without a single
+    good picture no file is written.
     """
-    from vggnet.cli.pictures import batches
+    from vggnet.cli.array_file import ArrayFile
+    from vggnet.cli.pictures import batches, find, tally
     from vggnet.image import picture_name
+    from vggnet.streaming import fitting, pooled
 
     model = choice.load()
-    names = model.spec.check_names(layer)
-    pictures: list[str] = []
-    rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    faults = 0
-    for batch in batches(images, model.preprocessing):
-        for name, fault in batch.pictures:
-            if fault:
-                faults += 1
-                note(f"vggnet: {fault}")
-            else:
-                pictures.append(name)
-        if batch.images_CHW:
-            for name, array in model.features(batch.images_NCHW, names).items():
-                rows[name].append(array)
-    if not pictures:
-        raise typer.Exit(2)
-    arrays = {name: _joined(name, parts) for name, parts in rows.items()}
-    with out.open("wb") as file:  # a file, since NumPy would add a suffix to a name
-        np.savez(file, images=np.array(pictures), **arrays)  # type: ignore[arg-type]
-    summary = {name: list(array.shape) for name, array in arrays.items()}
+    names = model.spec.check_names(layers)
+    pictures = find(images)
+    most = partial(fitting, model.spec, names)
+    with ArrayFile(out, "<f2" if dtype == "fp16" else "<f4") as file:
+        with tally(len(pictures)) as count:
+            for batch in batches(pictures, model.preprocessing, most):
+                for name, fault in batch.pictures:
+                    count.count(fault is not None)
+                    if fault:
+                        note(str(fault))
+                    else:
+                        file.add_text("images", name)
+                if batch.images_CHW:
+                    for name, array in model.features(batch.images_NCHW, names).items():
+                        file.add_rows(name, pooled(array, pool))
+        if count.faults == count.done:
+            return count.status()
+        file.write()
     if format == "json":
-        print_json({"file": str(out), "images": len(pictures), "layers": summary})
+        print_json({"file": str(out), "images": count.done - count.faults, "layers": file.shapes})
     else:
-        console = standard_output()
-        for name, shape in summary.items():
-            console.print(f"{name}  {' x '.join(map(str, shape))}")
-        console.print(f"written to {picture_name(out)}", soft_wrap=True)
-    if faults:
-        raise typer.Exit(2)
-
-
-def _joined(name: str, parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """One array of all batches. Raises ValueError for pictures whose activations differ in size."""
-    shapes = sorted({part.shape[1:] for part in parts})
-    if len(shapes) > 1:
-        listed = " and ".join(" x ".join(map(str, shape)) for shape in shapes[:2])
-        raise ValueError(f"{name} is {listed} for these pictures: give pictures of one size")
-    return np.concatenate(parts)
+        for name, shape in file.shapes.items():
+            print(f"{name}  {' x '.join(map(str, shape))}")
+        print(f"written to {picture_name(out)}")
+    return count.status()

@@ -1,6 +1,7 @@
 """How commands speak: results on standard output, all else on standard error.
 
-In: values and Rich tables. Out: JSON alone, or a table; notes for people beside it.
+In: values and texts. Out: JSON alone on standard output; notes for people beside it, each of which
+begins with `vggnet:`. Tables are in tables.py.
 """
 
 from __future__ import annotations
@@ -8,50 +9,51 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
-from rich.console import Console
+import click
 
 from vggnet.printable import printable
 
 _LONGEST_NOTE = 20_000  # characters; a list of all that does not fit may be long
 
 Format = Literal["table", "json"]
-FormatOption = Annotated[
-    Format, typer.Option("--format", help="A table for people or JSON for programs.")
-]
 
 
-def print_json(value: object) -> None:
-    """`value` on standard output, alone, so that it can be piped.
+def print_json(value: object, indent: int | None = 2) -> None:
+    """`value` on standard output, alone, so that it can be piped; without `indent` on one line.
 
     Escaped where it holds what the output's encoding lacks, such as a file name that is not UTF-8,
     so that `json` gives the very name back.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        text = json.dumps(value, indent=2, allow_nan=False)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    if not can_print(text):
+        text = json.dumps(value, indent=indent, allow_nan=False)
     sys.stdout.write(text + "\n")
 
 
-class _Console(Console):
-    """A console that leaves a closed pipe to whoever runs the command, instead of exiting."""
+def can_print(text: str) -> bool:
+    """Whether standard output's encoding has all of its characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError("nobody reads standard output any more")
+
+def bold(text: str) -> str:
+    return click.style(text, bold=True) if _in_colour() else text
 
 
-def standard_output() -> Console:
-    """Where tables go: as wide as the terminal or as COLUMNS says, else 120 characters."""
-    console = _Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120
-    return console
+def coloured(text: str) -> str:
+    """In the colour of bars, those of shares and probabilities."""
+    return click.style(text, fg="blue") if _in_colour() else text
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def note(text: str) -> None:
     """One line for people, on standard error; what would not print on one line is escaped."""
-    print(printable(text, _LONGEST_NOTE), file=sys.stderr, flush=True)
+    print(f"vggnet: {printable(text, _LONGEST_NOTE)}", file=sys.stderr, flush=True)

@@ -1,29 +1,35 @@
 """The pictures of a command line -> batches for an engine, in their order.
 
-In: files and folders, a Preprocess. Out: batches, in which each picture that cannot be used stands
-as its PictureError, in its place. Pictures are decoded by threads while the engine computes; few of
-them are in memory at a time, however many are named.
+In: files, folders and - for standard input, a Preprocess. Out: batches, in which each picture that
+cannot be used stands as its PictureError, in its place. Pictures are decoded by threads while the
+engine computes; few of them are in memory at a time, however many are named.
 Shapes: N pictures, C channels, H rows, W columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.cli.output import note
 from vggnet.data.ahead import prepare_ahead
-from vggnet.image import PictureError, find_pictures
+from vggnet.image import PictureError, PictureSource, find_pictures, picture_name
 from vggnet.preprocess import Preprocess
 
 _THREADS = 2
 _AHEAD = 16  # pictures that are decoded, or about to be, before they are asked for
 _BATCH_SIZE = 32
 _BATCH_NUMBERS = 1 << 21  # of the input, unless one picture has more: 13 pictures of 224 x 224
+_MANY = 20  # pictures that take long enough for a bar
 
+Named = tuple[str, PictureSource | PictureError]  # a picture's name, and where it is or its fault
 Prepared = NDArray[np.float32] | PictureError
 
 
@@ -39,24 +45,28 @@ class Batch:
         """The good pictures, of which there must be one."""
         return np.stack(self.images_CHW)
 
-    def takes(self, image_CHW: NDArray[np.float32]) -> bool:
-        """Whether the picture may join those that are here."""
-        number = len(self.images_CHW) + 1
-        return number == 1 or (
-            number <= _BATCH_SIZE
-            and number * image_CHW.size <= _BATCH_NUMBERS
-            and image_CHW.shape == self.images_CHW[0].shape
-        )
+    def takes(self, image_CHW: NDArray[np.float32], most: int) -> bool:
+        """Whether the picture may join those that are here, who may be `most`."""
+        number = len(self.images_CHW)
+        return number == 0 or (number < most and image_CHW.shape == self.images_CHW[0].shape)
 
 
-def batches(paths: Sequence[str], preprocessing: Preprocess) -> Iterator[Batch]:
-    """All pictures of files and folders; each stands in one batch."""
+def batches(
+    pictures: Iterable[Named],
+    preprocessing: Preprocess,
+    fitting: Callable[[tuple[int, ...]], int] | None = None,
+) -> Iterator[Batch]:
+    """The pictures that `find` found; each stands in one batch.
+
+    `fitting` says how many inputs of a shape (C, H, W) fit into one, which never are more than 32.
+    """
     batch = Batch()
-    for name, prepared in _prepared(paths, preprocessing):
+    for name, prepared in _prepared(pictures, preprocessing):
         if isinstance(prepared, PictureError):
             batch.pictures.append((name, prepared))
             continue
-        if not batch.takes(prepared):
+        most = fitting(prepared.shape) if fitting else _BATCH_NUMBERS // prepared.size
+        if not batch.takes(prepared, min(_BATCH_SIZE, most)):
             yield batch
             batch = Batch()
         batch.pictures.append((name, None))
@@ -65,26 +75,79 @@ def batches(paths: Sequence[str], preprocessing: Preprocess) -> Iterator[Batch]:
         yield batch
 
 
-def _prepared(paths: Sequence[str], preprocessing: Preprocess) -> Iterator[tuple[str, Prepared]]:
+def _prepared(
+    pictures: Iterable[Named], preprocessing: Preprocess
+) -> Iterator[tuple[str, Prepared]]:
     """Each picture's name and its input or its fault."""
 
-    def prepare(named: tuple[str, str | PictureError]) -> NDArray[np.float32]:
-        _, found = named
+    def prepare(named: Named) -> NDArray[np.float32]:
+        name, found = named
         if isinstance(found, PictureError):
             raise found
-        return preprocessing(found)
+        return preprocessing(found, name)
 
-    with prepare_ahead(prepare, _found(paths), num_ahead=_AHEAD, num_threads=_THREADS) as prepared:
+    with prepare_ahead(prepare, pictures, num_ahead=_AHEAD, num_threads=_THREADS) as prepared:
         for (name, _), image_CHW in prepared:
             yield name, image_CHW
 
 
-def _found(paths: Iterable[str]) -> Iterator[tuple[str, str | PictureError]]:
-    """The name of each picture file, and the file; or the fault of a path that gives none."""
+def find(paths: Sequence[str]) -> list[Named]:
+    """The pictures that files, folders and - stand for; the fault of a path that gives none."""
+    return list(_found(paths))
+
+
+def _found(paths: Iterable[str]) -> Iterator[Named]:
     for path in paths:
         try:
+            if path == "-":
+                yield "-", sys.stdin.buffer.read()
+                continue
             if "://" in path and not Path(path).exists():
                 raise PictureError(f"{path}: an address, not a file; download it first")
-            yield from ((str(file), str(file)) for file in find_pictures([path]))
+            found = find_pictures(path)
+            if found.passed_over:
+                note(f"{picture_name(path)}: passed over {_counted(found.passed_over)}")
+            yield from ((str(file), str(file)) for file in found.pictures)
         except PictureError as error:
             yield path, error
+
+
+def _counted(suffixes: Counter[str]) -> str:
+    """ "3 pictures in formats that are not read: 2 .heic, 1 .svg"."""
+    number = suffixes.total()
+    what = "1 picture in a format" if number == 1 else f"{number} pictures in formats"
+    listed = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common())
+    return f"{what} that {'is' if number == 1 else 'are'} not read: {listed}"
+
+
+class Tally:
+    """Counts the pictures of a command, and says at the end how it went."""
+
+    def __init__(self, advance: Callable[[int], None] = lambda done: None) -> None:
+        self.done = self.faults = 0
+        self._advance = advance
+
+    def count(self, fault: bool) -> None:
+        self.done += 1
+        self.faults += fault
+        self._advance(self.done)
+
+    def status(self) -> int:
+        """The exit status: 0, 1 where some pictures failed, 2 where all did."""
+        if not self.faults:
+            return 0
+        if self.done > 1:
+            note(f"{self.faults} of {self.done} pictures failed")
+        return 1 if self.faults < self.done else 2
+
+
+@contextmanager
+def tally(total: int, with_bar: bool = True) -> Iterator[Tally]:
+    """A count of `total` pictures; of many with a bar, where standard error is a terminal."""
+    if with_bar and total >= _MANY and sys.stderr.isatty():
+        from vggnet.progress import counting_bar
+
+        with counting_bar("pictures", total) as advance:
+            yield Tally(advance)
+    else:
+        yield Tally()

@@ -1,48 +1,48 @@
 """The fields of a Recipe as options of a command.
 
-In: a command with a parameter `changes`. Out: the same command with one option a field, each None
-where it was not given. So the dataclass is the only list of them.
+In: a command with a parameter `changes`. Out: the same command with one option a field; it gets
+those that were given, as a dict. So the dataclass is the only list of them.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
+import click
 
+from vggnet.cli.model_options import with_options
+from vggnet.cli.options import Decorator, Real, Whole
 from vggnet.training.recipe import RECIPES, Recipe
 
 
-def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace the parameter `changes` by the options; the command gets those given, as a dict."""
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` an option for each field, in their order."""
     hints = get_type_hints(Recipe)
-    options = []
-    for field in fields(Recipe):
-        kind: Any = hints[field.name]
-        names = [field.name.replace("_", "-"), *filter(None, [field.metadata["alias"]])]
-        flags = [f"--{name}/--no-{name}" if kind is bool else f"--{name}" for name in names]
-        annotation = Annotated[kind | None, typer.Option(*flags, help=_help(field))]
-        options.append(
-            inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
-            )
-        )
-    signature = inspect.signature(command, eval_str=True)
-    kept = [each for each in signature.parameters.values() if each.name != "changes"]
 
     @wraps(command)
-    def wrapped(*arguments: Any, **values: Any) -> None:
-        given = {field.name: values.pop(field.name, None) for field in fields(Recipe)}
+    def wrapped(**values: Any) -> Any:
+        given = {field.name: values.pop(field.name) for field in fields(Recipe)}
         changes = {name: value for name, value in given.items() if value is not None}
-        command(*arguments, changes=changes, **values)
+        return command(changes=changes, **values)
 
-    wrapped.__signature__ = signature.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in [*kept, *options]}
-    return wrapped
+    return with_options([_option(field, hints[field.name]) for field in fields(Recipe)], wrapped)
+
+
+def _option(field: Field[Any], hint: Any) -> Decorator:
+    names = [field.name.replace("_", "-"), *filter(None, [field.metadata["alias"]])]
+    flags = [f"--{name}/--no-{name}" if hint is bool else f"--{name}" for name in names]
+    kind: Any = None
+    if get_origin(hint) is Literal:
+        kind = click.Choice(get_args(hint))
+    elif hint in (int, float):
+        kind = (Whole if hint is int else Real)(*field.metadata["range"])
+    metavar = field.name.upper().replace("_", "-") if hint is str else None
+    return click.option(
+        *flags, field.name, type=kind, default=None, metavar=metavar, help=_help(field)
+    )
 
 
 def _help(field: Field[Any]) -> str:
@@ -52,7 +52,7 @@ def _help(field: Field[Any]) -> str:
         shown = next(iter(defaults.values()))
     else:
         shown = ", ".join(f"{name} {value}" for name, value in defaults.items())
-    return f"{field.metadata['help']} [default: {shown}]" if shown else field.metadata["help"]
+    return f"{field.metadata['help']}  [default: {shown}]" if shown else field.metadata["help"]
 
 
 def _shown(value: object) -> str:

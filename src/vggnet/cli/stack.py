@@ -7,30 +7,43 @@ from __future__ import annotations
 
 import re
 from reprlib import repr as short_repr
-from typing import Annotated
 
-import typer
+import click
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vggnet.cli.output import FormatOption, print_json, standard_output
+from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.output import Format, print_json
+from vggnet.cli.tables import standard_output
 from vggnet.stacks import KernelStack
 
 
+@command(
+    "vggnet stack 3 3 3                   # three 3x3 against one 7x7",
+    "vggnet stack 5 5 --channels 64 --size 56",
+    no_args_is_help=True,
+)
+@click.argument("kernels", metavar="KERNEL...", nargs=-1, required=True)
+@click.option("--channels", type=Whole(), default=512, help="Channels that go in.")
+@click.option("--out-channels", type=Whole(), help="Channels that come out.  [default: as go in]")
+@click.option(
+    "--mid-channels", type=Whole(), help="Channels between the kernels.  [default: as come out]"
+)
+@click.option("--size", type=Whole(), default=14, help="Side of the map in pixels, for the MACs.")
+@format_option("table", "json")
 def stack(
-    kernels: Annotated[
-        list[str], typer.Argument(metavar="KERNEL...", help="Sides, in the order applied: 3 3 3.")
-    ],
-    channels: Annotated[int, typer.Option(help="Channels in, and out too by default.")] = 512,
-    out_channels: Annotated[int | None, typer.Option(help="Channels out.")] = None,
-    mid_channels: Annotated[
-        int | None, typer.Option(help="Channels between the kernels; channels out by default.")
-    ] = None,
-    size: Annotated[int, typer.Option(help="Side of the map in pixels, for the MACs.")] = 14,
-    format: FormatOption = "table",
+    kernels: tuple[str, ...],
+    channels: int,
+    out_channels: int | None,
+    mid_channels: int | None,
+    size: int,
+    format: Format,
 ) -> None:
-    """Compare a stack of small kernels with the one large kernel that sees as much."""
+    """Compare a stack of small kernels with the one that sees as much.
+
+    KERNEL is a side in pixels; several are applied one after the other.
+    """
     sides = tuple(map(_side, kernels))
     result = KernelStack(sides, channels, out_channels, mid_channels, (size, size))
     if format == "json":

@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 from rich.progress import TaskID
 
+from vggnet.cli.options import Real, Whole, command
 from vggnet.cli.output import note
-from vggnet.cli.recipe_options import with_recipe_options
+from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.data import Dataset, open_dataset, splits
 from vggnet.model import load_weights
@@ -24,48 +25,85 @@ from vggnet.progress import bar
 from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
 
 
-@with_recipe_options
+@command(
+    "vggnet train DATA --config D --width 0.5 --batch-norm --input-size 64 --head average",
+    "vggnet train PHOTOGRAPHS --init tiny-imagenet --epochs 5    # fine-tune on your own folder",
+    "vggnet train DATA --out RUN --resume",
+    no_args_is_help=True,
+)
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    default=Path("runs/vggnet"),
+    help="Folder of the run.",
+)
+@click.option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    help="The recipe that options change.  [default: modern]",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, as its checkpoint says.")
+@click.option(
+    "--epochs",
+    type=Whole(1, 10**6),
+    help="Epochs in all, spread over the recipe's picture sizes in proportion; see --sizes.",
+)
+@click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pictures.")
+@click.option(
+    "--threads",
+    type=Whole(1, 1024),
+    help="Threads that compute.  [default: all, or as the run was begun]",
+)
+@click.option(
+    "--device",
+    metavar="NAME",
+    default="auto",
+    help="auto (as the run was begun, else CUDA where it is), cpu, cuda, cuda:1.",
+)
+@click.option(
+    "--checkpoint-seconds",
+    type=Real(0),
+    default=60.0,
+    help="Time between checkpoints; 0 for one after every step.",
+)
+@click.option("--stop-after", type=Whole(1), metavar="STEP", help="Stop after this step.")
+@click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read.")
+@recipe_options
 def train(
-    data: Annotated[str, typer.Argument(help="Folder of class folders, or Parquet.")],
+    data: str,
     changes: dict[str, Any],
-    *,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/vggnet"),
-    recipe: Annotated[
-        str | None, typer.Option(help="Where to start from: modern or paper. [default: modern]")
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with the run in --out, as its checkpoint says."),
-    ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Threads that compute. [default: all, or as the run was begun]"),
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto (as the run was begun, else CUDA where it is), cpu or cuda.")
-    ] = "auto",
-    checkpoint_seconds: Annotated[
-        float,
-        typer.Option(min=0, help="Time between checkpoints; 0 for one after every step."),
-    ] = 60.0,
-    stop_after: Annotated[int | None, typer.Option(min=1, help="Stop after this step.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a broken picture.")] = False,
-) -> None:
+    out: Path,
+    recipe: str | None,
+    resume: bool,
+    epochs: int | None,
+    workers: int,
+    threads: int | None,
+    device: str,
+    checkpoint_seconds: float,
+    stop_after: int | None,
+    strict: bool,
+) -> int:
     """Train a network. Ctrl-C, SIGTERM and the end of the terminal leave a checkpoint.
 
-    --resume goes on from it, needs no other option but --out, and ends with the same bits as a run
-    that was left alone: on the same type of CPU, with the number of threads that it was begun with.
+    DATA is a folder of class folders, or Parquet in the Hugging Face layout.
+
+    --resume goes on from the checkpoint, needs no other option but --out, and ends with the same
+    bits as a run that was left alone: on the same type of CPU, with the number of threads that it
+    was begun with.
     """
-    if recipe and recipe not in RECIPES:
-        raise ValueError(f"recipe {recipe!r} must be one of {', '.join(RECIPES)}")
+    if epochs is not None:
+        if resume:
+            raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
+        changes = changes | {"epochs": epochs}
     asked = _recipe(recipe or "modern", changes) if recipe or not resume else None
+    dataset, validation = open_dataset(data, "train"), _kept_apart(data)
     _need_torch()
     from vggnet.training import checkpoint
     from vggnet.training import train as run
     from vggnet.training.loop import Interrupted, TrainingOptions
 
-    dataset, validation = open_dataset(data, "train"), _kept_apart(data)
     with StopRequest() as stop, _Reporter() as reporter:
         options = TrainingOptions(
             out, workers, device, threads, checkpoint_seconds, stop_after, strict=strict,
@@ -81,7 +119,8 @@ def train(
             what = str(interruption) or "stopped before a step was done"
             begun = (out / checkpoint.FILE_NAME).exists()
             reporter.note(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
-            raise typer.Exit(stop.exit_status) from None
+            return stop.exit_status
+    return 0
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe:

@@ -1,60 +1,63 @@
-"""`vggnet weights`: the published weight files, and which of them are on this disk.
+"""`vggnet weights`: the weights that have a name, and which of them are on this disk.
 
-In: nothing, or names of the catalog. Out: `list` prints a table of all of them or JSON; `fetch`
+In: nothing, or names of the catalog. Out: `list` prints a table of what is inside the package and
+of all published files, or JSON; `fetch`
 prints the path of each file that was asked for, and downloads what is not here. `inspect` and
-`convert` are in weights_files.py.
+`convert` are in weights_files.py, the group of all four in commands.py.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 from rich import box
 from rich.table import Table
 
-from vggnet.cli.output import FormatOption, note, print_json, standard_output
-from vggnet.cli.weights_files import convert, inspect
+from vggnet.cli.options import command, format_option
+from vggnet.cli.output import Format, note, print_json
+from vggnet.cli.tables import standard_output
+from vggnet.weights.named import EMBEDDED
 
 if TYPE_CHECKING:
     from vggnet.weights.published.caches import Copy
     from vggnet.weights.published.catalog import PublishedFile
 
-weights = typer.Typer(rich_markup_mode=None)
-for command in (inspect, convert):
-    weights.command()(command)
+Entry = dict[str, Any]  # what `list --format json` says of a file
 
 
-@weights.callback()
-def _weights() -> None:
-    """Weight files: list and fetch those that are published, inspect and convert any."""
+@command("vggnet weights list", "vggnet weights list --format json")
+@format_option("table", "json")
+def list_files(format: Format) -> None:
+    """Show the weights that have a name, and which of them are here.
 
-
-@weights.command("list")
-def list_files(format: FormatOption = "table") -> None:
-    """Show the published files: size, licence, accuracy, and which are on this disk already."""
+    tiny-imagenet is inside the package; the others are published files, with size, licence and
+    accuracy on the pictures that they were trained to tell apart.
+    """
     from vggnet.weights.published.caches import copies
     from vggnet.weights.published.catalog import CATALOG
 
-    here = {file: list(copies(file)) for file in CATALOG.values()}
+    entries = [_embedded(name) for name in EMBEDDED]
+    entries += [_as_json(file, list(copies(file))) for file in CATALOG.values()]
     if format == "json":
-        print_json([_as_json(file, found) for file, found in here.items()])
+        print_json(entries)
         return
     console = standard_output()
-    console.print(_table(here))
-    for file, found in here.items():
-        for copy in found:
-            line = f"{file.name}: {copy.path}{f' is not used: {copy.fault}' if copy.fault else ''}"
-            console.print(line, soft_wrap=True)
+    console.print(_table(entries))
+    for entry in entries:
+        for copy in entry["copies"] if entry["name"] not in EMBEDDED else ():
+            fault = f" is not used: {copy['fault']}" if copy["fault"] else ""
+            console.print(f"{entry['name']}: {copy['path']}{fault}", soft_wrap=True)
 
 
-@weights.command()
-def fetch(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Such as vgg16 or vgg16@oxford.")
-    ],
-) -> None:
-    """Print where each file lies on this disk, and download first what is not here."""
+@command("vggnet weights fetch vgg16 vgg19@oxford", no_args_is_help=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+def fetch(names: tuple[str, ...]) -> None:
+    """Download published weight files.
+
+    Prints where each lies on this disk; what is here already is not downloaded again.
+    """
     from vggnet.weights.published.catalog import published
     from vggnet.weights.published.fetch import find, get
 
@@ -65,7 +68,35 @@ def fetch(
         print(path or get(file), flush=True)
 
 
-def _as_json(file: PublishedFile, found: list[Copy]) -> dict[str, object]:
+def _embedded(name: str) -> Entry:
+    """What is inside the package, with the accuracy that its own file says it has."""
+    from vggnet.weights.named import load_weights, weights_file
+
+    weights = load_weights(name)
+    measured: Any = weights.training["metrics"]
+    with weights_file(name) as path:
+        num_bytes = path.stat().st_size
+        return {
+            "name": name,
+            "configuration": weights.spec.name,
+            "convention": "vggnet",
+            "head": True,
+            "file": path.name,
+            "bytes": num_bytes,
+            "approximate_bytes": num_bytes,
+            "digest": None,
+            "licence": "Apache-2.0",
+            "accuracy": {
+                "top1": measured["validation"]["top1"],
+                "top5": measured["validation"]["top5"],
+                "source": "validation pictures of Tiny-ImageNet, 200 classes",
+            },
+            "page": "docs/tiny-imagenet/README.md",
+            "copies": [{"cache": "the package", "path": str(path), "fault": None}],
+        }
+
+
+def _as_json(file: PublishedFile, found: list[Copy]) -> Entry:
     accuracy = file.accuracy and {
         "top1": file.accuracy.top1,
         "top5": file.accuracy.top5,
@@ -89,7 +120,7 @@ def _as_json(file: PublishedFile, found: list[Copy]) -> dict[str, object]:
     }
 
 
-def _table(here: dict[PublishedFile, list[Copy]]) -> Table:
+def _table(entries: Sequence[Entry]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for header in ("name", "configuration"):
         table.add_column(header, no_wrap=True)
@@ -98,16 +129,16 @@ def _table(here: dict[PublishedFile, list[Copy]]) -> Table:
     for header in ("Acc@1", "Acc@5"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("here", no_wrap=True)
-    for file, found in here.items():
-        accuracy = file.accuracy
-        caches = [copy.cache for copy in found if copy.fault is None]
+    for entry in entries:
+        accuracy = entry["accuracy"]
+        caches = [copy["cache"] for copy in entry["copies"] if copy["fault"] is None]
         table.add_row(
-            file.name,
-            file.configuration + ("" if file.head else ", no head"),
-            f"{'' if file.num_bytes else 'about '}{file.approximate_bytes / 1e6:.0f} MB",
-            file.licence,
-            f"{100 * accuracy.top1:.5g}" if accuracy else "",
-            f"{100 * accuracy.top5:.5g}" if accuracy else "",
+            entry["name"],
+            entry["configuration"] + ("" if entry["head"] else ", no head"),
+            f"{'' if entry['bytes'] else 'about '}{entry['approximate_bytes'] / 1e6:.0f} MB",
+            entry["licence"],
+            f"{100 * accuracy['top1']:.5g}" if accuracy else "",
+            f"{100 * accuracy['top5']:.5g}" if accuracy else "",
             ", ".join(dict.fromkeys(caches)) or "not here",
         )
     return table

@@ -9,46 +9,48 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from vggnet.cli.output import FormatOption, note, print_json, standard_output
-from vggnet.preprocess import ColourOrder
+from vggnet.cli.model_options import COLOUR_HELP, CONVENTION_HELP, NET_HELP, ReadAs, read_as_options
+from vggnet.cli.options import command, format_option
+from vggnet.cli.output import Format, note, print_json
 
 if TYPE_CHECKING:
-    from vggnet.preprocess import Preprocess
+    from vggnet.preprocess import ColourOrder, Preprocess
     from vggnet.spec import Spec
     from vggnet.weights.published.catalog import PublishedFile
     from vggnet.weights.recognition.recognise import Recognition
 
-ConventionOption = Annotated[
-    str | None,
-    typer.Option(help="Read the file so: oxford, torchvision, keras ...; else it is recognised."),
-]
-ColourOption = Annotated[
-    ColourOrder | None, typer.Option(help="The order of channels that the net wants.")
-]
-NetOption = Annotated[
-    str | None, typer.Option(help="Which of several nets in the file: model, model_ema ...")
-]
-Target = Literal[
+_TARGETS = (
     "vggnet", "torchvision", "timm", "keras", "frossard", "tensorflow-vgg", "caffe", "onnx"
-]
+)  # fmt: skip
 
 
+@command(
+    "vggnet weights inspect net.pth",
+    "vggnet weights inspect vgg16@oxford --format json",
+    no_args_is_help=True,
+)
+@click.argument("file", metavar="FILE|NAME")
+@click.option("--convention", metavar="NAME", help=CONVENTION_HELP)
+@click.option("--colour", type=click.Choice(["RGB", "BGR"]), help=COLOUR_HELP)
+@click.option("--net", metavar="NAME", help=NET_HELP)
+@format_option("table", "json")
 def inspect(
-    file: Annotated[
-        str, typer.Argument(help="What --weights takes: a file, a run's folder, a name.")
-    ],
-    convention: ConventionOption = None,
-    colour: ColourOption = None,
-    net: NetOption = None,
-    format: FormatOption = "table",
+    file: str,
+    convention: str | None,
+    colour: ColourOrder | None,
+    net: str | None,
+    format: Format,
 ) -> None:
-    """Show what a weight file is taken for, how sure that is, and why."""
-    from vggnet.model import weights_file
+    """Show what a weight file is taken for, how sure that is, and why.
+
+    FILE is what --weights takes elsewhere: a file, the folder of a run, a published name.
+    """
     from vggnet.weights import files
+    from vggnet.weights.named import weights_file
 
     with weights_file(file) as path:
         recognition = files.inspect(path, convention, colour, net)
@@ -56,38 +58,44 @@ def inspect(
     if format == "json":
         print_json(found)
     else:
-        console = standard_output()
         for line in _lines(recognition, found):
-            console.print(line, soft_wrap=True)
+            print(line)
 
 
-def convert(
-    source: Annotated[
-        str, typer.Argument(metavar="IN", help="What --weights takes: a file, a folder, a name.")
-    ],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
-    to: Annotated[Target, typer.Option(help="Whose files to write.")] = "vggnet",
-    dtype: Annotated[
-        Literal["fp32", "bf16", "fp16"], typer.Option(help="Type of the stored numbers.")
-    ] = "fp32",
-    convention: ConventionOption = None,
-    colour: ColourOption = None,
-    net: NetOption = None,
-) -> None:
+@command(
+    "vggnet weights convert tiny-imagenet net.onnx",
+    "vggnet weights convert vgg16@oxford net.pth",
+    "vggnet weights convert runs/vggnet net.safetensors --to timm --dtype fp16",
+    no_args_is_help=True,
+)
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--to", type=click.Choice(_TARGETS), help="Whose files to write.  [default: by OUT's suffix]"
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    help="Type of the stored numbers.",
+)
+@read_as_options
+def convert(source: str, target: Path, to: str | None, dtype: Any, read_as: ReadAs) -> None:
     """Write a weight file as another library has it. What it cannot keep is told.
 
-    --to keras writes Keras 3's tree where OUT ends in .weights.h5, else the .h5 of Keras 1 and 2;
-    --to caffe writes OUT's .prototxt beside it, over what is there.
+    IN is what --weights takes elsewhere. --to keras writes Keras 3's tree where OUT ends in
+    .weights.h5, else the .h5 of Keras 1 and 2; --to caffe writes OUT's .prototxt beside it, over
+    what is there.
     """
-    from vggnet.model import load_weights
     from vggnet.weights import convert
+    from vggnet.weights.named import load_weights
 
-    weights = load_weights(source, convention, colour, net)
+    weights = load_weights(source, **read_as.given())
     for each in weights.notes:
-        note(f"vggnet: {source}: {each}")
+        note(f"{source}: {each}")
     for remark in convert(weights, target, to, dtype):
         note(f"{target}: {remark}")
-    network = f" and {target.with_suffix('.prototxt')}" if to == "caffe" else ""
+    network = f" and {target.with_suffix('.prototxt')}" if target.suffix == ".caffemodel" else ""
     note(f"written to {target}{network}")
 
 

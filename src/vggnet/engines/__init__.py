@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from importlib import resources
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+if TYPE_CHECKING:  # `available` is quick, since it loads none of them
+    import numpy as np
+    from numpy.typing import NDArray
 
-from vggnet.spec import Spec
-from vggnet.weights.weights import State, check_state
+    from vggnet.spec import Spec
+    from vggnet.weights.weights import State
 
 MOST_THREADS = 1024
 Precision = Literal["fp32", "bf16"]
@@ -56,6 +57,15 @@ class Engine(Protocol):
 def available() -> dict[str, str | None]:
     """Every engine by name, in the order of preference, with why it is absent (None: it is not)."""
     return {"native": _why_no_native(), "torch": _why_no_torch(), "numpy": None}
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Those that the native engine has code for and this processor can run, the best one first."""
+    if _why_no_native() is not None:
+        return ()
+    from vggnet._native import instruction_sets
+
+    return tuple(instruction_sets())
 
 
 def _why_no_native() -> str | None:
@@ -102,6 +112,8 @@ def create(
     absence = engines[name]
     if absence is not None:
         raise ValueError(f"engine {name!r}: {absence}")
+    from vggnet.weights.weights import check_state
+
     check_state(spec, state, f"engine {name!r}", finite=False)
     if name == "torch":
         from vggnet.engines.torch_engine import TorchEngine
@@ -129,29 +141,3 @@ def _first_choice(engines: dict[str, str | None], device: str | None) -> str:
     if device not in (None, "cpu"):
         return "torch"
     return next(each for each, absence in engines.items() if absence is None)
-
-
-def check_images(
-    spec: Spec, images_NCHW: NDArray[np.floating], dtype: DTypeLike = np.float32
-) -> NDArray[np.floating]:
-    """The images in `dtype`, contiguous; not copied where they are so already.
-
-    Raises ValueError, in one line, for images that `spec` cannot take.
-    """
-    images_NCHW = np.asarray(images_NCHW)
-    if images_NCHW.ndim != 4 or images_NCHW.shape[1] != 3:
-        raise ValueError(f"images must have the shape (N, 3, H, W), not {images_NCHW.shape}")
-    if not np.issubdtype(images_NCHW.dtype, np.floating):
-        raise ValueError(f"images must be floating point, not {images_NCHW.dtype}; see preprocess")
-    spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the network cannot take
-    with np.errstate(over="ignore"):  # what is too large for `dtype` is named below
-        images_NCHW = np.ascontiguousarray(images_NCHW, dtype)
-    if not np.isfinite(images_NCHW).all():
-        raise ValueError(f"images hold NaN, infinity or values too large for {images_NCHW.dtype}")
-    return images_NCHW
-
-
-def check_head(spec: Spec) -> None:
-    """Raises ValueError for a net that has no class scores to give."""
-    if spec.num_classes is None:
-        raise ValueError(f"spec {spec.name!r} has no classifier; use features")

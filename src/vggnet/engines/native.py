@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vggnet._native as _native
-from vggnet.engines import check_head, check_images
+from vggnet.engines.checks import check_head, check_images
 from vggnet.engines.plan import MANY, Plan, Step, bytes_per_weight, make_plan
 from vggnet.engines.reference import softmax
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
@@ -64,7 +64,7 @@ class NativeEngine:
 
     def __init__(self, spec: Spec, state: State, precision: str, threads: int | None) -> None:
         """Raises ValueError for an instruction set in VGGNET_ISA that this machine lacks."""
-        self.kernels = _kernels()
+        self.kernels = kernels()
         if precision == "bf16" and not self.kernels.has_bf16:
             warnings.warn(
                 f"this machine has no products in bf16 ({self.kernels.name}); fp32 is used instead",
@@ -211,7 +211,7 @@ class NativeEngine:
         return np.require(array, requirements=["C", "A"])
 
 
-def _kernels() -> _native.Kernels:
+def kernels() -> _native.Kernels:
     """Those that VGGNET_ISA names, or else the best that this machine has."""
     try:
         return _native.kernels(instruction_set())

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.engines import check_head, check_images
+from vggnet.engines.checks import check_head, check_images
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
 from vggnet.weights.weights import State

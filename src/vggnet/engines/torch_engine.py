@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vggnet.engines import check_head, check_images
+from vggnet.engines.checks import check_head, check_images
 from vggnet.spec import Spec
 from vggnet.torch_network import Network
 from vggnet.weights.weights import State

@@ -95,7 +95,7 @@ class Recipe:
     schedule: Literal["one-cycle", "plateau"] = _option(
         "one-cycle", "Warm up, then cosine to 0; or divide by 10 when held-back accuracy stalls."
     )
-    learning_rate: float = _option(0.1, "The highest learning rate.", 1e-12, 1e3)
+    learning_rate: float = _option(0.1, "The highest learning rate.", 1e-12, 1e3, "lr")
     warmup: float = _option(
         0.15, "With one-cycle: share of the steps in which the rate rises.", 0, 1
     )
@@ -254,9 +254,13 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """`recipe` with the fields of `changes`.
 
     The sizes of the epochs and the short side move in proportion with a changed `input_size`, and
-    `input_size` becomes the last of changed `sizes`, unless they are given too.
+    `input_size` becomes the last of changed `sizes`, unless they are given too. `epochs`, which is
+    no field, spreads that many over the sizes in proportion.
     """
     changes = dict(changes)
+    epochs = changes.pop("epochs", None)
+    if epochs is not None and "sizes" in changes:
+        raise ValueError(f"give epochs {epochs} or sizes {changes['sizes']}, not both")
     if "sizes" in changes and "input_size" not in changes:
         changes["input_size"] = replace(recipe, sizes=changes["sizes"]).epoch_sizes[-1]
     factor = changes.get("input_size", recipe.input_size) / recipe.input_size
@@ -268,7 +272,21 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         "sizes": moved(r"\d+(?=x)", recipe.sizes),
         "short_side": moved(r"\d+", recipe.short_side),
     }
-    return replace(recipe, **{**in_proportion, **changes})
+    varied = replace(recipe, **{**in_proportion, **changes})
+    return varied if epochs is None else replace(varied, sizes=_spread(varied.sizes, epochs))
+
+
+def _spread(sizes: str, epochs: int) -> str:
+    """The sizes with `epochs` epochs in all: "32x8,48x6,64x4" and 9 gives "32x4,48x3,64x2"."""
+    pairs = [tuple(map(int, part.split("x"))) for part in sizes.split(",")]
+    total, done, spread = sum(count for _, count in pairs), 0, []
+    for index, (side, _) in enumerate(pairs):
+        # Rounded down, so that a single epoch is one of the last size, which the net is for.
+        upto = epochs * sum(count for _, count in pairs[: index + 1]) // total
+        if upto > done:
+            spread.append(f"{side}x{upto - done}")
+        done = upto
+    return ",".join(spread)
 
 
 def fine_tuning(recipe: Recipe, changes: Mapping[str, Any], input_size: int) -> Recipe:

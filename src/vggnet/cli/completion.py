@@ -1,0 +1,26 @@
+"""`vggnet completion SHELL`: what makes a shell complete commands, options and their values.
+
+In: the name of a shell. Out: a script for it.
+"""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from vggnet.cli.options import command
+
+
+@command(
+    'eval "$(vggnet completion bash)"                         # in ~/.bashrc',
+    'eval "$(vggnet completion zsh)"                          # in ~/.zshrc',
+    "vggnet completion fish > ~/.config/fish/completions/vggnet.fish",
+    no_args_is_help=True,
+)
+@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete vggnet's commands."""
+    found = get_completion_class(shell)
+    assert found is not None
+    root = click.get_current_context().find_root().command
+    print(found(root, {}, "vggnet", "_VGGNET_COMPLETE").source(), end="")
