@@ -176,6 +176,14 @@ def test_another_product_is_no_head(settings: dict[str, int]) -> None:
     assert any(f"the {next(iter(settings))} of fc6" in each for each in recognition.evidence)
 
 
+def test_a_second_soft_max_leaves_no_head() -> None:
+    spec = small("A")
+    found = caffe_net(spec, random_state(spec))
+    found.metadata["layers"].append({"name": "again", "type": "Softmax", "settings": {}})
+    (note,) = recognise(found, "net").notes
+    assert note == "its head is left out: the scores go through prob and then through again"
+
+
 AVERAGE = configuration("A-BN").scaled(1 / 16, input_size=96, num_classes=7, head="average")
 
 

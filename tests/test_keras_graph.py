@@ -281,6 +281,13 @@ def headed(*layers: str) -> Build:
     (("Dense(3, name='a')",), "nothing flattens the map before a"),
     (("Flatten()", "Dense(5)", "Dense(3, name='b')"), "no ReLU lies between"),
     (("Flatten()", "Dense(5, 'relu', name='a')"), "a is not the last layer"),
+    (("Flatten()", "Dense(3, 'relu', use_bias=False, name='a')", "Dense(3)"), "a has no bias"),
+    (("Flatten()", "Dense(3, 'softmax', name='a')", "Softmax(name='b')"),
+     "go through the softmax of a and then through the softmax of b"),
+    (("Flatten()", "Dense(1, 'sigmoid', name='a')", "Activation('sigmoid', name='b')"),
+     "go through the sigmoid of a and then through the sigmoid of b"),
+    (("Flatten()", "Dense(3, 'softmax', name='a')", "ReLU()", "Dense(3)"),
+     "a ReLU follows the softmax of a"),
 ])  # fmt: skip
 def test_a_head_that_the_spec_cannot_say_is_left_out_and_named(
     keras: Any, tmp_path: Path, layers: tuple[str, ...], fault: str

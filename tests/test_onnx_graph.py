@@ -135,6 +135,17 @@ def test_a_head_that_is_no_vgg_s_is_left_out_and_told() -> None:
         assert any(remark.startswith("its head is left out") for remark in recognition.evidence)
 
 
+@pytest.mark.parametrize("second", ["Softmax", "Sigmoid", "Relu"])
+def test_what_follows_the_soft_max_leaves_no_head(second: str) -> None:
+    spec = small("A")
+    exporter = Exporter(spec, random_state(spec))
+    exporter.add(second)
+    recognition = recognise(exporter.contents(), "net")
+    assert recognition.spec.num_classes is None
+    assert recognition.notes[0].startswith("its head is left out: ")
+    assert "Softmax" in recognition.notes[0]
+
+
 @pytest.mark.parametrize(("change", "fault"), [
     (lambda nodes: nodes[6]["attributes"].update(pads=[2] * 4), r"padding of 4 is \[2, 2, 2, 2\]"),
     (lambda nodes: nodes[8]["attributes"].update(pads=[0] * 4), r"of 6 is \[0, 0, 0, 0\], not 1"),

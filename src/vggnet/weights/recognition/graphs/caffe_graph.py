@@ -81,9 +81,9 @@ def _step(
     elif kind == "Power":
         scale = {} if before == "LRN" else {"scale": 1}
         _check(layer, _POWER | scale, _POWER | scale)
-    elif kind == "Sigmoid" and chain.matrices:
-        chain.sigmoid = True
-    elif blobs or (kind not in _INERT and not (kind == "Softmax" and chain.matrices)):
+    elif kind in ("Sigmoid", "Softmax") and chain.matrices and not blobs:
+        chain.answers(str(name), kind == "Sigmoid")
+    elif blobs or kind not in _INERT:
         raise Unfit(f"{name} is a layer of type {kind}, which no VGG has")
 
 

@@ -58,12 +58,14 @@ class Chain:
 
     `input_size` is the side of the picture that the file states. `rounds_up` is set where a pool
     has a window more at the edge of a map of odd size, which ours leave out. `layout` is that of
-    its convolutions. `sigmoid` is set where the scores go through one instead of a soft-max.
+    its convolutions. `sigmoid` is set where the scores go through one instead of a soft-max, and
+    `answer` is the layer that is either.
     """
 
     input_size: int | None = None
     layout: Layout = "OIHW"
     sigmoid: bool = False
+    answer: str = ""
     rounds_up: bool = False
     stages: list[list[str]] = field(default_factory=lambda: [[]])
     norms: dict[str, str] = field(default_factory=dict)  # by the convolution before
@@ -135,7 +137,15 @@ class Chain:
         return norm
 
     def rectify(self) -> None:
+        if self.answer:
+            raise Unfit(f"a ReLU follows {self.answer}")
         self.linear = ""
+
+    def answers(self, layer: str, sigmoid: bool = False) -> None:
+        """A soft-max or a sigmoid of the scores, of which there is one."""
+        if self.answer:
+            raise Unfit(f"the scores go through {self.answer} and then through {layer}")
+        self.answer, self.sigmoid = layer, sigmoid
 
     def pool(self) -> None:
         if self.linear or not self.stages[-1]:

@@ -90,7 +90,10 @@ class _Net:
             if not self.flat:
                 raise Unfit(f"nothing flattens the map before {layer.name}")
             self._check_width(layer)
-            chain.multiply(layer.path, "HWIO", *self._named(layer, "weight", "bias"))
+            weight, bias = self._named(layer, "weight", "bias")
+            if not bias:
+                raise Unfit(f"{layer.name} has no bias")
+            chain.multiply(layer.path, "HWIO", weight, bias)
             self._activate(layer)
         elif kind == "BatchNormalization":
             self._normalise(layer)
@@ -187,7 +190,7 @@ class _Net:
         if name == "relu":
             self.chain.rectify()
         elif name in ("softmax", "sigmoid") and self.chain.matrices:
-            self.chain.sigmoid |= name == "sigmoid"
+            self.chain.answers(f"the {name} of {layer.name}", name == "sigmoid")
         elif name != "linear":
             raise Unfit(f"{layer.name} ends in {name}, where a VGG has ReLU")
 
