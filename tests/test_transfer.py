@@ -14,10 +14,12 @@ PIXELS = torch.randint(
 )
 
 
-@pytest.mark.parametrize("preprocess", [RGB, replace(RGB, colour_order="BGR"), Preprocess.caffe()])
-def test_looked_up_values_are_those_of_the_preprocessing(preprocess: Preprocess) -> None:
-    transfer = Transfer(preprocess, torch.device("cpu"))
-    expected = torch.from_numpy(preprocess.pixels_to_input(PIXELS.numpy()))
+@pytest.mark.parametrize(
+    "preprocessing", [RGB, replace(RGB, colour_order="BGR"), Preprocess.caffe()]
+)
+def test_looked_up_values_are_those_of_the_preprocessing(preprocessing: Preprocess) -> None:
+    transfer = Transfer(preprocessing, torch.device("cpu"))
+    expected = torch.from_numpy(preprocessing.pixels_to_input(PIXELS.numpy()))
     for images in (transfer(PIXELS), transfer.look_up(PIXELS)):
         assert images.dtype == torch.float32
         assert images.is_contiguous(memory_format=torch.channels_last)
