@@ -11,6 +11,7 @@ from bad_pictures import encoded
 from PIL import Image
 
 from vggnet.training.recipe import Recipe
+from vggnet.training.reporter import Silent
 
 PICTURE = encoded("PNG")
 IMAGE = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
@@ -62,3 +63,13 @@ def write_parquet(
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(table, path, row_group_size=rows)
     return path
+
+
+class Notes(Silent):
+    """What a run says in words."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)

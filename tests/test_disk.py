@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from same_run import assert_same_run
-from small_data import SMALL
+from small_data import SMALL, Notes
 
 from vggnet.data import open_dataset
 from vggnet.training.disk import writing
 from vggnet.training.loop import Interrupted, TrainingOptions
-from vggnet.training.reporter import Silent
 from vggnet.training.train import resume, train
 
 
@@ -33,14 +32,6 @@ def limit(size: int) -> Iterator[None]:
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing them would take most of the time."""
     monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: False)
-
-
-class _Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "metrics.jsonl", "model.safetensors"])
@@ -96,7 +87,7 @@ def test_curves_without_room_are_a_note(
 
     monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: True)
     monkeypatch.setattr("vggnet.training.loop.draw_curves", draw)
-    notes = _Notes()
+    notes = Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     train(open_dataset(pictures, "train"), replace(SMALL, sizes="32x1"), options)
     assert f"{tmp_path / 'curves.png'}: not drawn: File too large" in notes.lines

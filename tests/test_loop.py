@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from same_run import assert_same_run
-from small_data import SMALL, write_pictures
+from small_data import SMALL, Notes, write_pictures
 from torch import Tensor
 
 from vggnet.data import open_dataset
@@ -302,14 +302,6 @@ def test_nothing_of_a_step_that_diverged_is_kept(
     assert_same_run(tmp_path / "alone", tmp_path / "cut")
 
 
-class _Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-
 # Hardly learns, so that held-back accuracy stays what it is.
 STALLED = replace(
     SMALL, patience=1, sizes="32x8", learning_rate=1e-9, weight_average=0.0, batch_norm=False
@@ -317,7 +309,7 @@ STALLED = replace(
 
 
 def test_plateau_ends_the_run_early_and_says_so(pictures: Path, tmp_path: Path) -> None:
-    recipe, notes = replace(STALLED, schedule="plateau"), _Notes()
+    recipe, notes = replace(STALLED, schedule="plateau"), Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     weights = train(open_dataset(pictures, "train"), recipe, options)
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]

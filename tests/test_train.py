@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_data import SMALL, write_pictures
+from small_data import SMALL, Notes, write_pictures
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
@@ -17,7 +17,6 @@ from vggnet.training.history import read
 from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import fine_tuning
-from vggnet.training.reporter import Silent
 from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
@@ -27,14 +26,6 @@ from vggnet.weights import own_file
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing them would take most of the time."""
     monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: False)
-
-
-class _Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def test_a_run_learns_what_is_easy_and_its_file_says_so(
@@ -73,7 +64,7 @@ def test_what_is_kept_apart_is_tested_and_recorded_as_what_it_is(
 ) -> None:
     write_pictures(tmp_path / "data" / "train")
     write_pictures(tmp_path / "data" / word, num_each=4)
-    validation, notes = open_dataset(tmp_path / "data", "validation"), _Notes()
+    validation, notes = open_dataset(tmp_path / "data", "validation"), Notes()
     options = TrainingOptions(tmp_path / "run", workers=0, validation=validation, reporter=notes)
     weights = train(open_dataset(tmp_path / "data", "train"), SMALL, options)
     saved = own_file.load(tmp_path / "run" / "model.safetensors").training["metrics"]
@@ -276,7 +267,7 @@ def test_threads_of_the_start_are_taken_again(
 def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
     fast: bool, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset, notes = open_dataset(pictures, "train"), _Notes()
+    dataset, notes = open_dataset(pictures, "train"), Notes()
     precision = "bf16" if fast else "fp32"
     for name, asked in (("asked", precision), ("auto", "auto")):
         monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
@@ -308,7 +299,7 @@ def test_starting_from_a_file_takes_its_weights_and_a_new_head(
         "init": str(file), "learning_rate": 1e-9, "sizes": "32x1", "holdout": 4, "batch_size": 8,
         "weight_average": 0.0,
     }  # fmt: skip
-    notes = _Notes()
+    notes = Notes()
     options = TrainingOptions(tmp_path / "second", workers=0, reporter=notes)
     second = train(open_dataset(fewer, "train"), fine_tuning(SMALL, changes, 32), options)
     assert f"not from {file}: fc6.bias, fc6.weight" in notes.lines
@@ -330,7 +321,7 @@ def test_without_matplotlib_there_is_a_note_and_no_picture(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vggnet.training.train.can_draw", lambda: False)
-    notes = _Notes()
+    notes = Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     train(open_dataset(pictures, "train"), SMALL, options)
     missing = "no curves will be drawn: matplotlib is missing"
@@ -339,7 +330,7 @@ def test_without_matplotlib_there_is_a_note_and_no_picture(
 
 
 def test_who_holds_nothing_back_is_told_how(pictures: Path, tmp_path: Path) -> None:
-    notes = _Notes()
+    notes = Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     train(open_dataset(pictures, "train"), replace(SMALL, holdout=0, sizes="32x1"), options)
     assert "--holdout" in notes.lines[0]

@@ -2,8 +2,8 @@
 
 In: a Spec and its canonical state. Out: a file that maps "images" to "logits", with any number of
 pictures, and any picture size where the spec has it; the arrays bear the state's names. It is
-written by containers/onnx_files.py: the `onnx` package is not needed. Source: ONNX's operator reference,
-opset 13.
+written by containers/onnx_files.py: the `onnx` package is not needed. Source: ONNX's operator
+reference, opset 13.
 """
 
 from __future__ import annotations
