@@ -68,28 +68,34 @@ def test_csv_has_a_row_a_class(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("format", ["table", "jsonl", "csv"])
 def test_answers_come_before_all_pictures_are_there(tmp_path: Path, format: str) -> None:
-    """The second batch waits for a byte, which it gets once the first answers have been read."""
-    folder = folder_of(tmp_path, 40)  # more than a batch
+    """The second picture waits for a byte; by then the answer for the first is in the pipe."""
+    folder = folder_of(tmp_path, 2)
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import sys, vggnet.cli.pictures as pictures\n"
         "from vggnet.cli import main\n"
-        "batches = pictures.batches\n"
+        "batches, pictures._BATCH_SIZE = pictures.batches, 1\n"
         "def waiting(*arguments):\n"
         "    for number, batch in enumerate(batches(*arguments)):\n"
-        "        if number: sys.stdin.read(1)\n"
+        "        if number:\n"
+        "            print('waiting', file=sys.stderr, flush=True)\n"
+        "            sys.stdin.read(1)\n"
         "        yield batch\n"
         "pictures.batches = waiting\n"
         "main(sys.argv[1:])\n"
     )
     command = [sys.executable, str(slow), "predict", str(folder), "--format", format]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin
-    assert process.stdout
-    first = [process.stdout.readline() for _ in range(5)]  # while the second batch waits
-    assert "0.png" in first[0 if format != "csv" else 1]
-    rest, _ = process.communicate("..", timeout=600)
-    assert "39.png" in rest
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, **pipes, env=buffered) as process:  # type: ignore[call-overload]
+        assert process.stderr.readline() == b"waiting\n"
+        os.set_blocking(process.stdout.fileno(), False)
+        first = os.read(process.stdout.fileno(), 1 << 16)  # raises where nothing is there
+        os.set_blocking(process.stdout.fileno(), True)
+        rest, _ = process.communicate(b".")
+    assert b"0.png" in first
+    assert b"1.png" not in first
+    assert b"1.png" in rest
     assert process.returncode == 0
 
 
