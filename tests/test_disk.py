@@ -104,5 +104,8 @@ def _as_torch_does() -> None:
 def test_what_torch_wraps_is_found_and_other_faults_are_left(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No space left on device"), writing(tmp_path / "a"):
         _as_torch_does()
+    text = "written: a library's own words; make room"
+    with pytest.raises(ValueError, match=text), writing(tmp_path / "a"):
+        raise OSError("a library's own words")
     with pytest.raises(RuntimeError, match="mat1 and mat2"), writing(tmp_path / "a"):
         raise RuntimeError("mat1 and mat2")

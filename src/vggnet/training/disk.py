@@ -23,7 +23,7 @@ def writing(path: Path) -> Iterator[None]:
         if reason is None:
             raise
         saved = (path.parent / checkpoint.FILE_NAME).exists()
-        fault = reason.strerror if reason.errno is None else os.strerror(reason.errno)
+        fault = str(reason) if reason.errno is None else os.strerror(reason.errno)
         then = "go on from the last checkpoint with --resume" if saved else "begin again"
         raise ValueError(
             f"{path}: cannot be written: {fault}; make room there (or mend "
