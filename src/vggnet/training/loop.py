@@ -241,6 +241,7 @@ class Loop:
         self.history.flush()
         self.draw()
         self.options.reporter.epoch(line)
+        self._read_at = time.monotonic()  # the test is no part of the rate of training
 
     def stop_if_asked(self, _done: int = 0) -> None:
         """Raises Interrupted, with a checkpoint saved, where the options ask for a stop."""

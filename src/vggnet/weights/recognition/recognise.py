@@ -170,7 +170,10 @@ def _recognition(
         notes.append(remark)
     evidence += reading.drawing.assumed
     if any(source.second for source in sources.values()):
-        evidence.append(_ONE_UNIT[reading.drawing.sketch.sigmoid])
+        one_unit = _ONE_UNIT[reading.drawing.sketch.sigmoid]
+        evidence.append(one_unit)
+        if not reading.drawing.sketch.sigmoid:  # it may be a regression's
+            notes.append(one_unit)
     if _without_numbers(contents, sources):
         evidence.append("its FC layers hold no numbers: left out")
         spec = replace(spec, rows=tuple(r for r in spec.rows if not _HEAD_ROW.match(r)))
