@@ -159,3 +159,25 @@ def test_what_a_shell_is_offered(
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split(" ")) - 1))
     lines = output(capsys).splitlines()
     assert {line.partition(",")[2] for line in lines} == offered
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("predict", "IMAGE-OR-FOLDER..."), ("train", "DATA"), ("weights fetch", "NAME...")],
+)
+def test_a_command_without_its_argument_is_told_of_it(
+    words: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(words.split())
+    line = f"vggnet: Missing argument '{name}'; vggnet {words} -h has examples\n"
+    assert (end.value.code, *capsys.readouterr()) == (2, "", line)
+
+
+def test_a_group_without_a_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["weights"])
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert "x1b" not in err
+    assert "  inspect  " in err

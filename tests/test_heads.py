@@ -151,6 +151,7 @@ def test_one_unit_becomes_the_second_of_two_classes(tmp_path: Path) -> None:
     assert relative_error(softmax(logits)[:, 1:], probability) < BOUND
     assert "its one unit is taken for a sigmoid's" in " ".join(inspect(path).evidence)
     assert any("taken for a sigmoid's" in each for each in load(path).notes)  # for `predict`
+    assert [label.name for label in load(path).labels] == ["no", "yes"]
 
 
 @pytest.fixture(scope="module")

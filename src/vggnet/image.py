@@ -98,7 +98,7 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
     except PictureError as error:
         reason = str(error)
     except UnidentifiedImageError:
-        *most, last = FORMATS
+        *most, last = (each.replace("WEBP", "WebP") for each in FORMATS)
         reason = f"not a {', '.join(most)} or {last} picture, or one whose header is damaged"
     except Image.DecompressionBombError:
         reason = f"over {MAX_PIXELS:,} pixels; make it smaller"
@@ -289,8 +289,10 @@ def find_pictures(path: str | os.PathLike[str]) -> Found:
         return Found([path], Counter())
     found = pictures_below(path)
     if not found.pictures:
+        others = ", ".join(f"{n} {suffix}" for suffix, n in found.passed_over.most_common(3))
         raise PictureError(
             f"{picture_name(path)}: no pictures in this folder ({' '.join(SUFFIXES)})"
+            f"{f'; it holds {others}, which cannot be read' if others else ''}"
         )
     return found
 

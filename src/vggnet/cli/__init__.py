@@ -53,6 +53,9 @@ def _run(arguments: list[str]) -> int:
             return app.invoke(context) or 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:  # the help is its message
+        click.echo(asked.format_message(), err=True)
+        return 2
 
 
 def _tell(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

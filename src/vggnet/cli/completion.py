@@ -15,7 +15,6 @@ from vggnet.cli.options import command
     'eval "$(vggnet completion bash)"                         # in ~/.bashrc',
     'eval "$(vggnet completion zsh)"                          # in ~/.zshrc',
     "vggnet completion fish > ~/.config/fish/completions/vggnet.fish",
-    no_args_is_help=True,
 )
 @click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -37,7 +37,6 @@ _LAYOUTS = ((1, True), (1, False), (0, False))
     "vggnet describe A B C D E             # side by side, as Table 1 of the paper",
     "vggnet describe vgg16 --head average --classes 10 --input-size 64",
     "vggnet describe vgg16 --plan",
-    no_args_is_help=True,
 )
 @click.argument("names", metavar="CONFIG-OR-WEIGHTS...", nargs=-1, required=True)
 @click.option("--input-size", metavar="N|HxW", help="Size of the picture in pixels: 224, 256x320.")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 @command(
     "vggnet evaluate DATA --weights runs/vggnet",
     "vggnet evaluate /data/imagenet --weights vgg16 --limit 5000",
-    no_args_is_help=True,
 )
 @click.argument("data", metavar="DATA")
 @click.option(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 @command(
     "vggnet features photographs/ --layer relu3_3 --layer fc6 --weights vgg16",
     "vggnet features photographs/ --layer relu5_3 --pool average --dtype fp16 --out vectors.npz",
-    no_args_is_help=True,
 )
 @click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
 @click.option(

@@ -19,7 +19,6 @@ from vggnet.cli.output import print_json
     "vggnet labels tiny-imagenet",
     "vggnet labels tiny-imagenet --language zh --format csv",
     "vggnet labels net.pth --labels classes.txt",
-    no_args_is_help=True,
 )
 @click.argument("weights", metavar="WEIGHTS")
 @click.option(

@@ -11,7 +11,10 @@ import click
 def in_one_line(error: BaseException) -> str:
     """What `error` says. The kinds that no check of ours raised are named, to be reported."""
     if isinstance(error, click.ClickException):
-        return " ".join(error.format_message().split()).removesuffix(".")
+        line = " ".join(error.format_message().split()).removesuffix(".")
+        if isinstance(error, click.MissingParameter) and error.ctx:
+            line += f"; {error.ctx.command_path} -h has examples"
+        return line
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return f"out of memory{': ' * bool(text)}{text}"

@@ -29,7 +29,6 @@ _COLUMNS = ("image", "rank", "probability", "label", "wnid", "index", "error")
     "vggnet predict photographs/ --format jsonl | head -3",
     "vggnet predict cat.jpg --weights net.pth --labels imagenet-1k",
     "curl -s ADDRESS | vggnet predict -",
-    no_args_is_help=True,
 )
 @click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
 @click.option("--top", type=Whole(1), default=5, help="Classes to show for each picture.")

@@ -22,7 +22,6 @@ from vggnet.stacks import KernelStack
 @command(
     "vggnet stack 3 3 3                   # three 3x3 against one 7x7",
     "vggnet stack 5 5 --channels 64 --size 56",
-    no_args_is_help=True,
 )
 @click.argument("kernels", metavar="KERNEL...", nargs=-1, required=True)
 @click.option("--channels", type=Whole(), default=512, help="Channels that go in.")

@@ -29,7 +29,6 @@ from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
     "vggnet train DATA --config D --width 0.5 --batch-norm --input-size 64 --head average",
     "vggnet train PHOTOGRAPHS --init tiny-imagenet --epochs 5    # fine-tune on your own folder",
     "vggnet train DATA --out RUN --resume",
-    no_args_is_help=True,
 )
 @click.argument("data", metavar="DATA")
 @click.option(

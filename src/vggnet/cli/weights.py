@@ -43,15 +43,17 @@ def list_files(format: Format) -> None:
     if format == "json":
         print_json(entries)
         return
-    console = standard_output()
-    console.print(_table(entries))
+    console, table = standard_output(), _table(entries)
+    unbounded = console.options.update(max_width=1000)
+    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
+    console.print(table)
     for entry in entries:
         for copy in entry["copies"] if entry["name"] not in EMBEDDED else ():
             fault = f" is not used: {copy['fault']}" if copy["fault"] else ""
             console.print(f"{entry['name']}: {copy['path']}{fault}", soft_wrap=True)
 
 
-@command("vggnet weights fetch vgg16 vgg19@oxford", no_args_is_help=True)
+@command("vggnet weights fetch vgg16 vgg19@oxford")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     """Download published weight files.

@@ -28,11 +28,7 @@ _TARGETS = (
 )  # fmt: skip
 
 
-@command(
-    "vggnet weights inspect net.pth",
-    "vggnet weights inspect vgg16@oxford --format json",
-    no_args_is_help=True,
-)
+@command("vggnet weights inspect net.pth", "vggnet weights inspect vgg16@oxford --format json")
 @click.argument("file", metavar="FILE|NAME")
 @click.option("--convention", metavar="NAME", help=CONVENTION_HELP)
 @click.option("--colour", type=click.Choice(["RGB", "BGR"]), help=COLOUR_HELP)
@@ -66,7 +62,6 @@ def inspect(
     "vggnet weights convert tiny-imagenet net.onnx",
     "vggnet weights convert vgg16@oxford net.pth",
     "vggnet weights convert runs/vggnet net.safetensors --to timm --dtype fp16",
-    no_args_is_help=True,
 )
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from vggnet.class_lists import Label
+from vggnet.class_lists import Label, labels_from_names
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.printable import printable
 from vggnet.spec import Spec
@@ -169,7 +169,9 @@ def _recognition(
         evidence.append(remark)
         notes.append(remark)
     evidence += reading.drawing.assumed
+    one_or_other: tuple[Label, ...] = ()
     if any(source.second for source in sources.values()):
+        one_or_other = labels_from_names(("no", "yes"))
         one_unit = _ONE_UNIT[reading.drawing.sketch.sigmoid]
         evidence.append(one_unit)
         if not reading.drawing.sketch.sigmoid:  # it may be a regression's
@@ -222,7 +224,7 @@ def _recognition(
             crop=spec.input_size,
         ),
         sources,
-        stated_labels(contents, path, spec.num_classes),
+        stated_labels(contents, path, spec.num_classes) or one_or_other,
         "certain" if found or stated or built_in else "likely" if reading.by_names else "guessed",
         bool(found or stated or built_in or colour_order),
         tuple(evidence),
