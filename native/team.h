@@ -6,14 +6,21 @@
 #include <thread>
 #include <vector>
 
+#include "openmp.h"
+
 namespace vggnet {
 
 // The calling thread is member 0. Members that have nothing to do stay awake for two milliseconds,
 // since the next loop of a network follows at once, and sleep after that; a loop waits for nobody who
-// wakes after its last piece was taken. A team is used by one caller at a time. In a process forked from its own, which has none of its threads, it starts them anew.
+// wakes after its last piece was taken. A team is used by one caller at a time. In a process forked from
+// its own, which has none of its threads, it starts them anew.
+//
+// Where it is given an OpenMP runtime, its members are that runtime's threads: another library that
+// computes with them in between then finds no core taken by threads that wait for more work. A
+// process forked from the one that loaded this library cannot have those and starts its own.
 class Team {
  public:
-  explicit Team(int size);
+  explicit Team(int size, const OpenMp* openmp = nullptr);
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -36,10 +43,12 @@ class Team {
   struct Shared;  // what the members look at
 
   void run(int count, void* context, Function* function);
+  void run_borrowed(int count, void* context, Function* function);
   void start();
   void abandon();
 
   const int size_;
+  const OpenMp* const openmp_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::thread> threads_;
   unsigned forks_ = 0;  // forks of this process when the threads were started

@@ -134,6 +134,34 @@ struct Transform {
     }
   }
 
+  // m = A y, the adjoint of `output`: at each point the polynomial whose coefficients are y.
+  template <class Number>
+  [[gnu::always_inline]] static inline void output_adjoint(const Number (&y)[kTile], Number (&m)[kSide]) {
+    m[kSide - 1] = y[kTile - 1];
+    if constexpr (kZero) m[0] = y[0];
+    pairs_of_output_adjoint<0>(y, m);
+  }
+  template <int kPair, class Number>
+  [[gnu::always_inline]] static inline void pairs_of_output_adjoint(const Number (&y)[kTile],
+                                                                     Number (&m)[kSide]) {
+    if constexpr (kPair < kPairs) {
+      constexpr double p = Points<kTile>::pairs[kPair];
+      Number even = y[0], odd = float(p) * y[1];
+      add_powers<kPair, 2>(y, even, odd);
+      m[kZero + 2 * kPair] = even + odd;
+      m[kZero + 2 * kPair + 1] = even - odd;
+      pairs_of_output_adjoint<kPair + 1>(y, m);
+    }
+  }
+  template <int kPair, int kRow, class Number>
+  [[gnu::always_inline]] static inline void add_powers(const Number (&y)[kTile], Number& even, Number& odd) {
+    if constexpr (kRow < kTile) {
+      constexpr double factor = power(Points<kTile>::pairs[kPair], kRow);
+      (kRow % 2 ? odd : even) += float(factor) * y[kRow];
+      add_powers<kPair, kRow + 1>(y, even, odd);
+    }
+  }
+
   // u = G g: row p of G is (1, p, p^2) over the product of p's distances to the other points.
   template <class Number>
   [[gnu::always_inline]] static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
@@ -153,6 +181,31 @@ struct Transform {
       // Of the point -p the distances, and without the point 0 they, change sign.
       u[kZero + 2 * kPair + 1] = kZero ? even - odd : odd - even;
       pairs_of_kernel<kPair + 1>(g, u);
+    }
+  }
+
+  // g = G^T u, the adjoint of `kernel`.
+  template <class Number>
+  [[gnu::always_inline]] static inline void kernel_adjoint(const Number (&u)[kSide], Number (&g)[3]) {
+    constexpr double at_zero = 1 / product(-1).of[0];
+    g[0] = kZero ? float(at_zero) * u[0] : Number{};
+    g[1] = Number{};
+    g[2] = u[kSide - 1];
+    pairs_of_kernel_adjoint<0>(u, g);
+  }
+  template <int kPair, class Number>
+  [[gnu::always_inline]] static inline void pairs_of_kernel_adjoint(const Number (&u)[kSide],
+                                                                     Number (&g)[3]) {
+    if constexpr (kPair < kPairs) {
+      constexpr double p = Points<kTile>::pairs[kPair];
+      constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);
+      const Number plus = u[kZero + 2 * kPair], minus = u[kZero + 2 * kPair + 1];
+      const Number even = kZero ? plus + minus : plus - minus;
+      const Number odd = kZero ? plus - minus : plus + minus;
+      g[0] += float(1 / distances) * even;
+      g[1] += float(p / distances) * odd;
+      g[2] += float(p * p / distances) * even;
+      pairs_of_kernel_adjoint<kPair + 1>(u, g);
     }
   }
 };

@@ -17,13 +17,11 @@ namespace vggnet::VGGNET_TARGET {
 // The tiles of all pictures, in one row after the other.
 template <int kTile>
 struct Tiles {
-  const Step& step;
   int rows, columns, count;
 
-  Tiles(const Step& step, int images)
-      : step(step),
-        rows((step.input.height + kTile - 1) / kTile),
-        columns((step.input.width + kTile - 1) / kTile),
+  Tiles(const Map& map, int images)
+      : rows((map.height + kTile - 1) / kTile),
+        columns((map.width + kTile - 1) / kTile),
         count(images * rows * columns) {}
 
   struct Place {
@@ -135,7 +133,7 @@ void winograd(const Step& step, const Call& call) {
   constexpr int kProductBytes = 480 << 10;  // of products in a member's second-level cache
   constexpr int kFewTiles = 24;  // a member: fewer leave its kernels too little used once read
   const int depth = step.input.pixel, outputs = step.output.pixel;
-  const Tiles<kTile> tiles(step, call.images);
+  const Tiles<kTile> tiles(step.input, call.images);
   const int panels = panels_of(outputs);
   const Element* const kernels = static_cast<const Element*>(step.weights->data);
   const float* const bias = step.weights->bias.data();
@@ -215,49 +213,60 @@ void winograd(const Step& step, const Call& call) {
 
 // Panels of [points][depth / pair][kPanel][pair]; inputs and outputs filled up with zeros.
 template <int kTile, class Element>
-void pack_winograd(const float* weight, int outputs, int inputs, Weights& weights, Team& team) {
+void pack_winograd(const float* weight, Strides strides, int outputs, int inputs, Weights& weights,
+                   Team& team) {
   constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
-  typedef double Numbers __attribute__((vector_size(8 * kPanel)));
-  typedef float Narrow __attribute__((vector_size(4 * kPanel)));
+  // As wide as an input's share of a panel: the double of a number and what a Vector is.
+  typedef double Numbers __attribute__((vector_size(8 * kLanes)));
   const int depth = round_up(inputs, kChannelBlock);
   const int panels = panels_of(outputs);
-  weights.memory = Memory(std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element));
+  weights.memory.reserve(std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element));
   weights.data = weights.memory.as<void>();
-  constexpr int kSlice = 16;  // input channels whose kernels are gathered at a time
-  const int slices = (inputs + kSlice - 1) / kSlice;
+  constexpr int kSlice = kChannelBlock;  // input channels whose kernels are gathered at a time
+  const int slices = depth / kSlice;
   team.parallel(panels * slices, [&](int index, int) {
     const int panel = index / slices, first = index % slices * kSlice;
     const int count = min(kSlice, inputs - first), valid = min(kPanel, outputs - panel * kPanel);
-    double gathered[kSlice * 9][kPanel] = {};
+    float gathered[kSlice][9][kPanel];
+    if (count < kSlice || valid < kPanel) std::memset(gathered, 0, sizeof gathered);
     for (int lane = 0; lane < valid; ++lane) {
-      const float* const source = weight + (std::size_t(panel * kPanel + lane) * inputs + first) * 9;
-      for (int i = 0; i < count * 9; ++i) gathered[i][lane] = source[i];
+      const float* source = weight + (panel * kPanel + lane) * strides.output + first * strides.input;
+      for (int input = 0; input < count; ++input, source += strides.input)
+#pragma GCC unroll 9
+        for (int tap = 0; tap < 9; ++tap)
+          gathered[input][tap][lane] = source[tap / 3 * strides.row + tap % 3 * strides.column];
     }
-    Element* const target =
-        weights.memory.as<Element>() + std::size_t(panel) * kPoints * depth * kPanel;
-    for (int input = 0; input < count; ++input) {
-      Numbers half[3][kSide];  // transformed along x
-      for (int y = 0; y < 3; ++y) {
-        Numbers g[3];
-        for (int x = 0; x < 3; ++x) std::memcpy(&g[x], gathered[input * 9 + y * 3 + x], sizeof g[x]);
-        Transform<kTile>::kernel(g, half[y]);
-      }
-      for (int x = 0; x < kSide; ++x) {
-        Numbers g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
-        Transform<kTile>::kernel(g, u);
-        for (int y = 0; y < kSide; ++y) {
-          const Narrow values = __builtin_convertvector(u[y], Narrow);
+    Element* const target = weights.memory.as<Element>() + std::size_t(panel) * kPoints * depth * kPanel;
+    for (int input = 0; input < kSlice; ++input)
+      for (int lanes = 0; lanes < kPanel; lanes += kLanes) {
+        Numbers half[3][kSide];  // transformed along x
+#pragma GCC unroll 3
+        for (int y = 0; y < 3; ++y) {
+          Numbers g[3];
+#pragma GCC unroll 3
+          for (int x = 0; x < 3; ++x)
+            g[x] = __builtin_convertvector(load(&gathered[input][3 * y + x][lanes]), Numbers);
+          Transform<kTile>::kernel(g, half[y]);
+        }
+#pragma GCC unroll 8
+        for (int x = 0; x < kSide; ++x) {
+          Numbers g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
+          Transform<kTile>::kernel(g, u);
           const int channel = first + input;
-          Element* const cell =
-              target + (std::size_t(y * kSide + x) * depth + channel / kPair<Element> * kPair<Element>) * kPanel;
-          if constexpr (kPair<Element> == 1)
-            std::memcpy(cell, &values, sizeof values);
-          else
-            for (int lane = 0; lane < kPanel; ++lane)
-              cell[lane * kPair<Element> + channel % kPair<Element>] = round_to_bf16(values[lane]);
+#pragma GCC unroll 8
+          for (int y = 0; y < kSide; ++y) {
+            const Vector values = __builtin_convertvector(u[y], Vector);
+            Element* const cell = target + (std::size_t(y * kSide + x) * depth +
+                                            channel / kPair<Element> * kPair<Element>) * kPanel;
+            if constexpr (kPair<Element> == 1)
+              store(cell + lanes, values);
+            else
+              for (int lane = 0; lane < kLanes; ++lane)
+                cell[(lanes + lane) * kPair<Element> + channel % kPair<Element>] =
+                    round_to_bf16(values[lane]);
+          }
         }
       }
-    }
   });
 }
 
