@@ -15,11 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vggnet import native_activations, native_gradients, native_kernels
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.spec import Spec
 
 Initialization = Literal["he", "glorot", "paper"]
 INITIALIZATIONS: tuple[Initialization, ...] = get_args(Initialization)
+Convolutions = Literal["auto", "native", "torch"]
+CONVOLUTIONS: tuple[Convolutions, ...] = get_args(Convolutions)
 
 
 class Network(nn.Module):
@@ -30,6 +33,11 @@ class Network(nn.Module):
     created on the "meta" device, without memory: load a state with
     `load_state_dict(state, assign=True)` before use. The weights are drawn by `seed`, or where it
     is None by torch's own generator, which `torch.manual_seed` sets.
+
+    With `convolutions` "auto" the native engine, where it was built, computes forward and backward
+    what it takes: 3x3 convolutions of float32 tensors on the CPU whose channels are multiples of
+    16, and what follows them, except under autocast, `torch.compile` and `torch.func`. "native"
+    raises ValueError where it was not built; "torch" leaves all to torch.
     """
 
     def __init__(
@@ -38,12 +46,21 @@ class Network(nn.Module):
         initialization: Initialization | None = "he",
         dropout: float = 0.5,
         seed: int | None = None,
+        convolutions: Convolutions = "auto",
     ) -> None:
         super().__init__()
+        if convolutions not in CONVOLUTIONS:
+            raise ValueError(
+                f"convolutions {convolutions!r} must be one of {', '.join(CONVOLUTIONS)}"
+            )
+        absence = native_kernels.absence()
+        if convolutions == "native" and absence is not None:
+            raise ValueError(f"convolutions 'native': {absence}")
+        self.native = convolutions != "torch" and absence is None
         self.spec = spec
         with torch.device("meta"):
             for layer in spec.layers:
-                self.add_module(layer.name, _module(layer, dropout))
+                self.add_module(layer.name, _module(layer, dropout, self.native))
         if initialization is not None:
             self.to_empty(device="cpu")
             self.initialize(initialization, seed)
@@ -62,16 +79,43 @@ class Network(nn.Module):
     def _run(self, images_NCHW: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
         self.spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the head cannot take
         found: dict[str, Tensor] = {}
-        x = images_NCHW
-        for layer in self.spec.layers:
-            if layer.kind == "fc":
+        x, start = images_NCHW, 0
+        while len(found) < len(set(names)):
+            layers = self._next_layers(x, start, names)
+            start += len(layers)
+            modules = [self.get_submodule(layer.name) for layer in layers]
+            if layers[0].kind == "fc":
                 x = x.flatten(1)
-            x = self.get_submodule(layer.name)(x)
-            if layer.name in names:
-                found[layer.name] = x
-                if len(found) == len(set(names)):
-                    break
+            if len(layers) > 1:
+                norm = modules[0] if isinstance(modules[0], BatchNorm) else None
+                x = native_activations.activate(x, norm, layers[-1].kind == "maxpool")
+            else:
+                x = modules[0](x)
+            if layers[-1].name in names:
+                found[layers[-1].name] = x
         return {name: found[name] for name in names}
+
+    def _next_layers(self, x_NCHW: Tensor, start: int, names: tuple[str, ...]) -> tuple[Layer, ...]:
+        """The layer at `start`, or those from it on that the native engine computes in one.
+
+        A batch norm, a ReLU and a 2x2 max-pool, or what there is of them, unless somebody looks at
+        what lies between them.
+        """
+        layers = self.spec.layers[start : start + 3]
+        for length in (3, 2):
+            together = layers[:length]
+            kinds = tuple(layer.kind for layer in together)
+            if (
+                self.native
+                and kinds in _TOGETHER
+                and all(_is_unchanged(each, self.get_submodule(each.name)) for each in together)
+                and not any(layer.name in names for layer in together[:-1])
+            ):
+                norm = self.get_submodule(layers[0].name) if kinds[0] == "batchnorm" else None
+                assert norm is None or isinstance(norm, BatchNorm)
+                if native_activations.fits(x_NCHW, norm, kinds[-1] == "maxpool"):
+                    return together
+        return layers[:1]
 
     @torch.no_grad()
     def initialize(self, how: Initialization, seed: int | None = None) -> None:
@@ -104,11 +148,30 @@ class Network(nn.Module):
                 module.bias.zero_()
 
 
-def _module(layer: Layer, dropout: float) -> nn.Module:
+_TOGETHER = (("batchnorm", "relu", "maxpool"), ("batchnorm", "relu"), ("relu", "maxpool"))
+
+
+def _is_unchanged(layer: Layer, module: nn.Module) -> bool:
+    """Whether a module is the one that this network made, and nobody has hooks on it."""
+    if type(module) not in (BatchNorm, nn.ReLU, nn.MaxPool2d):
+        return False
+    if layer.kind == "maxpool" and (layer.kernel, layer.stride) != (2, 2):
+        return False
+    return not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
+def _module(layer: Layer, dropout: float, native: bool) -> nn.Module:
     """The torch module of one layer."""
     channels_in, channels_out = layer.input[0], layer.output[0]
     if layer.kind == "conv":
-        return nn.Conv2d(channels_in, channels_out, layer.kernel, layer.stride, layer.padding)
+        shape = (layer.kernel, layer.stride, layer.padding)
+        kind = Convolution if native and shape == (3, 1, 1) else nn.Conv2d
+        return kind(channels_in, channels_out, *shape)
     if layer.kind == "batchnorm":
         return BatchNorm(channels_out, eps=BATCH_NORM_EPSILON)
     if layer.kind == "relu":
@@ -124,6 +187,15 @@ def _module(layer: Layer, dropout: float) -> nn.Module:
     if layer.kind == "dropout":
         return nn.Dropout(dropout)
     return nn.Softmax(dim=1)
+
+
+class Convolution(nn.Conv2d):
+    """3x3, stride 1, padding 1, by the native engine where it takes the tensors, else by torch."""
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        if native_gradients.fits(x_NCHW, self.weight, self.bias):
+            return native_gradients.convolve(x_NCHW, self.weight, self.bias)
+        return super().forward(x_NCHW)
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
-from importlib import resources
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from vggnet import native_kernels
 from vggnet.spec import Spec
 from vggnet.weights.weights import State, check_state
 
@@ -47,17 +47,7 @@ class Engine(Protocol):
 
 def available() -> dict[str, str | None]:
     """Every engine by name, in the order of preference, with why it is absent (None: it is not)."""
-    return {"native": _why_no_native(), "torch": _why_no_torch(), "numpy": None}
-
-
-def _why_no_native() -> str | None:
-    if importlib.util.find_spec("vggnet._native"):
-        return None
-    try:  # what the build wrote down
-        reason = (resources.files("vggnet.engines") / "native_absence.txt").read_text().strip()
-    except OSError:
-        reason = ""
-    return reason or "it was not built; install vggnet with pip, which builds it"
+    return {"native": native_kernels.absence(), "torch": _why_no_torch(), "numpy": None}
 
 
 def _why_no_torch() -> str | None:

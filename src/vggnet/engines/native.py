@@ -21,6 +21,7 @@ from vggnet.engines.plan import MANY, Plan, Step, bytes_per_weight, make_plan
 from vggnet.engines.reference import softmax
 from vggnet.engines.threads import default_threads
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.native_kernels import find_kernels
 from vggnet.spec import Spec
 from vggnet.weights.containers.storage.mapped import release
 from vggnet.weights.weights import State
@@ -55,7 +56,7 @@ class NativeEngine:
 
     def __init__(self, spec: Spec, state: State, precision: str, threads: int | None) -> None:
         """Raises ValueError for an instruction set in VGGNET_ISA that this machine lacks."""
-        self.kernels = _kernels()
+        self.kernels = find_kernels()
         if precision == "bf16" and not self.kernels.has_bf16:
             warnings.warn(
                 f"this machine has no products in bf16 ({self.kernels.name}); fp32 is used instead",
@@ -200,12 +201,3 @@ class NativeEngine:
     def _array(self, name: str, part: str) -> NDArray[np.float32]:
         array = np.asarray(self._state[f"{name}.{part}"], np.float32)
         return np.require(array, requirements=["C", "A"])
-
-
-def _kernels() -> _native.Kernels:
-    """Those that VGGNET_ISA names, or else the best that this machine has."""
-    asked = os.environ.get("VGGNET_ISA")
-    try:
-        return _native.kernels(asked or _native.instruction_sets()[0])
-    except ValueError as error:
-        raise ValueError(f"VGGNET_ISA: {error}") from None
