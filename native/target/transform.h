@@ -156,8 +156,8 @@ struct Transform {
   template <int kPair, int kRow, class Number>
   [[gnu::always_inline]] static inline void add_powers(const Number (&y)[kTile], Number& even, Number& odd) {
     if constexpr (kRow < kTile) {
-      constexpr double factor = power(Points<kTile>::pairs[kPair], kRow);
-      (kRow % 2 ? odd : even) += float(factor) * y[kRow];
+      constexpr double raised = power(Points<kTile>::pairs[kPair], kRow);
+      (kRow % 2 ? odd : even) += float(raised) * y[kRow];
       add_powers<kPair, kRow + 1>(y, even, odd);
     }
   }
@@ -187,8 +187,8 @@ struct Transform {
   // g = G^T u, the adjoint of `kernel`.
   template <class Number>
   [[gnu::always_inline]] static inline void kernel_adjoint(const Number (&u)[kSide], Number (&g)[3]) {
-    constexpr double at_zero = 1 / product(-1).of[0];
-    g[0] = kZero ? float(at_zero) * u[0] : Number{};
+    constexpr float of_zero = float(1 / product(-1).of[0]);
+    g[0] = kZero ? of_zero * u[0] : Number{};
     g[1] = Number{};
     g[2] = u[kSide - 1];
     pairs_of_kernel_adjoint<0>(u, g);
