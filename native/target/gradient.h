@@ -16,7 +16,8 @@ namespace vggnet::VGGNET_TARGET {
 // Adds up each channel of the tile's gradients as well, where `sums` is not null.
 template <int kTile>
 inline void transform_output_gradient(const Map& map, const float* image, int top, int left,
-                                      float* points, int first_channel, int last_channel, float* sums) {
+                                      float* points, std::ptrdiff_t point_stride, int first_channel,
+                                      int last_channel, float* sums) {
   constexpr int kSide = kTile + 2;
   const int height = min(kTile, map.height - top), width = min(kTile, map.width - left);
   const std::ptrdiff_t pixel = map.pixel;
@@ -36,8 +37,12 @@ inline void transform_output_gradient(const Map& map, const float* image, int to
       } else if (y < height) {
         for (int x = 0; x < width; ++x) d[x] = load(source + x * pixel);
       }
+      Vector pairs[(kTile + 1) / 2];  // a single chain of sums would have the transform wait
 #pragma GCC unroll 8
-      for (int x = 0; x < kTile; ++x) total += d[x];
+      for (int x = 0; x < kTile; x += 2) pairs[x / 2] = x + 1 < kTile ? d[x] + d[x + 1] : d[x];
+#pragma GCC unroll 8
+      for (int x = 1; x < (kTile + 1) / 2; ++x) pairs[0] += pairs[x];
+      total += pairs[0];
       Transform<kTile>::output_adjoint(d, half[y]);
     }
     if (sums) store(sums + channel, load(sums + channel) + total);
@@ -48,7 +53,7 @@ inline void transform_output_gradient(const Map& map, const float* image, int to
       for (int y = 0; y < kTile; ++y) d[y] = half[y][x];
       Transform<kTile>::output_adjoint(d, m);
 #pragma GCC unroll 8
-      for (int y = 0; y < kSide; ++y) store(points + (y * kSide + x) * pixel + channel, m[y]);
+      for (int y = 0; y < kSide; ++y) store(points + (y * kSide + x) * point_stride + channel, m[y]);
     }
   }
 }
@@ -61,6 +66,7 @@ struct OuterProduct {
   float* sums;
   std::ptrdiff_t row;  // numbers from a row of sums to the next
   bool add;            // to what is there
+  std::ptrdiff_t next_left, next_right;  // bytes to what the next product reads
 };
 
 template <int kRows, int kVectors>
@@ -72,6 +78,8 @@ inline void outer_block(const OuterProduct& p, int first_row, int column) {
     Vector values[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) values[j] = load(right + j * kLanes);
+    prefetch(left, p.next_left);
+    prefetch(right, p.next_right);
 #pragma GCC unroll 16
     for (int row = 0; row < kRows; ++row) {
       const Vector factor = broadcast(left[row]);
@@ -155,88 +163,112 @@ inline void transform_kernel_gradient(const KernelGradient& wanted, const float*
   });
 }
 
+// What is transformed of some tiles: at a point and tile the inputs or the output gradients.
+struct Transformed {
+  float *inputs, *gradients;
+  std::ptrdiff_t input_point, gradient_point;  // numbers from a point to the next
+  std::ptrdiff_t input_tile, gradient_tile;    // and from a tile to the next
+};
+
 template <int kTile>
 void kernel_gradient(const KernelGradient& wanted) {
   constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
   constexpr int kOwnBytes = 480 << 10;     // of transformed numbers in a member's second-level cache
   constexpr int kSumBytes = 3 << 20;       // of a part's sums, which every block of tiles goes over
-  constexpr int kSharedBytes = 16 << 20;   // of transformed numbers in the cache that all members share
-  constexpr int kDepthBytes = 256 << 10;   // of transformed numbers at one point in the second-level cache
   constexpr int kFewTiles = 32;            // a part: fewer leave its sums too little used
-  constexpr int kBiasChunks = 16;              // of a block of tiles, whose biases are added up on their own
+  constexpr int kSharedBytes = 16 << 20;   // of transformed numbers in the cache that all members share
+  constexpr int kDepth = 128, kShare = 128;  // tiles and outputs at a point in a member's own caches
+  constexpr int kBiasChunks = 16;          // of a block of tiles, whose biases are added up on their own
   const int inputs = wanted.input.pixel, outputs = wanted.output.pixel, both = inputs + outputs;
   const Tiles<kTile> tiles(wanted.input, wanted.images);
-  // Of a tile its transformed inputs and then its output gradients, each point by point; not a power
-  // of two, whose multiples share few sets of a cache.
-  const std::ptrdiff_t row = std::ptrdiff_t(kPoints) * both + kChannelBlock;
-  const std::ptrdiff_t gradients = std::ptrdiff_t(kPoints) * inputs;
   const std::size_t part_size = std::size_t(kPoints) * inputs * outputs;
   const int members = wanted.team.size();
   const bool alone = part_size * sizeof(float) <= kSumBytes && tiles.count >= kFewTiles * members;
   const int parts = alone ? members : 1, bias_parts = alone ? members : kBiasChunks;
 
-  const auto transform_tile = [&](int tile, float* points, int first, int last, bool of_input, float* bias) {
+  const auto transform_inputs = [&](int tile, const Transformed& t, int place, int first, int last) {
     const auto [image, top, left] = tiles.place(tile);
-    if (of_input)
-      transform_input<kTile>(wanted.input, wanted.inputs + image * wanted.input.size(), top, left,
-                             points, first, last);
-    else
-      transform_output_gradient<kTile>(wanted.output,
-                                       wanted.output_gradients + image * wanted.output.size(), top,
-                                       left, points + gradients, first, last, bias);
+    transform_input<kTile>(wanted.input, wanted.inputs + image * wanted.input.size(), top, left,
+                           t.inputs + place * t.input_tile, t.input_point, first, last);
   };
-  const auto products = [&](const float* rows, int count, int point, int first, int last, float* sums, bool add) {
-    multiply_outer({.left = rows + gradients + std::ptrdiff_t(point) * outputs,
-                    .right = rows + std::ptrdiff_t(point) * inputs, .left_stride = row,
-                    .right_stride = row, .depth = count,
-                    .sums = sums + std::size_t(point) * inputs * outputs, .row = inputs, .add = add},
+  const auto transform_gradients = [&](int tile, const Transformed& t, int place, int first, int last,
+                                       float* bias) {
+    const auto [image, top, left] = tiles.place(tile);
+    transform_output_gradient<kTile>(wanted.output,
+                                     wanted.output_gradients + image * wanted.output.size(), top, left,
+                                     t.gradients + place * t.gradient_tile, t.gradient_point, first,
+                                     last, bias);
+  };
+  // Of `count` tiles from `place` on, at one point, for the outputs from `first` to `last`.
+  const auto multiply = [&](const Transformed& t, int place, int count, int point, int first, int last,
+                            float* sums, bool add) {
+    multiply_outer({.left = t.gradients + place * t.gradient_tile + point * t.gradient_point,
+                    .right = t.inputs + place * t.input_tile + point * t.input_point,
+                    .left_stride = t.gradient_tile, .right_stride = t.input_tile, .depth = count,
+                    .sums = sums + std::size_t(point) * inputs * outputs, .row = inputs, .add = add,
+                    .next_left = t.gradient_point * std::ptrdiff_t(sizeof(float)),
+                    .next_right = t.input_point * std::ptrdiff_t(sizeof(float))},
                    first, last, inputs);
   };
 
-  int block_tiles = max(1, int((alone ? kOwnBytes : kSharedBytes) / (row * sizeof(float))));
+  const std::ptrdiff_t tile_size = std::ptrdiff_t(kPoints) * (both + 2 * kChannelBlock);
+  int block_tiles = max(1, int((alone ? kOwnBytes : kSharedBytes) / (tile_size * sizeof(float))));
   block_tiles = min(block_tiles, tiles.count);
-  const std::size_t block_space = alone ? 0 : row * std::size_t(block_tiles);
-  float* const sums = wanted.scratch.shared<float>(parts * part_size + block_space + std::size_t(bias_parts) * outputs);
+  const std::size_t block_space = tile_size * std::size_t(block_tiles);
+  float* const sums = wanted.scratch.shared<float>(parts * part_size + std::size_t(bias_parts) * outputs +
+                                                   (alone ? 0 : block_space));
   float* const biases = sums + parts * part_size;
-  float* const rows = biases + std::size_t(bias_parts) * outputs;
   std::memset(biases, 0, std::size_t(bias_parts) * outputs * sizeof(float));
+  const auto biases_of = [&](int part) { return biases + std::size_t(part) * outputs; };
   if (alone) {
-    wanted.scratch.reserve_own(row * std::size_t(block_tiles) * sizeof(float));
+    wanted.scratch.reserve_own(block_space * sizeof(float));
     wanted.team.parallel(parts, [&](int part, int member) {
+      // A tile's points side by side; not a power of two from tile to tile, whose multiples share few
+      // sets of a cache.
       float* const own = wanted.scratch.own<float>(member);
+      const std::ptrdiff_t tile_step = std::ptrdiff_t(kPoints) * both + kChannelBlock;
+      const Transformed t{.inputs = own, .gradients = own + std::ptrdiff_t(kPoints) * inputs,
+                          .input_point = inputs, .gradient_point = outputs,
+                          .input_tile = tile_step, .gradient_tile = tile_step};
       const int from = int(std::int64_t(tiles.count) * part / parts);
       const int to = int(std::int64_t(tiles.count) * (part + 1) / parts);
       for (int first = from; first < to; first += block_tiles) {
         const int count = min(block_tiles, to - first);
+        for (int tile = 0; tile < count; ++tile) transform_inputs(first + tile, t, tile, 0, inputs);
         for (int tile = 0; tile < count; ++tile)
-          transform_tile(first + tile, own + tile * row, 0, inputs, true, nullptr);
-        for (int tile = 0; tile < count; ++tile)
-          transform_tile(first + tile, own + tile * row, 0, outputs, false, biases + std::size_t(part) * outputs);
+          transform_gradients(first + tile, t, tile, 0, outputs, biases_of(part));
         for (int point = 0; point < kPoints; ++point)
-          products(own, count, point, 0, outputs, sums + part * part_size, first > from);
+          multiply(t, 0, count, point, 0, outputs, sums + part * part_size, first > from);
       }
     });
   } else {
+    // A point's tiles side by side, as a member reads them who has points of his own.
+    const std::ptrdiff_t input_tile = inputs + kChannelBlock, gradient_tile = outputs + kChannelBlock;
+    float* const rows = biases_of(bias_parts);
+    const Transformed t{.inputs = rows, .gradients = rows + kPoints * block_tiles * input_tile,
+                        .input_point = block_tiles * input_tile,
+                        .gradient_point = block_tiles * gradient_tile,
+                        .input_tile = input_tile, .gradient_tile = gradient_tile};
     constexpr int kSlice = 8 * kLanes;
     const int input_slices = (inputs + kSlice - 1) / kSlice;
     const int slices = input_slices + (outputs + kSlice - 1) / kSlice;
-    const int depth = max(16, int(kDepthBytes / (both * sizeof(float))));
-    const int shares = max(1, min(outputs / 64, 4));  // of the outputs at a point
+    const int shares = (outputs + kShare - 1) / kShare;
     for (int first = 0; first < tiles.count; first += block_tiles) {
       const int count = min(block_tiles, tiles.count - first);
       wanted.team.parallel(kBiasChunks * slices, [&](int index, int) {
         const int chunk = index / slices, slice = index % slices;
-        const bool of_input = slice < input_slices;
-        const int channel = (of_input ? slice : slice - input_slices) * kSlice;
-        const int last = min(of_input ? inputs : outputs, channel + kSlice);
+        const int channel = (slice < input_slices ? slice : slice - input_slices) * kSlice;
+        const int last = min(slice < input_slices ? inputs : outputs, channel + kSlice);
         for (int tile = count * chunk / kBiasChunks; tile < count * (chunk + 1) / kBiasChunks; ++tile)
-          transform_tile(first + tile, rows + tile * row, channel, last, of_input,
-                         biases + std::size_t(chunk) * outputs);
+          if (slice < input_slices)
+            transform_inputs(first + tile, t, tile, channel, last);
+          else
+            transform_gradients(first + tile, t, tile, channel, last, biases_of(chunk));
       });
       wanted.team.parallel(kPoints * shares, [&](int index, int) {
         const int point = index / shares, share = index % shares;
-        for (int from = 0; from < count; from += depth)
-          products(rows + from * row, min(depth, count - from), point, outputs * share / shares,
+        for (int from = 0; from < count; from += kDepth)
+          multiply(t, from, min(kDepth, count - from), point, outputs * share / shares,
                    outputs * (share + 1) / shares, sums, first + from > 0);
       });
     }
@@ -245,7 +277,7 @@ void kernel_gradient(const KernelGradient& wanted) {
   if (wanted.bias)
     for (int output = 0; output < outputs; ++output) {
       double total = 0;
-      for (int part = 0; part < bias_parts; ++part) total += biases[std::size_t(part) * outputs + output];
+      for (int part = 0; part < bias_parts; ++part) total += biases_of(part)[output];
       wanted.bias[output] = float(total);
     }
 }

@@ -34,7 +34,7 @@ struct Points<6> {
   static constexpr double pairs[] = {0.5, 1.0, 2.0};
 };
 
-// One dimension of a tile. `Number` is a Vector, each lane a channel of its own, or a double. Inlined
+// One dimension of a tile. `Number` is a Vector, each lane a channel of its own. Inlined
 // always: a call would take a tile's numbers through memory.
 template <int kTile>
 struct Transform {
@@ -167,7 +167,7 @@ struct Transform {
   [[gnu::always_inline]] static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
     constexpr double at_zero = 1 / product(-1).of[0];
     u[kSide - 1] = g[2];
-    if constexpr (kZero) u[0] = at_zero * g[0];
+    if constexpr (kZero) u[0] = float(at_zero) * g[0];
     pairs_of_kernel<0>(g, u);
   }
   template <int kPair, class Number>
@@ -175,8 +175,8 @@ struct Transform {
     if constexpr (kPair < kPairs) {
       constexpr double p = Points<kTile>::pairs[kPair];
       constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);
-      const Number even = (1 / distances) * g[0] + (p * p / distances) * g[2];
-      const Number odd = (p / distances) * g[1];
+      const Number even = float(1 / distances) * g[0] + float(p * p / distances) * g[2];
+      const Number odd = float(p / distances) * g[1];
       u[kZero + 2 * kPair] = even + odd;
       // Of the point -p the distances, and without the point 0 they, change sign.
       u[kZero + 2 * kPair + 1] = kZero ? even - odd : odd - even;

@@ -35,7 +35,7 @@ struct Tiles {
 
 template <int kTile, class Element, class Input>
 inline void transform_input(const Map& map, const Input* image, int top, int left, Element* points,
-                            int first_channel, int last_channel) {
+                            std::ptrdiff_t point_stride, int first_channel, int last_channel) {
   constexpr int kSide = kTile + 2;
   const int y0 = top - 1, x0 = left - 1;
   const bool inside = y0 >= 0 && x0 >= 0 && y0 + kSide <= map.height && x0 + kSide <= map.width;
@@ -69,7 +69,7 @@ inline void transform_input(const Map& map, const Input* image, int top, int lef
       for (int y = 0; y < kSide; ++y) d[y] = half[y][x];
       Transform<kTile>::input(d, v);
 #pragma GCC unroll 8
-      for (int y = 0; y < kSide; ++y) store_as(points + (y * kSide + x) * map.pixel + channel, v[y]);
+      for (int y = 0; y < kSide; ++y) store_as(points + (y * kSide + x) * point_stride + channel, v[y]);
     }
   }
 }
@@ -164,7 +164,7 @@ void winograd(const Step& step, const Call& call) {
     const auto [image, top, left] = tiles.place(tile);
     as_stored(step.input, call.input, [&, image = image, top = top, left = left](auto* input) {
       transform_input<kTile>(step.input, input + image * step.input.size(), top, left, points,
-                             first_channel, last_channel);
+                             depth, first_channel, last_channel);
     });
   };
   auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
@@ -212,12 +212,12 @@ void winograd(const Step& step, const Call& call) {
 }
 
 // Panels of [points][depth / pair][kPanel][pair]; inputs and outputs filled up with zeros.
+//
+// In float32 the transforms add less than a tenth to the error of all the others.
 template <int kTile, class Element>
 void pack_winograd(const float* weight, Strides strides, int outputs, int inputs, Weights& weights,
                    Team& team) {
   constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
-  // As wide as an input's share of a panel: the double of a number and what a Vector is.
-  typedef double Numbers __attribute__((vector_size(8 * kLanes)));
   const int depth = round_up(inputs, kChannelBlock);
   const int panels = panels_of(outputs);
   weights.memory.reserve(std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element));
@@ -239,31 +239,29 @@ void pack_winograd(const float* weight, Strides strides, int outputs, int inputs
     Element* const target = weights.memory.as<Element>() + std::size_t(panel) * kPoints * depth * kPanel;
     for (int input = 0; input < kSlice; ++input)
       for (int lanes = 0; lanes < kPanel; lanes += kLanes) {
-        Numbers half[3][kSide];  // transformed along x
+        Vector half[3][kSide];  // transformed along x
 #pragma GCC unroll 3
         for (int y = 0; y < 3; ++y) {
-          Numbers g[3];
+          Vector g[3];
 #pragma GCC unroll 3
-          for (int x = 0; x < 3; ++x)
-            g[x] = __builtin_convertvector(load(&gathered[input][3 * y + x][lanes]), Numbers);
+          for (int x = 0; x < 3; ++x) g[x] = load(&gathered[input][3 * y + x][lanes]);
           Transform<kTile>::kernel(g, half[y]);
         }
 #pragma GCC unroll 8
         for (int x = 0; x < kSide; ++x) {
-          Numbers g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
+          Vector g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
           Transform<kTile>::kernel(g, u);
           const int channel = first + input;
 #pragma GCC unroll 8
           for (int y = 0; y < kSide; ++y) {
-            const Vector values = __builtin_convertvector(u[y], Vector);
             Element* const cell = target + (std::size_t(y * kSide + x) * depth +
                                             channel / kPair<Element> * kPair<Element>) * kPanel;
             if constexpr (kPair<Element> == 1)
-              store(cell + lanes, values);
+              store(cell + lanes, u[y]);
             else
               for (int lane = 0; lane < kLanes; ++lane)
                 cell[(lanes + lane) * kPair<Element> + channel % kPair<Element>] =
-                    round_to_bf16(values[lane]);
+                    round_to_bf16(u[y][lane]);
           }
         }
       }
