@@ -170,6 +170,17 @@ class TestTensors:
         ):
             assert relative_error(pair[0].numpy(), pair[1].numpy()) < BOUND
 
+    def test_with_a_relu(self) -> None:
+        tensors, gradient = draw(2, 32, 48, 9, 11)
+        y = convolve(*tensors, relu=True)
+        ours = torch.autograd.grad(y, tensors, gradient)
+        doubles = [each.detach().double().requires_grad_() for each in tensors]
+        right = functional.conv2d(*doubles, padding=1).relu()
+        assert relative_error(y.detach().numpy(), right.detach().numpy()) < BOUND
+        theirs = torch.autograd.grad(right, doubles, gradient.double())
+        for pair in zip(ours, theirs, strict=True):
+            assert relative_error(pair[0].numpy(), pair[1].numpy()) < BOUND
+
     def test_a_gradient_that_is_one_number_for_all(self) -> None:
         tensors, _ = draw(2, 32, 48, 9, 11)
         convolve(*tensors).sum().backward()

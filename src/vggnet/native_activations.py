@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from vggnet.native_gradients import fits_maps, maps, workspaces
+from vggnet.native_gradients import before_activation, fits_maps, identity, maps, workspaces
 from vggnet.native_kernels import find_kernels
 
 
@@ -69,19 +69,13 @@ class _Activation(torch.autograd.Function):
         z = z.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(z)
         ctx.pool = pool
-        return _forward(z, *_identity(z), pool)
+        return _forward(z, *identity(z), pool)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (z,) = ctx.saved_tensors
-        of_z = torch.empty_like(z)
-        scale, shift = _identity(z)
-        find_kernels().activate_gradient(
-            maps(gradient), maps(z), scale.numpy(), shift.numpy(), ctx.pool,
-            None, None, 0.0, None, None, maps(of_z), workspaces(),
-        )  # fmt: skip
-        return of_z, None
+        return before_activation(gradient, z, ctx.pool), None
 
 
 class _NormalisedActivation(torch.autograd.Function):
@@ -115,12 +109,6 @@ class _NormalisedActivation(torch.autograd.Function):
             maps(of_z), workspaces(),
         )  # fmt: skip
         return of_z, of_weight, of_bias, None, None
-
-
-def _identity(z_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """The scale and the shift that leave each channel as it is."""
-    channels = z_NCHW.shape[1]
-    return z_NCHW.new_ones(channels), z_NCHW.new_zeros(channels)
 
 
 def _forward(z: Tensor, scale: Tensor, shift: Tensor, pool: bool) -> Tensor:

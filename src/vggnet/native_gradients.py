@@ -72,32 +72,41 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
-def convolve(x_NCHW: Tensor, weight_KCYX: Tensor, bias_K: Tensor | None) -> Tensor:
+def convolve(
+    x_NCHW: Tensor, weight_KCYX: Tensor, bias_K: Tensor | None, relu: bool = False
+) -> Tensor:
     """y_NKHW, channels-last: a 3x3 convolution, stride and padding 1, of what `fits` takes.
+
+    With `relu` what is negative becomes 0.
 
     A tensor that is not channels-last is copied once. Differentiable once: a gradient that shall be
     differentiated again raises RuntimeError.
     """
-    y: Tensor = _Convolution.apply(x_NCHW, weight_KCYX, bias_K)  # type: ignore[no-untyped-call]
+    y: Tensor = _Convolution.apply(x_NCHW, weight_KCYX, bias_K, relu)  # type: ignore[no-untyped-call]
     return y
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         input_wanted, weight_wanted = ctx.needs_input_grad[:2]
+        y = _run(x, weight, bias, turned=False, relu=relu)
         ctx.save_for_backward(
-            x if weight_wanted else None, weight if input_wanted or weight_wanted else None
+            x if weight_wanted else None,
+            weight if input_wanted or weight_wanted else None,
+            y if relu else None,
         )
-        return _run(x, weight, bias, turned=False)
+        return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, y = ctx.saved_tensors
+        if y is not None:
+            gradient = before_activation(gradient, y, pool=False)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        input_wanted, weight_wanted, bias_wanted = ctx.needs_input_grad
+        input_wanted, weight_wanted, bias_wanted = ctx.needs_input_grad[:3]
         of_input = _run(gradient, weight, None, turned=True) if input_wanted else None
         of_weight = of_bias = None
         if weight_wanted:
@@ -113,10 +122,29 @@ class _Convolution(torch.autograd.Function):
             )
         elif bias_wanted:
             of_bias = gradient.sum(dim=(0, 2, 3))
-        return of_input, of_weight, of_bias
+        return of_input, of_weight, of_bias, None
 
 
-def _run(x: Tensor, weight: Tensor, bias: Tensor | None, turned: bool) -> Tensor:
+def before_activation(gradient_NCHW: Tensor, z_NCHW: Tensor, pool: bool) -> Tensor:
+    """The gradient of z where that of relu(z) is given, or with `pool` of its 2x2 max-pool."""
+    of_z = torch.empty_like(z_NCHW)
+    scale, shift = identity(z_NCHW)
+    find_kernels().activate_gradient(
+        maps(gradient_NCHW), maps(z_NCHW), scale.numpy(), shift.numpy(), pool,
+        None, None, 0.0, None, None, maps(of_z), workspaces(),
+    )  # fmt: skip
+    return of_z
+
+
+def identity(z_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale and the shift that leave each channel as it is."""
+    channels = z_NCHW.shape[1]
+    return z_NCHW.new_ones(channels), z_NCHW.new_zeros(channels)
+
+
+def _run(
+    x: Tensor, weight: Tensor, bias: Tensor | None, turned: bool, relu: bool = False
+) -> Tensor:
     """The convolution, or with `turned` its adjoint: from outputs to inputs, kernels turned."""
     channels = weight.shape[1 if turned else 0]
     y = torch.empty(
@@ -128,7 +156,7 @@ def _run(x: Tensor, weight: Tensor, bias: Tensor | None, turned: bool) -> Tensor
         turned,
         None if bias is None else bias.detach().contiguous().numpy(),
         _tile(x, channels),
-        False,
+        relu,
         maps(y),
         workspaces(),
     )

@@ -86,11 +86,7 @@ class Network(nn.Module):
             modules = [self.get_submodule(layer.name) for layer in layers]
             if layers[0].kind == "fc":
                 x = x.flatten(1)
-            if len(layers) > 1:
-                norm = modules[0] if isinstance(modules[0], BatchNorm) else None
-                x = native_activations.activate(x, norm, layers[-1].kind == "maxpool")
-            else:
-                x = modules[0](x)
+            x = _run_together(x, modules) if len(layers) > 1 else modules[0](x)
             if layers[-1].name in names:
                 found[layers[-1].name] = x
         return {name: found[name] for name in names}
@@ -98,23 +94,21 @@ class Network(nn.Module):
     def _next_layers(self, x_NCHW: Tensor, start: int, names: tuple[str, ...]) -> tuple[Layer, ...]:
         """The layer at `start`, or those from it on that the native engine computes in one.
 
-        A batch norm, a ReLU and a 2x2 max-pool, or what there is of them, unless somebody looks at
-        what lies between them.
+        Those are a batch norm, a ReLU and a 2x2 max-pool, or what there is of them, and a
+        convolution with its ReLU, unless somebody looks at what lies between them.
         """
         layers = self.spec.layers[start : start + 3]
-        for length in (3, 2):
+        for length in (3, 2) if self.native else ():
             together = layers[:length]
-            kinds = tuple(layer.kind for layer in together)
+            modules = [self.get_submodule(layer.name) for layer in together]
             if (
-                self.native
-                and kinds in _TOGETHER
-                and all(_is_unchanged(each, self.get_submodule(each.name)) for each in together)
+                tuple(layer.kind for layer in together) in _TOGETHER
+                and all(map(_is_unchanged, together, modules))
                 and not any(layer.name in names for layer in together[:-1])
+                and not (together[0].kind == "conv" and _is_pool(layers[-1]))
+                and _fit_together(x_NCHW, modules)
             ):
-                norm = self.get_submodule(layers[0].name) if kinds[0] == "batchnorm" else None
-                assert norm is None or isinstance(norm, BatchNorm)
-                if native_activations.fits(x_NCHW, norm, kinds[-1] == "maxpool"):
-                    return together
+                return together
         return layers[:1]
 
     @torch.no_grad()
@@ -148,14 +142,24 @@ class Network(nn.Module):
                 module.bias.zero_()
 
 
-_TOGETHER = (("batchnorm", "relu", "maxpool"), ("batchnorm", "relu"), ("relu", "maxpool"))
+_TOGETHER = (
+    ("batchnorm", "relu", "maxpool"),
+    ("batchnorm", "relu"),
+    ("relu", "maxpool"),
+    ("conv", "relu"),
+)
+
+
+def _is_pool(layer: Layer) -> bool:
+    """Whether a layer is the pool that goes with the ReLU before it."""
+    return layer.kind == "maxpool" and (layer.kernel, layer.stride) == (2, 2)
 
 
 def _is_unchanged(layer: Layer, module: nn.Module) -> bool:
     """Whether a module is the one that this network made, and nobody has hooks on it."""
-    if type(module) not in (BatchNorm, nn.ReLU, nn.MaxPool2d):
+    if type(module) not in (Convolution, BatchNorm, nn.ReLU, nn.MaxPool2d):
         return False
-    if layer.kind == "maxpool" and (layer.kernel, layer.stride) != (2, 2):
+    if layer.kind == "maxpool" and not _is_pool(layer):
         return False
     return not (
         module._forward_hooks
@@ -163,6 +167,22 @@ def _is_unchanged(layer: Layer, module: nn.Module) -> bool:
         or module._backward_hooks
         or module._backward_pre_hooks
     )
+
+
+def _fit_together(x_NCHW: Tensor, modules: list[nn.Module]) -> bool:
+    first, pool = modules[0], isinstance(modules[-1], nn.MaxPool2d)
+    if isinstance(first, Convolution):
+        return native_gradients.fits(x_NCHW, first.weight, first.bias)
+    norm = first if isinstance(first, BatchNorm) else None
+    return native_activations.fits(x_NCHW, norm, pool)
+
+
+def _run_together(x_NCHW: Tensor, modules: list[nn.Module]) -> Tensor:
+    first, pool = modules[0], isinstance(modules[-1], nn.MaxPool2d)
+    if isinstance(first, Convolution):
+        return native_gradients.convolve(x_NCHW, first.weight, first.bias, relu=True)
+    norm = first if isinstance(first, BatchNorm) else None
+    return native_activations.activate(x_NCHW, norm, pool)
 
 
 def _module(layer: Layer, dropout: float, native: bool) -> nn.Module:
