@@ -65,7 +65,7 @@ def make_step(task: Task, peer: str, batch: int) -> Callable[[], Found]:
         return _perceptual(network.requires_grad_(False), images, task.layer, rounded)
     labels = torch.randint(0, task.spec.num_classes or 1, (batch,))
     optimizer = torch.optim.SGD(
-        network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True
+        network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True, fused=True
     )
 
     def step() -> Found:

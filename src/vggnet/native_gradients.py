@@ -29,10 +29,16 @@ if TYPE_CHECKING:
     from vggnet import _native
 
 _CHANNEL_BLOCK = 16
-# What a tile takes beside its products, in products that take as long, for each number that the
-# transforms write; and for each transformed weight, whatever the number of pictures.
-_PER_TRANSFORMED_NUMBER = 12
-_PER_TRANSFORMED_WEIGHT = 8
+_TILES = (2, 4, 5, 6)
+_GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
+# What Winograd takes beside its products, in products that take as long: for each number that the
+# transforms of tiles write, times the side of what a tile is transformed to; and for each transformed
+# weight, whatever the number of pictures. Fitted to layers of half-width and full VGGs.
+_PER_TRANSFORMED_NUMBER = 2
+_PER_TRANSFORMED_WEIGHT = 32
+_FOR_ROUNDING = (
+    1.05  # what the tiles of 5 and 6 must save, as they round three to five times as much
+)
 
 
 def fits_maps(x_NCHW: Tensor) -> bool:
@@ -115,7 +121,7 @@ class _Convolution(torch.autograd.Function):
             find_kernels().convolve_gradient(
                 maps(x),
                 maps(gradient),
-                _tile(x, len(weight)),
+                _tile(x, len(weight), _GRADIENT_TILES),
                 of_weight.numpy(),
                 None if of_bias is None else of_bias.numpy(),
                 workspaces(),
@@ -155,7 +161,7 @@ def _run(
         weight.detach().numpy(),
         turned,
         None if bias is None else bias.detach().contiguous().numpy(),
-        _tile(x, channels),
+        _tile(x, channels, _TILES),
         relu,
         maps(y),
         workspaces(),
@@ -183,18 +189,22 @@ def _workspaces(threads: int) -> _native.Workspaces:
     return _native.Workspaces(threads, str(library))
 
 
-def _tile(x_NCHW: Tensor, outputs: int) -> int:
-    """The side of the tiles that take least, of outputs that Winograd computes at once."""
+def _tile(x_NCHW: Tensor, outputs: int, tiles: tuple[int, ...]) -> int:
+    """The side, among `tiles`, of those that take least, of outputs that Winograd computes at once."""
     images, inputs, height, width = x_NCHW.shape
-    return _best_tile(images, inputs, outputs, height, width)
+    return _best_tile(images, inputs, outputs, height, width, tiles)
 
 
 @lru_cache(maxsize=4096)
-def _best_tile(images: int, inputs: int, outputs: int, height: int, width: int) -> int:
+def _best_tile(
+    images: int, inputs: int, outputs: int, height: int, width: int, tiles: tuple[int, ...]
+) -> int:
     def cost(tile: int) -> float:
-        points = (tile + 2) ** 2
-        numbers = images * ceil(height / tile) * ceil(width / tile) * points
-        computing = numbers * (inputs * outputs + _PER_TRANSFORMED_NUMBER * (inputs + outputs))
-        return computing + _PER_TRANSFORMED_WEIGHT * points * inputs * outputs
+        side = tile + 2
+        numbers = images * ceil(height / tile) * ceil(width / tile) * side**2
+        transforms = _PER_TRANSFORMED_NUMBER * side * (inputs + outputs)
+        weights = _PER_TRANSFORMED_WEIGHT * side**2 * inputs * outputs
+        total = numbers * (inputs * outputs + transforms) + weights
+        return total * (_FOR_ROUNDING if tile > 4 else 1)
 
-    return min((2, 4), key=cost)
+    return min(tiles, key=cost)
