@@ -32,13 +32,11 @@ _CHANNEL_BLOCK = 16
 _TILES = (2, 4, 5, 6)
 _GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
 # What Winograd takes beside its products, in products that take as long: for each number that the
-# transforms of tiles write, times the side of what a tile is transformed to; and for each transformed
-# weight, whatever the number of pictures. Fitted to layers of half-width and full VGGs.
+# transforms of tiles write, times the side of what a tile is transformed to; and for each
+# transformed weight, whatever the number of pictures. Fitted to layers of half-width and full VGGs.
 _PER_TRANSFORMED_NUMBER = 2
 _PER_TRANSFORMED_WEIGHT = 32
-_FOR_ROUNDING = (
-    1.05  # what the tiles of 5 and 6 must save, as they round three to five times as much
-)
+_FOR_ROUNDING = 1.05  # tiles of 5 and 6, which round two to four times as much, must save more
 
 
 def fits_maps(x_NCHW: Tensor) -> bool:
@@ -190,7 +188,7 @@ def _workspaces(threads: int) -> _native.Workspaces:
 
 
 def _tile(x_NCHW: Tensor, outputs: int, tiles: tuple[int, ...]) -> int:
-    """The side, among `tiles`, of those that take least, of outputs that Winograd computes at once."""
+    """The side of the tiles, among `tiles`, that take least, in outputs."""
     images, inputs, height, width = x_NCHW.shape
     return _best_tile(images, inputs, outputs, height, width, tiles)
 
