@@ -240,19 +240,15 @@ void pack_winograd(const float* weight, Strides strides, int outputs, int inputs
     for (int input = 0; input < kSlice; ++input)
       for (int lanes = 0; lanes < kPanel; lanes += kLanes) {
         Vector half[3][kSide];  // transformed along x
-#pragma GCC unroll 3
         for (int y = 0; y < 3; ++y) {
           Vector g[3];
-#pragma GCC unroll 3
           for (int x = 0; x < 3; ++x) g[x] = load(&gathered[input][3 * y + x][lanes]);
           Transform<kTile>::kernel(g, half[y]);
         }
-#pragma GCC unroll 8
         for (int x = 0; x < kSide; ++x) {
           Vector g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
           Transform<kTile>::kernel(g, u);
           const int channel = first + input;
-#pragma GCC unroll 8
           for (int y = 0; y < kSide; ++y) {
             Element* const cell = target + (std::size_t(y * kSide + x) * depth +
                                             channel / kPair<Element> * kPair<Element>) * kPanel;
