@@ -182,3 +182,10 @@ def test_every_convention_has_a_test() -> None:
 
 def test_the_catalog_s_files_are_in_conventions_that_are_known() -> None:
     assert {file.convention for file in CATALOG.values()} <= set(CONVENTIONS)
+
+
+def test_of_several_nets_the_one_with_the_most_arrays_comes_first() -> None:
+    form = convention("torchvision").forms[0]
+    few = [f"part.features.0.{name}" for name in ("weight", "bias")]
+    more = [f"whole.features.{i}.{name}" for i in (0, 3) for name in ("weight", "bias")]
+    assert list(form.nets([*few, *more])) == ["whole", "part"]

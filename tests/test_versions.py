@@ -26,8 +26,8 @@ def test_a_newer_version_without_news_is_read() -> None:
     ("values", "text"),
     [
         (
-            {"version": 9, "name": "a", "smell": 1},
-            "a box is of version 9 and has the unknown ['smell']; this vggnet knows version 3: "
+            {"version": 4, "name": "a", "smell": 1},
+            "a box is of version 4 and has the unknown ['smell']; this vggnet knows version 3: "
             "install a newer one",
         ),
         (
