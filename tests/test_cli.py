@@ -13,22 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_pictures import BAD_PICTURES
+from command_line import run
 from small_data import SMALL, write_pictures
-
-from vggnet.cli import main
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(end.value.code or 0), out, err
-
-
 def test_predict_gives_the_keys_that_others_rely_on(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = _run(capsys, "predict", str(EXAMPLES), "--format", "json", "--top", "3")
+    status, out, err = run(capsys, "predict", str(EXAMPLES), "--format", "json", "--top", "3")
     answers = json.loads(out)
     assert status == 0
     assert err == ""
@@ -56,16 +48,16 @@ def test_json_says_what_was_computed_in(
     monkeypatch.setenv("VGGNET_ISA", "portable")  # which has no bf16
     with warnings.catch_warnings():
         warnings.simplefilter("always")  # as for users; in these tests they are errors
-        _, out, err = _run(capsys, "predict", str(pictures / "red" / "000.png"), *chosen)
+        _, out, err = run(capsys, "predict", str(pictures / "red" / "000.png"), *chosen)
         assert json.loads(out)[0]["precision"] == "fp32"
         assert re.fullmatch(r"vggnet: .* no products in bf16.*\n", err)
-        _, out, err = _run(capsys, "evaluate", str(pictures), *chosen)
+        _, out, err = run(capsys, "evaluate", str(pictures), *chosen)
     assert json.loads(out)["precision"] == "fp32"
     assert re.match(r"vggnet: .* no products in bf16", err)
 
 
 def test_predict_prints_a_picture_a_block(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = _run(capsys, "predict", str(EXAMPLES / "cat.jpg"), "--engine", "numpy")
+    status, out, _ = run(capsys, "predict", str(EXAMPLES / "cat.jpg"), "--engine", "numpy")
     assert status == 0
     lines = out.splitlines()
     assert lines[0].endswith("cat.jpg")
@@ -80,7 +72,7 @@ def test_a_bad_picture_is_one_line_and_the_good_ones_are_answered(
     bad = BAD_PICTURES[kind](tmp_path)
     good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
     arguments = [good[0], str(bad), good[1], "--format", "json", "--engine", "numpy"]
-    status, out, err = _run(capsys, "predict", *arguments)
+    status, out, err = run(capsys, "predict", *arguments)
     assert status == 1
     first, failed, last = json.loads(out)
     assert [first["image"], last["image"]] == good
@@ -93,7 +85,7 @@ def test_a_bad_picture_is_one_line_and_the_good_ones_are_answered(
 
 def test_an_address_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
     good = str(EXAMPLES / "cat.jpg")
-    status, out, err = _run(capsys, "predict", "https://example.com/a.jpg", good, "--top", "1")
+    status, out, err = run(capsys, "predict", "https://example.com/a.jpg", good, "--top", "1")
     assert status == 1
     assert out.startswith(good)
     assert err == (
@@ -158,7 +150,7 @@ def test_a_bad_command_line_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    status, out, err = _run(capsys, *BAD_COMMAND_LINES[mistake])
+    status, out, err = run(capsys, *BAD_COMMAND_LINES[mistake])
     assert status == 2
     assert out == ""
     assert len(err.splitlines()) == 1
@@ -171,7 +163,7 @@ def test_evaluate_gives_the_keys_that_others_rely_on(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = _trained(pictures, tmp_path, capsys)
-    status, out, err = _run(
+    status, out, err = run(
         capsys, "evaluate", str(pictures), "--weights", weights, "--format", "json"
     )
     score = json.loads(out)
@@ -183,7 +175,7 @@ def test_evaluate_gives_the_keys_that_others_rely_on(
     assert set(score) >= {"top1", "top5", "images", "protocol", "images_per_second"}
     assert score["images"] == 60
     assert 1 / 3 <= score["top1"] <= score["top5"] == 1
-    _, out, err = _run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
+    _, out, err = run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
     assert re.fullmatch(r" \* Acc@1 \d+\.\d{3} Acc@5 100\.000\n", out)
     assert err.startswith("vggnet: the first 10 of 60 pictures of ")
 
@@ -194,12 +186,12 @@ def test_evaluate_says_which_split_it_takes(
     weights = _trained(pictures, tmp_path, capsys)
     for name in ("train", "val"):
         (tmp_path / name).symlink_to(pictures)
-    _, _, err = _run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
+    _, _, err = run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
     assert (
         err == f"vggnet: the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
     )
     (tmp_path / "val").rename(tmp_path / "test")
-    status, out, err = _run(
+    status, out, err = run(
         capsys, "evaluate", str(tmp_path), "--weights", weights, "--format", "json"
     )
     assert status == 0
@@ -217,7 +209,7 @@ def test_evaluate_names_classes_without_pictures_and_tests_the_others(
         (data / name).symlink_to(pictures / name)
     (data / "green").mkdir()
     (data / "notes").mkdir()  # no class of the model
-    status, out, err = _run(capsys, "evaluate", str(data), "--weights", weights, "--format", "json")
+    status, out, err = run(capsys, "evaluate", str(data), "--weights", weights, "--format", "json")
     assert status == 0
     assert json.loads(out)["images"] == 40
     assert err.splitlines()[-1] == "vggnet: without pictures, and so not tested: class green, notes"
@@ -228,7 +220,7 @@ def test_features_writes_named_activations(
 ) -> None:
     out = tmp_path / "found"
     layers = ("--layer", "conv1_1", "--layer", "relu1_1")
-    status, _, _ = _run(capsys, "features", str(EXAMPLES), *layers, "--out", str(out))
+    status, _, _ = run(capsys, "features", str(EXAMPLES), *layers, "--out", str(out))
     assert status == 0
     with np.load(out) as arrays:
         assert arrays["images"].shape == (3,)
@@ -242,7 +234,7 @@ def test_features_of_good_pictures_are_written_where_there_are_bad_ones(
     out = tmp_path / "found.npz"
     good = [str(EXAMPLES / "cat.jpg"), str(EXAMPLES / "uniform.jpg")]
     arguments = ["--layer", "fc6", "--out", str(out), "--format", "json"]
-    status, text, err = _run(capsys, "features", good[0], __file__, good[1], *arguments)
+    status, text, err = run(capsys, "features", good[0], __file__, good[1], *arguments)
     assert status == 1
     assert json.loads(text) == {"file": str(out), "images": 2, "layers": {"fc6": [2, 200]}}
     assert err.startswith(f"vggnet: {__file__}: not a JPEG")
@@ -250,11 +242,11 @@ def test_features_of_good_pictures_are_written_where_there_are_bad_ones(
     with np.load(out) as arrays:
         assert arrays["images"].tolist() == good
         both = arrays["fc6"]
-    assert _run(capsys, "features", good[1], *arguments)[0] == 0
+    assert run(capsys, "features", good[1], *arguments)[0] == 0
     with np.load(out) as arrays:
         np.testing.assert_allclose(arrays["fc6"][0], both[1], rtol=1e-4, atol=1e-5)
     out.unlink()
-    assert _run(capsys, "features", __file__, *arguments)[0] == 2
+    assert run(capsys, "features", __file__, *arguments)[0] == 2
     assert not out.exists()
 
 
@@ -271,7 +263,7 @@ _NETWORK = ["--config", SMALL.config, "--width", str(SMALL.width)]
 def _trained(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     out = tmp_path / "run"
     options = [*_options(out), *_NETWORK, "--sizes", "32x2"]
-    status, _, err = _run(capsys, "train", str(pictures), *options)
+    status, _, err = run(capsys, "train", str(pictures), *options)
     assert status == 0, err
     assert "epoch 2 at 32: loss" in err
     return str(out / "model.safetensors")
@@ -282,13 +274,13 @@ def test_train_writes_a_model_that_predict_takes_and_init_starts_from(
 ) -> None:
     weights = _trained(pictures, tmp_path, capsys)
     picture = str(pictures / "red" / "000.png")
-    _, out, _ = _run(
+    _, out, _ = run(
         capsys, "predict", picture, "--weights", weights, "--format", "json", "--top", "3"
     )
     (answer,) = json.loads(out)
     assert {each["label"] for each in answer["predictions"]} == {"blue", "green", "red"}
     second = _options(tmp_path / "second")
-    status, _, err = _run(
+    status, _, err = run(
         capsys, "train", str(pictures), *second, "--sizes", "32x1", "--init", weights
     )
     assert status == 0, err
@@ -316,7 +308,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_status_130(tmp_path: Path) -> None:
 
 
 def test_version_lists_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = _run(capsys, "--version")
+    status, out, _ = run(capsys, "--version")
     assert status == 0
     assert out.startswith("vggnet 0.")
     assert "engine numpy: available" in out
@@ -324,13 +316,13 @@ def test_version_lists_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = _run(capsys, "--help")
+    _, out, _ = run(capsys, "--help")
     for command in ("predict", "describe", "stack", "evaluate", "features", "train"):
         assert command in out
 
 
 def test_no_arguments_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = _run(capsys)
+    status, out, err = run(capsys)
     assert status == 0
     assert err == ""
     assert len(out.splitlines()) > 10
@@ -338,7 +330,7 @@ def test_no_arguments_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_json_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["describe", "D"], ["stack", "3", "3", "3"]):
-        status, out, err = _run(capsys, *arguments, "--format", "json")
+        status, out, err = run(capsys, *arguments, "--format", "json")
         assert status == 0
         assert err == ""
         assert json.loads(out)
@@ -355,12 +347,12 @@ def test_evaluate_ends_with_1_where_it_is_strict_with_pictures(
     (data / "red" / "b.png").write_bytes(b"no picture")
     arguments = ("evaluate", str(data), "--weights", weights, "--format", "json")
     for more, expected in (((), 0), (("--strict",), 1)):
-        status, out, err = _run(capsys, *arguments, *more)
+        status, out, err = run(capsys, *arguments, *more)
         assert status == expected
         assert (json.loads(out)["images"], json.loads(out)["broken"]) == (3, 1)
         assert re.search(r"^vggnet: left out: .*b\.png: not a JPEG", err, re.M)
     (data / "red" / "b.png").unlink()
-    assert _run(capsys, *arguments, "--strict")[0] == 0
+    assert run(capsys, *arguments, "--strict")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,13 @@ from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
+from command_line import run
 from PIL import Image
 
-from vggnet.cli import array_file, main
+from vggnet.cli import array_file
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CAT = str(EXAMPLES / "cat.jpg")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(end.value.code or 0), out, err
 
 
 def folder_of(tmp_path: Path, number: int) -> Path:

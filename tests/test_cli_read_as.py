@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run
 from small_data import write_pictures
 
 from vggnet.class_lists import labels
-from vggnet.cli import main
 from vggnet.label_files import read_labels
 from vggnet.weights import load
 from vggnet.weights.export.convert import convert
@@ -18,13 +18,6 @@ from vggnet.weights.overrides import override
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CAT = str(EXAMPLES / "cat.jpg")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(end.value.code or 0), out, err
 
 
 def best(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, float]:

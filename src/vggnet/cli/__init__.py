@@ -14,11 +14,10 @@ from typing import Any, NoReturn
 
 import click
 
+from vggnet.cli import completion
 from vggnet.cli.commands import vggnet as app
 from vggnet.cli.mistakes import in_one_line
 from vggnet.cli.output import note
-
-_COMPLETION = "_VGGNET_COMPLETE"  # the variable with which a shell asks what may follow
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -44,10 +43,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     """The status of the command. Click's own `main` ends with 1 where a pipe is closed."""
-    if instruction := os.environ.get(_COMPLETION):
+    if instruction := os.environ.get(completion.VARIABLE):
         from click.shell_completion import shell_complete
 
-        return shell_complete(app, {}, "vggnet", _COMPLETION, instruction)
+        return shell_complete(app, {}, "vggnet", completion.VARIABLE, instruction)
     try:
         with app.make_context("vggnet", list(arguments)) as context:
             return app.invoke(context) or 0

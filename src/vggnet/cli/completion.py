@@ -6,9 +6,10 @@ In: the name of a shell. Out: a script for it.
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
 
 from vggnet.cli.options import command
+
+VARIABLE = "_VGGNET_COMPLETE"  # with which a shell asks what may follow
 
 
 @command(
@@ -19,7 +20,9 @@ from vggnet.cli.options import command
 @click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes a shell complete vggnet's commands."""
+    from click.shell_completion import get_completion_class
+
     found = get_completion_class(shell)
     assert found is not None
     root = click.get_current_context().find_root().command
-    print(found(root, {}, "vggnet", "_VGGNET_COMPLETE").source(), end="")
+    print(found(root, {}, "vggnet", VARIABLE).source(), end="")

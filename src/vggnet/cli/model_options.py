@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import wraps
 from reprlib import repr as short_repr
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ from vggnet.cli.output import note
 if TYPE_CHECKING:
     from vggnet.model import Model
     from vggnet.preprocess import ColourOrder
+
+Chosen = TypeVar("Chosen", "ReadAs", "ModelChoice")
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,17 @@ def with_options(options: Iterable[Decorator], command: Callable[..., Any]) -> C
     return command
 
 
+def _taken(kind: type[Chosen], values: dict[str, Any]) -> Chosen:
+    """A dataclass of the values of its fields' names, which are taken out of `values`."""
+    return kind(**{each.name: values.pop(each.name) for each in fields(kind)})
+
+
 def read_as_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` the options of ReadAs; it gets them as `read_as`."""
 
     @wraps(command)
     def wrapped(**values: Any) -> Any:
-        read_as = ReadAs(**{each.name: values.pop(each.name) for each in fields(ReadAs)})
-        return command(read_as=read_as, **values)
+        return command(read_as=_taken(ReadAs, values), **values)
 
     return with_options(READ_AS, wrapped)
 
@@ -164,12 +170,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(**values: Any) -> Any:
-        read_as = ReadAs(**{each.name: values.pop(each.name) for each in fields(ReadAs)})
-        own = {
-            each.name: values.pop(each.name)
-            for each in fields(ModelChoice)
-            if each.name != "read_as"
-        }
-        return command(choice=ModelChoice(read_as=read_as, **own), **values)
+        values["read_as"] = _taken(ReadAs, values)
+        return command(choice=_taken(ModelChoice, values), **values)
 
     return with_options(_MODEL, wrapped)

@@ -8,24 +8,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from reprlib import repr as short_repr
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    pass
+from vggnet.engines import MOST_THREADS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-MOST_THREADS = 1024
+Number = TypeVar("Number", int, float)
 
 
-class Whole(click.ParamType[int]):
+class _Bounded(click.ParamType[Number]):
+    """A number from `low` to `high`, either of which may be open."""
+
+    def __init__(self, low: float | None = None, high: float | None = None) -> None:
+        self.low, self.high = low, high
+
+    def within(
+        self, number: Number, given: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Number:
+        """`number`, which was `given` as a text; fails where it is out of bounds."""
+        if self.low is not None and number < self.low:
+            self.fail(f"{short_repr(given)} is too small, give {self.low:g} or more", param, ctx)
+        if self.high is not None and number > self.high:
+            self.fail(f"{short_repr(given)} is too large, give {self.high:g} or less", param, ctx)
+        return number
+
+
+class Whole(_Bounded[int]):
     """A whole number from `low` to `high`."""
 
     name = "whole"
-
-    def __init__(self, low: int | None = None, high: int | None = None) -> None:
-        self.low, self.high = low, high
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "N"
@@ -37,17 +50,13 @@ class Whole(click.ParamType[int]):
             digits = str(value).strip().lstrip("+-")
             fault = "is too large" if digits.isdigit() else "is not a whole number"
             self.fail(f"{short_repr(value)} {fault}", param, ctx)
-        check_range(self, number, value, param, ctx)
-        return number
+        return self.within(number, value, param, ctx)
 
 
-class Real(click.ParamType[float]):
+class Real(_Bounded[float]):
     """A number from `low` to `high`."""
 
     name = "real"
-
-    def __init__(self, low: float | None = None, high: float | None = None) -> None:
-        self.low, self.high = low, high
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "X"
@@ -61,21 +70,7 @@ class Real(click.ParamType[float]):
             number = math.nan
         if math.isnan(number):
             self.fail(f"{short_repr(value)} is not a number", param, ctx)
-        check_range(self, number, value, param, ctx)
-        return number
-
-
-def check_range(
-    kind: Whole | Real,
-    number: float,
-    given: object,
-    param: click.Parameter | None,
-    ctx: click.Context | None,
-) -> None:
-    if kind.low is not None and number < kind.low:
-        kind.fail(f"{short_repr(given)} is too small, give {kind.low:g} or more", param, ctx)
-    if kind.high is not None and number > kind.high:
-        kind.fail(f"{short_repr(given)} is too large, give {kind.high:g} or less", param, ctx)
+        return self.within(number, value, param, ctx)
 
 
 def command(*examples: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
