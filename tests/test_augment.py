@@ -9,7 +9,7 @@ from PIL import Image
 
 from vggnet.image import rescale_short_side
 from vggnet.training.augment import augment
-from vggnet.training.recipe import MODERN, PAPER
+from vggnet.training.recipes import MODERN, PAPER
 
 RAMP = Image.fromarray(
     np.stack(

@@ -9,7 +9,7 @@ from small_data import SMALL
 
 from vggnet.data import open_dataset
 from vggnet.training.colours import at_scale, measured_preprocessing
-from vggnet.training.recipe import PAPER
+from vggnet.training.recipes import PAPER
 
 
 @pytest.fixture

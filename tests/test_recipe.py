@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vggnet.model import load_weights
-from vggnet.training.recipe import MODERN, PAPER, Recipe, fine_tuning, vary
+from vggnet.training.recipe import Recipe
+from vggnet.training.recipes import MODERN, PAPER, fine_tuning, vary
 
 
 def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:

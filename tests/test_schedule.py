@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from vggnet.training.recipe import MODERN, PAPER
+from vggnet.training.recipes import MODERN, PAPER
 from vggnet.training.schedule import Plateau, one_cycle
 
 

@@ -16,7 +16,7 @@ from vggnet.training.colours import measured_preprocessing
 from vggnet.training.history import read
 from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
-from vggnet.training.recipe import fine_tuning
+from vggnet.training.recipes import fine_tuning
 from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file

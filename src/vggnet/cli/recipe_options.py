@@ -15,7 +15,8 @@ import click
 
 from vggnet.cli.model_options import with_options
 from vggnet.cli.options import Decorator, Real, Whole
-from vggnet.training.recipe import RECIPES, Recipe
+from vggnet.training.recipe import Recipe
+from vggnet.training.recipes import RECIPES
 
 
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:

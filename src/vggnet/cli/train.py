@@ -22,7 +22,8 @@ from vggnet.cli.stopping import StopRequest
 from vggnet.data import Dataset, open_dataset, splits
 from vggnet.model import load_weights
 from vggnet.progress import bar
-from vggnet.training.recipe import RECIPES, Recipe, fine_tuning, vary
+from vggnet.training.recipe import Recipe
+from vggnet.training.recipes import RECIPES, fine_tuning, vary
 
 
 @command(

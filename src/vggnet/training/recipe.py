@@ -1,8 +1,7 @@
 """What a training run does, as one frozen value.
 
 In: the fields below, which the command line exposes and every checkpoint holds. Out: a Recipe.
-Two starting points: `MODERN`, for small machines, and `PAPER`, Sections 2.1 and 3.1 of the paper;
-`vary` changes either, `fine_tuning` starts from weights.
+recipes.py has the two to start from, and what changes them.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vggnet.spec import Head, Spec, configuration
@@ -128,7 +127,7 @@ class Recipe:
             if isinstance(value, int | float) and not low <= value <= high:
                 raise ValueError(f"{entry.name} {value} must be from {low} to {high}")
             if self.init and entry.name in NETWORK_FIELDS and value != entry.default:
-                raise ValueError(_brought_by(self.init, entry.name, value))
+                raise ValueError(brought_by(self.init, entry.name, value))
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch size {self.batch_size} cannot be computed in {self.accumulate} equal parts"
@@ -222,95 +221,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     if get_origin(hint) is Literal
 }
 
-# Batch norm, Nesterov momentum, one cycle of the rate, label smoothing, an average of the weights:
-# a good net in hours on two cores.
-MODERN = Recipe(
-    width=0.5,
-    input_size=64,
-    head="average",
-    batch_norm=True,
-    sizes="32x8,48x6,64x4",
-    short_side="73",
-    batch_size=128,
-    weight_average=0.999,
-)
-# Sections 2.1 and 3.1 with the initialisation that the authors found to need no pre-training.
-PAPER = Recipe(
-    initialization="glorot",
-    normalization="mean",
-    crop="short-side",
-    schedule="plateau",
-    learning_rate=0.01,
-    nesterov=False,
-    decay_all=True,
-    label_smoothing=0.0,
-    holdout=10_000,
-    precision="fp32",
-)
-RECIPES = {"modern": MODERN, "paper": PAPER}
 
-
-def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """`recipe` with the fields of `changes`.
-
-    The sizes of the epochs and the short side move in proportion with a changed `input_size`, and
-    `input_size` becomes the last of changed `sizes`, unless they are given too. `epochs`, which is
-    no field, spreads that many over the sizes in proportion.
-    """
-    changes = dict(changes)
-    epochs = changes.pop("epochs", None)
-    if epochs is not None and "sizes" in changes:
-        raise ValueError(f"give epochs {epochs} or sizes {changes['sizes']}, not both")
-    if "sizes" in changes and "input_size" not in changes:
-        changes["input_size"] = replace(recipe, sizes=changes["sizes"]).epoch_sizes[-1]
-    factor = changes.get("input_size", recipe.input_size) / recipe.input_size
-
-    def moved(pattern: str, text: str) -> str:
-        return re.sub(pattern, lambda side: str(max(1, round(int(side[0]) * factor))), text)
-
-    in_proportion = {
-        "sizes": moved(r"\d+(?=x)", recipe.sizes),
-        "short_side": moved(r"\d+", recipe.short_side),
-    }
-    varied = replace(recipe, **{**in_proportion, **changes})
-    return varied if epochs is None else replace(varied, sizes=_spread(varied.sizes, epochs))
-
-
-def _spread(sizes: str, epochs: int) -> str:
-    """The sizes with `epochs` epochs in all: "32x8,48x6,64x4" and 9 gives "32x4,48x3,64x2"."""
-    pairs = [tuple(map(int, part.split("x"))) for part in sizes.split(",")]
-    total, done, spread = sum(count for _, count in pairs), 0, []
-    for index, (side, _) in enumerate(pairs):
-        # Rounded down, so that a single epoch is one of the last size, which the net is for.
-        upto = epochs * sum(count for _, count in pairs[: index + 1]) // total
-        if upto > done:
-            spread.append(f"{side}x{upto - done}")
-        done = upto
-    return ",".join(spread)
-
-
-def fine_tuning(recipe: Recipe, changes: Mapping[str, Any], input_size: int) -> Recipe:
-    """`recipe` for a run from the weights that `changes` names as `init`, of that input size.
-
-    With what is usual from good weights and few pictures: a low rate, few epochs, small batches.
-    Raises ValueError for changes of a network that the weights bring.
-    """
-    for name in NETWORK_FIELDS:
-        if name in changes:
-            raise ValueError(_brought_by(changes["init"], name, changes[name]))
-    network = {
-        entry.name: entry.default for entry in fields(Recipe) if entry.name in NETWORK_FIELDS
-    }
-    usual = {
-        "input_size": input_size,
-        "sizes": f"{input_size}x10",
-        "batch_size": 32,
-        "remainder": "spread",  # of few pictures, each counts
-        "learning_rate": 0.01,
-    }
-    return vary(vary(recipe, network | usual), changes)
-
-
-def _brought_by(init: str, name: str, value: object) -> str:
+def brought_by(init: str, name: str, value: object) -> str:
+    """What to say of a field of the network where weights bring it."""
     option = name.replace("_", "-")
     return f"{option} {value} has no effect on the network that init {init!r} brings: leave it out"
