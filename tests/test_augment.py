@@ -114,3 +114,47 @@ def test_the_papers_crop_keeps_the_aspect_and_the_drawn_scale() -> None:
         scales.append(60 * 39 / across)  # the short side that was drawn
     assert 38 < min(scales) < 45
     assert 74 < max(scales) < 84
+
+
+def test_erasing_puts_noise_into_a_rectangle_of_that_share_of_the_views() -> None:
+    grey = Image.new("RGB", (64, 64), (128, 128, 128))
+    plain = replace(MODERN, flip=False)
+    shares = []
+    for seed in range(400):
+        view = augment(grey, 64, replace(plain, erasing=0.5), np.random.default_rng(seed))
+        changed = (view != 128).any(axis=2)
+        if not changed.any():
+            continue
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert changed.sum() >= 0.95 * height * width
+        assert 0.25 < width / height < 4
+        assert view[changed].std() > 50
+        shares.append(height * width / 64**2)
+    assert 150 < len(shares) < 250
+    assert 0.01 < min(shares) < 0.06
+    assert 0.27 < max(shares) < 0.36
+
+
+def test_erasing_comes_last_and_leaves_the_picture_alone() -> None:
+    before = NOISE.tobytes()
+    plain = replace(MODERN, flip=False, trivial_augment=True)
+    for seed in range(50):
+        with_it, without = (
+            augment(NOISE, 32, recipe, np.random.default_rng(seed))
+            for recipe in (replace(plain, erasing=1.0), plain)
+        )
+        assert 0 < (with_it != without).any(axis=2).mean() < 0.4
+    assert NOISE.tobytes() == before
+
+
+def test_trivial_augment_changes_views_of_the_same_crop() -> None:
+    recipe = replace(MODERN, flip=True)
+    changed = sum(
+        (
+            augment(RAMP, 32, recipe, np.random.default_rng(seed))
+            != augment(RAMP, 32, replace(recipe, trivial_augment=True), np.random.default_rng(seed))
+        ).any()
+        for seed in range(100)
+    )
+    assert 70 < changed < 100  # identity and weak ones leave some as they are

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,9 +33,15 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: False)
 
 
-def test_an_interrupted_run_resumes_to_the_bit(pictures: Path, tmp_path: Path) -> None:
+LEVERS = {"trivial_augment": True, "erasing": 0.25, "mixup": 0.2, "cutmix": 1.0, "mix_share": 0.8}
+
+
+@pytest.mark.parametrize("levers", [{}, LEVERS], ids=["plain", "levers"])
+def test_an_interrupted_run_resumes_to_the_bit(
+    levers: dict[str, Any], pictures: Path, tmp_path: Path
+) -> None:
     dataset = open_dataset(pictures, "train")
-    recipe = replace(SMALL, head="fc")  # dropout, so the random state counts
+    recipe = replace(SMALL, head="fc", **levers)  # dropout, so the random state counts
     train(dataset, recipe, TrainingOptions(tmp_path / "alone", workers=0))
     cut = TrainingOptions(tmp_path / "cut", workers=1)
     with pytest.raises(Interrupted, match="stopped at step 3 of 12"):

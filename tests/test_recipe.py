@@ -1,6 +1,6 @@
 """vggnet.training.recipe: ranges, choices, what the texts of fields stand for."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -43,11 +43,30 @@ def test_round_trip_and_unknown_fields() -> None:
 
 
 def test_a_recipe_of_the_first_version_drops_what_fills_no_batch() -> None:
-    values = MODERN.to_json()
-    assert (values.pop("version"), values.pop("remainder")) == (2, "drop")
+    values = _without_fields_since(3)
+    assert values.pop("remainder") == "drop"
     assert Recipe.from_json(values) == MODERN
     with pytest.raises(ValueError, match=r"a recipe lacks \['remainder'\]"):
         Recipe.from_json(values | {"version": 2})
+
+
+def test_a_recipe_of_the_second_version_changes_and_mixes_nothing_more() -> None:
+    values = _without_fields_since(3) | {"version": 2}
+    assert {"trivial_augment", "erasing", "mixup", "cutmix", "mix_share"}.isdisjoint(values)
+    recipe = Recipe.from_json(values)
+    assert recipe == MODERN
+    assert not recipe.trivial_augment
+    assert (recipe.erasing, recipe.mixup, recipe.cutmix) == (0, 0, 0)
+    with pytest.raises(ValueError, match=r"a recipe lacks .*'cutmix'"):
+        Recipe.from_json(values | {"version": 3})
+
+
+def _without_fields_since(version: int) -> dict[str, Any]:
+    """The modern recipe as it was before that version, without the number of its own."""
+    later = {each.name for each in fields(Recipe) if each.metadata["since"] >= version}
+    values = MODERN.to_json()
+    assert values.pop("version") >= version
+    return {name: value for name, value in values.items() if name not in later}
 
 
 def test_the_first_recipes_are_read_and_mean_what_they_meant() -> None:
@@ -129,6 +148,11 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
         ({"crop": "short-side", "short_side": "60-70"}, "short side of 60 is less than the input"),
         ({"init": "a.safetensors"}, "width 0.5 has no effect on the network that init"),
         ({"dtype": "fp8"}, "dtype 'fp8' must be one of fp32, bf16, fp16"),
+        ({"erasing": 1.5}, "erasing 1.5 must be from 0 to 1"),
+        ({"mixup": -0.2}, "mixup -0.2 must be from 0 to 100"),
+        ({"cutmix": 101.0}, "cutmix 101.0 must be from 0 to 100"),
+        ({"mixup": 0.2, "mix_share": 1.1}, "mix_share 1.1 must be from 0 to 1"),
+        ({"mix_share": 0.5}, r"mix_share 0.5 has no effect: give a mixup or a cutmix above 0"),
         ({"momentum": float("nan")}, "momentum nan must be from"),
     ],
 )

@@ -12,6 +12,7 @@ from small_data import SMALL
 from torch.nn import functional
 
 from vggnet.preprocess import Preprocess
+from vggnet.training import mix
 from vggnet.training.run import Diverged, Run, figures
 
 PREPROCESS = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
@@ -57,6 +58,38 @@ def test_accumulating_gives_the_same_step_where_no_batch_norm_stands() -> None:
     whole, parts = _run(PLAIN), _run(PLAIN, accumulate=4)
     losses = [run.train_step(PIXELS, LABELS).loss.item() for run in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for name, values in _weights(whole).items():
+        torch.testing.assert_close(values, _weights(parts)[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("mixes", [{"mixup": 1.0}, {"cutmix": 1.0}])
+def test_a_mixed_step_is_one_from_the_mixed_pictures_and_targets(
+    mixes: dict[str, Any], accumulate: int
+) -> None:
+    run = _run(PLAIN, **mixes, accumulate=accumulate, label_smoothing=0.1)
+    for _ in range(4):  # large shares and small ones
+        how = mix.draw(run.recipe, run.step, 32)
+        images = torch.from_numpy(PREPROCESS.pixels_to_input(PIXELS.numpy()))
+        images = how.images(images, images.roll(1, 0))
+        hot = functional.one_hot(LABELS, 3).float()
+        targets = how.share * hot + (1 - how.share) * hot.roll(1, 0)
+        with torch.no_grad():
+            logits = run.network(images)
+        expected = functional.cross_entropy(logits, targets, label_smoothing=0.1)
+        hits = (logits.argmax(dim=1) == targets.argmax(dim=1)).sum()
+        outcome = run.train_step(PIXELS, LABELS)
+        assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-5)
+        assert outcome.correct == hits
+
+
+def test_mixed_batches_accumulate_to_the_same_step() -> None:
+    whole, parts = (
+        _run(PLAIN, mixup=0.4, cutmix=1.0, accumulate=accumulate) for accumulate in (1, 4)
+    )
+    for _ in range(3):
+        for run in (whole, parts):
+            run.train_step(PIXELS, LABELS)
     for name, values in _weights(whole).items():
         torch.testing.assert_close(values, _weights(parts)[name], rtol=1e-4, atol=1e-6)
 

@@ -128,7 +128,7 @@ def keys(recipe: Recipe, indices: NDArray[np.int64], first_step: int) -> Iterato
         if recipe.remainder == "drop":
             order = order[: steps * recipe.batch_size]
         for batch in np.array_split(order, steps)[max(0, first_step - epoch * steps) :]:
-            yield [(epoch, int(index), size) for index in batch]
+            yield [(epoch, index, size) for index in batch.tolist()]
 
 
 def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:

@@ -77,6 +77,14 @@ class Recipe:
         "256", "With crop short-side: S in pixels, or a range such as 256-512."
     )
     flip: bool = _option(True, "Mirror half of the pictures.")
+    trivial_augment: bool = _option(
+        False,
+        "Change each view by one random operation: turn, shift, shear, or alter its colours.",
+        since=3,
+    )
+    erasing: float = _option(
+        0.0, "Share of the views in which a random rectangle becomes noise.", 0, 1, since=3
+    )
     holdout: int = _option(
         0, "Training pictures held back to choose by and to follow progress.", 0, 10**9
     )
@@ -106,6 +114,20 @@ class Recipe:
     weight_decay: float = _option(5e-4, "L2 penalty.", 0, 1)
     decay_all: bool = _option(False, "Apply the penalty to biases and batch norms too.")
     label_smoothing: float = _option(0.1, "Share of the target spread over all classes.", 0, 0.99)
+    mixup: float = _option(
+        0.0,
+        "Blend pictures and targets in pairs, by shares drawn from Beta(A, A); 0 for none.",
+        0, 100, since=3,
+    )  # fmt: skip
+    cutmix: float = _option(
+        0.0,
+        "Paste a rectangle of another picture over each, its area drawn from Beta(A, A); 0 for "
+        "none. With mixup too, each is done to half of the batches.",
+        0, 100, since=3,
+    )  # fmt: skip
+    mix_share: float = _option(
+        1.0, "Share of the batches that mixup and cutmix change.", 0, 1, since=3
+    )
     weight_average: float = _option(
         0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
     )
@@ -131,6 +153,11 @@ class Recipe:
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch size {self.batch_size} cannot be computed in {self.accumulate} equal parts"
+            )
+        if self.mix_share != 1 and not (self.mixup or self.cutmix):
+            raise ValueError(
+                f"mix_share {self.mix_share} has no effect: give a mixup or a cutmix above 0 with "
+                "it, or leave it out"
             )
         if self.schedule == "plateau" and self.holdout == 0:
             raise ValueError(

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vggnet.evaluation import Function
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.torch_network import Network
+from vggnet.training import mix
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, one_cycle
@@ -97,11 +97,17 @@ class Run:
         self.averaged: Network | None = None
         if recipe.weight_average:
             self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+            # Listed once: on CUDA this takes longer than to average them.
+            self._arrays = (
+                list(self.averaged.state_dict().values()),
+                list(self.network.state_dict().values()),
+            )
         self.optimizer = torch.optim.SGD(
             _parameter_groups(self.network, recipe),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov and recipe.momentum > 0,
+            fused=True if self._on_cuda else None,  # one kernel for all arrays
         )
 
     @property
@@ -126,7 +132,7 @@ class Run:
         return not self._on_cuda
 
     def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> Outcome:
-        """Learn from one batch.
+        """Learn from one batch, which the recipe may mix. `correct` counts the dominant classes.
 
         On the CPU raises Diverged, with all weights and statistics as they were before the batch.
         On CUDA it does not wait for the device, and `figures` raises it later.
@@ -139,21 +145,28 @@ class Run:
         self.optimizer.zero_grad()
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        pixels_NHWC = pixels_NHWC.to(self.device, non_blocking=True)
+        targets_N = labels_N.to(self.device, non_blocking=True)
+        how = mix.draw(self.recipe, self.step, pixels_NHWC.shape[1])
+        # Of the whole batch, so that parts of it are mixed as the whole would be.
+        others_NHWC, others_N = mix.partners(pixels_NHWC), mix.partners(targets_N)
         parts = self.recipe.accumulate
-        for pixels, labels in zip(pixels_NHWC.chunk(parts), labels_N.chunk(parts), strict=True):
+        for pixels, other_pixels, targets, others in zip(
+            *(each.chunk(parts) for each in (pixels_NHWC, others_NHWC, targets_N, others_N)),
+            strict=True,
+        ):
             images_NCHW = self.transfer(pixels)
-            targets_N = labels.to(self.device, non_blocking=True)
+            if how.share < 1:
+                images_NCHW = how.images(images_NCHW, self.transfer(other_pixels))
             with self._autocast():
                 logits_NK = self.network(images_NCHW)
-            share = functional.cross_entropy(
-                logits_NK.float(),
-                targets_N,
-                label_smoothing=self.recipe.label_smoothing,
-                reduction="sum",
-            ) / len(labels_N)
+            summed = mix.cross_entropy(
+                logits_NK.float(), targets, others, how, self.recipe.label_smoothing
+            )
+            share = summed / len(labels_N)
             share.backward()  # type: ignore[no-untyped-call]
             loss += share.detach()
-            correct += (logits_NK.argmax(dim=1) == targets_N).sum()
+            correct += (logits_NK.argmax(dim=1) == how.dominant(targets, others)).sum()
         outcome = Outcome(self.step + 1, rate, len(labels_N), loss, correct, self._is_finite())
         if self.checks_each_step:
             try:
@@ -165,7 +178,7 @@ class Run:
         self.optimizer.step()
         self.step += 1
         if self.averaged is not None:
-            _average(self.averaged, self.network, self.recipe.weight_average, self.step)
+            _average(*self._arrays, self.recipe.weight_average, self.step)
         return outcome
 
     def function(self) -> Function:
@@ -230,11 +243,10 @@ def _parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]
 
 
 @torch.no_grad()
-def _average(averaged: Network, network: Network, decay: float, step: int) -> None:
+def _average(averaged: list[Tensor], current: list[Tensor], decay: float, step: int) -> None:
     """Move the average towards the network; quickly at first, when the average is of noise.
 
     The statistics of batch norms are averaged like the weights that they belong to.
     """
     share = 1 - min(decay, step / (step + 10))
-    ours, theirs = list(averaged.state_dict().values()), list(network.state_dict().values())
-    torch._foreach_lerp_(ours, theirs, share)
+    torch._foreach_lerp_(averaged, current, share)
