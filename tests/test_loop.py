@@ -325,6 +325,15 @@ def test_plateau_ends_the_run_early_and_says_so(pictures: Path, tmp_path: Path) 
     assert [line for line in notes.lines if line.startswith("the run ends at step 30 of 48: held")]
 
 
+def test_plateau_does_not_count_the_epochs_in_which_the_rate_rises(
+    pictures: Path, tmp_path: Path
+) -> None:
+    recipe = replace(STALLED, schedule="plateau", warmup_epochs=2)
+    train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
+    assert len(epochs) == 7  # two, then the best one, then one for each rate
+
+
 def test_no_other_schedule_ends_early(pictures: Path, tmp_path: Path) -> None:
     weights = train(open_dataset(pictures, "train"), STALLED, TrainingOptions(tmp_path, workers=0))
     assert weights.training["steps"] == 48

@@ -103,6 +103,11 @@ def test_the_schedule_moves_the_input_size_with_it() -> None:
     assert vary(MODERN, {"sizes": "64x4,96x2"}).input_size == 96
 
 
+def test_milestones_may_lie_beyond_the_epochs_that_were() -> None:
+    recipe = vary(MODERN, {"epochs": 90, "schedule": "step", "milestones": "30,60"})
+    assert (len(recipe.epoch_sizes), recipe.milestone_epochs) == (90, (30, 60))
+
+
 def test_sizes_and_input_size_given_together_are_taken_as_they_are() -> None:
     recipe = vary(MODERN, {"sizes": "32x4,56x2", "input_size": 64, "short_side": "70"})
     assert (recipe.sizes, recipe.input_size, recipe.short_side) == ("32x4,56x2", 64, "70")
@@ -144,6 +149,15 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
         ({"test_sizes": "64;72", "holdout": 5}, "test sizes '64;72' must be like"),
         ({"batch_size": 10, "accumulate": 3}, "batch size 10 cannot be computed in 3 equal parts"),
         ({"schedule": "plateau"}, "schedule 'plateau' watches held-back pictures"),
+        ({"warmup_epochs": 1.0}, "warmup_epochs 1.0 has no effect with schedule 'one-cycle'"),
+        (
+            {"warmup_epochs": 18.0, "schedule": "cosine"},
+            "warmup_epochs 18.0 must be less than the 18 epochs",
+        ),
+        ({"milestones": "3"}, "milestones '3' have no effect with schedule 'one-cycle'"),
+        ({"milestones": "3;4", "schedule": "step"}, "milestones '3;4' must be epochs such as"),
+        ({"milestones": "4,3", "schedule": "step"}, "milestones '4,3' must rise and be less than"),
+        ({"milestones": "3,18", "schedule": "step"}, "'3,18' must rise and be .* the 18 epochs"),
         ({"test_sizes": "64"}, "test sizes are chosen on held-back pictures"),
         ({"crop": "short-side", "short_side": "60-70"}, "short side of 60 is less than the input"),
         ({"init": "a.safetensors"}, "width 0.5 has no effect on the network that init"),

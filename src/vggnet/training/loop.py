@@ -234,7 +234,7 @@ class Loop:
         if len(self.held_back):
             score = self.test(run.recipe.test_size)
             line |= {"top1": score.top1, "top5": score.top5}
-            if run.recipe.schedule == "plateau":
+            if run.recipe.schedule == "plateau" and epoch > run.recipe.warmup_epochs:
                 run.plateau.epoch(score.top1, run.recipe.patience)
         self.history.add(line)
         progress.loss, progress.correct, progress.images = 0.0, 0, 0

@@ -99,12 +99,25 @@ class Recipe:
         since=2,
     )
     accumulate: int = _option(1, "Parts in which a batch is computed, to save memory.", 1, 10**6)
-    schedule: Literal["one-cycle", "plateau"] = _option(
-        "one-cycle", "Warm up, then cosine to 0; or divide by 10 when held-back accuracy stalls."
+    schedule: Literal["one-cycle", "plateau", "step", "cosine", "constant"] = _option(
+        "one-cycle",
+        "One-cycle: warm up, then cosine to 0; plateau: divide by 10 when held-back accuracy "
+        "stalls; step: divide by 10 at the milestones; cosine to 0; or constant.",
     )
     learning_rate: float = _option(0.1, "The highest learning rate.", 1e-12, 1e3, "lr")
     warmup: float = _option(
         0.15, "With one-cycle: share of the steps in which the rate rises.", 0, 1
+    )
+    warmup_epochs: float = _option(
+        0.0,
+        "With the other schedules: epochs, or a part of one, in which the rate rises.",
+        0, 10**6, since=3,
+    )  # fmt: skip
+    milestones: str = _option(
+        "",
+        "With step: epochs after which the rate is divided by 10, such as 30,60; by default after "
+        "half and three quarters of them.",
+        since=3,
     )
     patience: int = _option(
         3, "With plateau: epochs without progress before the rate drops.", 1, 10**6
@@ -159,18 +172,42 @@ class Recipe:
                 f"mix_share {self.mix_share} has no effect: give a mixup or a cutmix above 0 with "
                 "it, or leave it out"
             )
-        if self.schedule == "plateau" and self.holdout == 0:
-            raise ValueError(
-                "schedule 'plateau' watches held-back pictures: give a holdout above 0"
-            )
+        self._check_schedule()
         if self.test_sizes and self.holdout == 0:
             raise ValueError("test sizes are chosen on held-back pictures: give a holdout above 0")
-        _ = self.epoch_sizes
         smallest = min(self.short_side_range[0], *self.test_size_choices)
         if self.crop == "short-side" and smallest < self.input_size:
             raise ValueError(
                 f"a short side of {smallest} is less than the input size {self.input_size} that is "
                 "cropped from it; give a larger short_side or test_sizes, or a smaller input_size"
+            )
+
+    def _check_schedule(self) -> None:
+        epochs = len(self.epoch_sizes)
+        if self.schedule == "plateau" and self.holdout == 0:
+            raise ValueError(
+                "schedule 'plateau' watches held-back pictures: give a holdout above 0"
+            )
+        if self.warmup_epochs and self.schedule == "one-cycle":
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs} has no effect with schedule 'one-cycle': give "
+                "warmup, a share of the steps"
+            )
+        if self.warmup_epochs >= epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs} must be less than the {epochs} epochs of the "
+                "run"
+            )
+        if self.milestones and self.schedule != "step":
+            raise ValueError(
+                f"milestones {self.milestones!r} have no effect with schedule {self.schedule!r}: "
+                "give schedule step, or leave them out"
+            )
+        milestones = self.milestone_epochs
+        if list(milestones) != sorted({*milestones}) or milestones[-1] >= epochs:
+            raise ValueError(
+                f"milestones {self.milestones!r} must rise and be less than the {epochs} epochs of "
+                "the run"
             )
 
     @property
@@ -183,6 +220,15 @@ class Recipe:
                 raise ValueError(f"sizes {self.sizes!r} must be like 32x6,48x4: side x epochs")
             sizes += [int(match[1])] * int(match[2])
         return tuple(sizes)
+
+    @property
+    def milestone_epochs(self) -> tuple[float, ...]:
+        """With schedule step: after how many epochs the rate is divided by 10, each time."""
+        if not self.milestones:
+            return 0.5 * len(self.epoch_sizes), 0.75 * len(self.epoch_sizes)
+        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", self.milestones):
+            raise ValueError(f"milestones {self.milestones!r} must be epochs such as 30,60")
+        return tuple(int(epoch) for epoch in self.milestones.split(","))
 
     @property
     def short_side_range(self) -> tuple[int, int]:

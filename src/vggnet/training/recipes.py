@@ -63,8 +63,10 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         "sizes": moved(r"\d+(?=x)", recipe.sizes),
         "short_side": moved(r"\d+", recipe.short_side),
     }
-    varied = replace(recipe, **{**in_proportion, **changes})
-    return varied if epochs is None else replace(varied, sizes=_spread(varied.sizes, epochs))
+    changes = in_proportion | changes
+    if epochs is not None:
+        changes["sizes"] = _spread(changes["sizes"], epochs)
+    return replace(recipe, **changes)
 
 
 def _spread(sizes: str, epochs: int) -> str:

@@ -24,7 +24,7 @@ from vggnet.torch_network import Network
 from vggnet.training import mix
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
-from vggnet.training.schedule import Plateau, one_cycle
+from vggnet.training.schedule import Plateau, rate_at
 from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import State
 
@@ -117,9 +117,7 @@ class Run:
 
     def learning_rate(self) -> float:
         """The rate of the next step."""
-        if self.recipe.schedule == "plateau":
-            return self.plateau.rate(self.recipe)
-        return one_cycle(self.recipe, self.step, self.num_steps)
+        return rate_at(self.recipe, self.step, self.num_steps, self.plateau.drops)
 
     @property
     def ended_by_plateau(self) -> bool:
