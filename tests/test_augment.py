@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from vggnet.image import rescale_short_side
+from vggnet.training import recipes
 from vggnet.training.augment import augment
-from vggnet.training.recipes import MODERN, PAPER
+from vggnet.training.recipes import MODERN
 
+PAPER = replace(recipes.PAPER, rgb_shift=0.0)  # its crops alone
 RAMP = Image.fromarray(
     np.stack(
         np.broadcast_arrays(np.arange(80)[:, None] * 3, np.arange(60)[None, :] * 4, 7), axis=-1
@@ -158,3 +160,40 @@ def test_trivial_augment_changes_views_of_the_same_crop() -> None:
         for seed in range(100)
     )
     assert 70 < changed < 100  # identity and weak ones leave some as they are
+def test_colours_are_shifted_by_a_normal_part_of_each_axis() -> None:
+    grey = Image.new("RGB", (8, 8), (128, 128, 128))
+    axes_CC = np.array([[300.0, 0, -40], [200, 100, 0], [100, 0, 80]])
+    recipe = replace(MODERN, rgb_shift=0.1)
+    shifts = np.array(
+        [
+            augment(grey, 8, recipe, np.random.default_rng(seed), axes_CC)[0, 0].astype(float) - 128
+            for seed in range(2000)
+        ]
+    )
+    np.testing.assert_allclose(shifts.mean(axis=0), 0, atol=2.5)
+    expected = 0.01 * axes_CC @ axes_CC.T
+    np.testing.assert_allclose(np.cov(shifts.T), expected, rtol=0.15, atol=20)
+
+
+def test_the_shift_is_the_same_for_all_pixels_and_changes_no_crop() -> None:
+    axes_CC = np.diag([100.0, 100.0, 100.0])
+    picture = Image.fromarray(np.asarray(NOISE) // 4 + 96)  # far from black and white
+    for seed in range(20):
+        recipe = replace(MODERN, rgb_shift=0.1)
+        plain, shifted = (
+            augment(picture, 6, each, np.random.default_rng(seed), axes_CC).astype(int)
+            for each in (MODERN, recipe)
+        )
+        difference = shifted - plain
+        assert (difference == difference[0, 0]).all()
+        assert len(set(difference[0, 0])) > 1
+
+
+def test_what_is_shifted_beyond_black_and_white_stays_there() -> None:
+    black_and_white = Image.fromarray(np.repeat(np.array([[0], [255]], np.uint8), 3, axis=1)[None])
+    axes_CC = np.diag([50.0, 50.0, 50.0])
+    recipe = replace(MODERN, rgb_shift=1.0, crop="short-side", short_side="1", input_size=1)
+    views = [augment(black_and_white, 1, recipe, np.random.default_rng(seed), axes_CC)
+             for seed in range(100)]  # fmt: skip
+    assert {0, 255} < {int(value) for view in views for value in view.flat}
+    assert all(view.min() < 100 or view.max() > 155 for view in views)

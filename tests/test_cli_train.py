@@ -211,7 +211,7 @@ def test_an_interrupt_before_anything_is_saved_does_not_speak_of_resuming(
 
     out = ["--out", str(tmp_path / "run")]
     with monkeypatch.context() as patch:
-        patch.setattr("vggnet.training.train.measured_preprocessing", interrupted)
+        patch.setattr("vggnet.training.train.measured_colours", interrupted)
         status, err = _run(capsys, str(pictures), *OPTIONS, *out)
     assert status == 130
     assert err.splitlines()[-1] == "stopped before a step was done; nothing was begun"

@@ -16,6 +16,7 @@ def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:
     assert (PAPER.learning_rate, PAPER.dropout, PAPER.schedule) == (0.01, 0.5, "plateau")
     assert (PAPER.crop, PAPER.flip, PAPER.initialization) == ("short-side", True, "glorot")
     assert PAPER.decay_all
+    assert (PAPER.rgb_shift, MODERN.rgb_shift) == (0.1, 0)
     assert len(PAPER.epoch_sizes) == 74
     assert PAPER.short_side_range == (256, 256)
     assert PAPER.label_smoothing == 0

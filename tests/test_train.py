@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from same_run import assert_same_run
 from small_data import SMALL, Notes, write_pictures
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training import checkpoint
-from vggnet.training.colours import measured_preprocessing
+from vggnet.training.colours import measured_colours, measured_preprocessing
 from vggnet.training.history import read
 from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
@@ -96,9 +97,28 @@ def test_the_mean_is_that_of_the_pictures_trained_on(pictures: Path, tmp_path: P
     dataset = open_dataset(pictures, "train")
     training, _ = split(60, SMALL)
     weights = train(dataset, SMALL, TrainingOptions(tmp_path, workers=0))
-    expected = measured_preprocessing(dataset, training, SMALL)
+    expected = measured_preprocessing(measured_colours(dataset, training), SMALL)
     assert (weights.preprocessing.mean, weights.preprocessing.std) == (expected.mean, expected.std)
-    assert expected.mean != measured_preprocessing(dataset, np.arange(60), SMALL).mean
+    all_of_them = measured_preprocessing(measured_colours(dataset, np.arange(60)), SMALL)
+    assert expected.mean != all_of_them.mean
+
+
+def test_the_axes_of_the_rgb_shift_are_kept_in_the_checkpoint(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, recipe = open_dataset(pictures, "train"), replace(SMALL, rgb_shift=0.1)
+    train(dataset, recipe, TrainingOptions(tmp_path / "alone", workers=0))
+    options = TrainingOptions(tmp_path / "cut", workers=1)
+    with pytest.raises(Interrupted):
+        train(dataset, recipe, replace(options, stop_after=3))
+    monkeypatch.setattr("vggnet.training.train.measured_colours", pytest.fail)
+    resume(dataset, options)
+    assert_same_run(tmp_path / "alone", tmp_path / "cut")
+    without = TrainingOptions(tmp_path / "without", workers=0)
+    monkeypatch.undo()
+    train(dataset, SMALL, without)
+    losses = [read(tmp_path / name / "metrics.jsonl")[0]["loss"] for name in ("alone", "without")]
+    assert losses[0] != losses[1]
 
 
 def test_the_size_that_is_best_by_its_first_guess_is_kept(

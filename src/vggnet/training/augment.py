@@ -1,9 +1,10 @@
-"""Random crops and flips of training pictures, and what is done to the views after that.
+"""Random crops, flips and colours of training pictures, and what is done to the views after that.
 
 In: an RGB picture and a random generator. Out: its crop as size x size pixels. Every picture of
 every epoch has a generator of its own, so that a run does not depend on who computes it, or when.
-Source: Section 3.1 for the crop of the rescaled short side; Szegedy et al. 2015 (arXiv 1409.4842,
-Section 6) for the crop of a random area; Zhong et al. 2017 (arXiv 1708.04896) for erasing.
+Source: Section 3.1 for the crop of the rescaled short side; Krizhevsky et al. 2012 (Section 4.1)
+for the shift of its colours; Szegedy et al. 2015 (arXiv 1409.4842, Section 6) for the crop of a
+random area; Zhong et al. 2017 (arXiv 1708.04896) for erasing.
 """
 
 from __future__ import annotations
@@ -25,9 +26,16 @@ _TRIES = 10
 
 
 def augment(
-    picture: Image.Image, size: int, recipe: Recipe, random: np.random.Generator
+    picture: Image.Image,
+    size: int,
+    recipe: Recipe,
+    random: np.random.Generator,
+    shift_axes_CC: NDArray[np.float64] | None = None,
 ) -> NDArray[np.uint8]:
-    """One training view of `picture`: uint8 of shape (size, size, 3)."""
+    """One training view of `picture`: uint8 of shape (size, size, 3).
+
+    A recipe with an RGB shift needs the axes of the data's colours (`colours.shift_axes`).
+    """
     if recipe.crop == "area":
         box = _random_area(picture.width, picture.height, recipe.min_area, random)
         view = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
@@ -35,11 +43,24 @@ def augment(
         view = _random_square(picture, size, recipe, random)
     if recipe.flip and random.random() < 0.5:
         view = flip(view)
+    if recipe.rgb_shift:
+        assert shift_axes_CC is not None
+        view = _shifted(view, shift_axes_CC @ random.normal(0, recipe.rgb_shift, 3))
     if recipe.trivial_augment:
         view = trivial_augment(view, random)
     if recipe.erasing and random.random() < recipe.erasing:
         return _erase(np.array(view), random)
     return np.asarray(view)
+
+
+def _shifted(view: Image.Image, shift_C: NDArray[np.float64]) -> Image.Image:
+    """The view with `shift_C` added to each pixel, rounded, and cut off at black and white.
+
+    So it stays bytes, a quarter of what floating point takes on its way to the device. Rounding
+    changes the shift, which is the same for all pixels, by half a value at most.
+    """
+    values_3x256 = np.clip(np.rint(np.arange(256) + shift_C[:, None]), 0, 255).astype(np.uint8)
+    return view.point(values_3x256.flatten().tolist())
 
 
 def _erase(view: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

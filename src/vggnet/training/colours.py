@@ -1,12 +1,13 @@
 """The colours of the training pictures, and how pixels become a network's input by them.
 
-In: a Dataset, the indices of its training pictures, a Recipe. Out: a Preprocess. Source: Section
-2.1 of the paper for the mean RGB, Section 3.2 for the scale at test.
+In: a Dataset, the indices of its training pictures, a Recipe. Out: their mean and covariance, a
+Preprocess, and the axes along which colours are shifted. Source: Section 2.1 of the paper for the
+mean RGB, Section 3.2 for the scale at test, Krizhevsky et al. 2012 (Section 4.1) for the axes.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +17,25 @@ from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
 from vggnet.training.recipe import Recipe
 
-_MOST = 10_000  # pictures from which the mean and the deviation are taken
+_MOST = 10_000  # pictures from which the statistics are taken
 
 
-def measured_preprocessing(
-    dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe, strict: bool = False
-) -> Preprocess:
-    """Subtract the mean RGB of these pictures and, unless the recipe says mean, divide by the
-    deviation; at the recipe's test scale.
+@dataclass(frozen=True)
+class Colours:
+    """Statistics of all pixels of some pictures, R, G, B counted from 0 to 1."""
 
-    Pixels stay in 0..255 where only the mean is subtracted, as in the paper. Raises ValueError
-    where no picture can be read, and PictureError with `strict` where one cannot.
+    mean_C: NDArray[np.float64]
+    covariance_CC: NDArray[np.float64]
+
+
+def measured_preprocessing(colours: Colours, recipe: Recipe) -> Preprocess:
+    """Subtract the mean RGB and, unless the recipe says mean, divide by the deviation; at the
+    recipe's test scale.
+
+    Pixels stay in 0..255 where only the mean is subtracted, as in the paper.
     """
-    mean, deviation = _colour_statistics(dataset, indices, strict)
+    mean = colours.mean_C
+    deviation = np.sqrt(np.maximum(np.diag(colours.covariance_CC), 1e-6))
     if recipe.normalization == "mean":
         rounded = tuple(round(255 * float(value), 3) for value in mean)
         preprocessing = Preprocess(None, None, scale=1.0, mean=rounded)  # type: ignore[arg-type]
@@ -48,11 +55,28 @@ def at_scale(preprocessing: Preprocess, recipe: Recipe, size: int) -> Preprocess
     return replace(preprocessing, resize=size, crop=recipe.test_crop(size))
 
 
-def _colour_statistics(
-    dataset: Dataset, indices: NDArray[np.int64], strict: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of R, G, B, pixels counted from 0 to 1."""
-    total, squares, count = np.zeros(3), np.zeros(3), 0
+def shift_axes(colours: Colours) -> NDArray[np.float64]:
+    """(3, 3), R, G, B by axis: the principal axes of the colours, each as long as the standard
+    deviation along it, in pixel values from 0 to 255.
+
+    Krizhevsky et al. write eigenvalues of the covariance where their program (cuda-convnet2) has
+    their roots. The roots it is here: unlike eigenvalues they shift the same colours whether pixels
+    count to 1 or to 255, and of pixels to 255 eigenvalues would leave nothing but black and white.
+    An axis points to where its largest component is positive.
+    """
+    eigenvalues, axes_CC = np.linalg.eigh(colours.covariance_CC)
+    largest = np.abs(axes_CC).argmax(axis=0)
+    signs = np.sign(axes_CC[largest, np.arange(3)])
+    found: NDArray[np.float64] = 255 * axes_CC * signs * np.sqrt(np.maximum(eigenvalues, 0))
+    return found
+
+
+def measured_colours(dataset: Dataset, indices: NDArray[np.int64], strict: bool = False) -> Colours:
+    """The colours of these pictures, or of ten thousand spread over them.
+
+    Raises ValueError where no picture can be read, and PictureError with `strict` where one cannot.
+    """
+    total, products, count = np.zeros(3), np.zeros((3, 3)), 0
     for index in indices[:: max(1, len(indices) // _MOST)]:
         try:
             pixels = np.asarray(picture(dataset, int(index)), dtype=np.float64).reshape(-1, 3) / 255
@@ -61,9 +85,9 @@ def _colour_statistics(
                 raise
             continue  # counted and named when training meets it
         total += pixels.sum(axis=0)
-        squares += (pixels**2).sum(axis=0)
+        products += pixels.T @ pixels
         count += len(pixels)
     if not count:
         raise ValueError(f"{dataset.name}: none of its pictures can be read")
     mean = total / count
-    return mean, np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
+    return Colours(mean, products / count - np.outer(mean, mean))

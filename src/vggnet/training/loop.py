@@ -174,6 +174,7 @@ class Loop:
             run.step,
             options.workers,
             pinned=self.hardware.kind == "cuda",
+            shift_axes_CC=run.shift_axes_CC,
         )
         while True:
             try:

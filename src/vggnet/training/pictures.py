@@ -97,8 +97,13 @@ View = tuple[Tensor | None, int, str]  # pixels_HWC or None for a broken picture
 class _Views(TorchDataset[View]):
     """Augmented pictures by key."""
 
-    def __init__(self, pictures: DecodedPictures, recipe: Recipe) -> None:
-        self.pictures, self.recipe = pictures, recipe
+    def __init__(
+        self,
+        pictures: DecodedPictures,
+        recipe: Recipe,
+        shift_axes_CC: NDArray[np.float64] | None,
+    ) -> None:
+        self.pictures, self.recipe, self.shift_axes_CC = pictures, recipe, shift_axes_CC
 
     def __getitem__(self, key: Key) -> View:
         epoch, index, size = key
@@ -106,7 +111,8 @@ class _Views(TorchDataset[View]):
         dataset = self.pictures.dataset
         label = int(dataset.labels[index])
         try:
-            pixels_HWC = augment(self.pictures.open(index), size, self.recipe, random)
+            opened = self.pictures.open(index)
+            pixels_HWC = augment(opened, size, self.recipe, random, self.shift_axes_CC)
         except PictureError as error:
             return None, label, str(error)
         except ValueError as error:  # sound, but 100000 x 1, say, cannot be rescaled
@@ -144,13 +150,15 @@ def batches(
     first_step: int,
     num_workers: int,
     pinned: bool = False,
+    shift_axes_CC: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered.
 
-    `pinned` is the memory that a CUDA device can copy from while the CPU does something else.
+    `pinned` is the memory that a CUDA device can copy from while the CPU does something else;
+    `shift_axes_CC` is what a recipe with an RGB shift needs (`colours.shift_axes`).
     """
     loader: DataLoader[View] = DataLoader(
-        _Views(pictures, recipe),
+        _Views(pictures, recipe, shift_axes_CC),
         batch_sampler=keys(recipe, indices, first_step),
         num_workers=num_workers,
         collate_fn=_batch,

@@ -85,6 +85,12 @@ class Recipe:
     erasing: float = _option(
         0.0, "Share of the views in which a random rectangle becomes noise.", 0, 1, since=3
     )
+    rgb_shift: float = _option(
+        0.0,
+        "Shift each picture's colours along the principal axes of the data's, by a random part of "
+        "the deviation along each: of mean 0 and this standard deviation (Section 3.1: 0.1).",
+        0, 10, since=3,
+    )  # fmt: skip
     holdout: int = _option(
         0, "Training pictures held back to choose by and to follow progress.", 0, 10**9
     )

@@ -30,6 +30,7 @@ PAPER = Recipe(
     initialization="glorot",
     normalization="mean",
     crop="short-side",
+    rgb_shift=0.1,
     schedule="plateau",
     learning_rate=0.01,
     nesterov=False,

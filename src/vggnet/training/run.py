@@ -79,16 +79,19 @@ class Run:
         device: str = "cpu",
         initial: State | None = None,
         precision: Precision = "fp32",
+        shift_axes_CC: NDArray[np.float64] | None = None,
     ) -> None:
         """`initial` arrays replace those drawn at random, name by name.
 
-        `precision` is what products are computed in, whatever of the recipe it was made from.
+        `precision` is what products are computed in, whatever of the recipe it was made from;
+        `shift_axes_CC` are the axes of an RGB shift (`colours.shift_axes`), kept for its pictures.
         """
         torch.manual_seed(recipe.seed)
         self.recipe, self.preprocessing, self.num_steps = recipe, preprocessing, num_steps
         self.device, self.precision = torch.device(device), precision
         self.transfer = Transfer(preprocessing, self.device)
         self.step = 0
+        self.shift_axes_CC = shift_axes_CC
         self.plateau = Plateau()
         network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
         arrays = {name: torch.tensor(values) for name, values in (initial or {}).items()}
@@ -199,6 +202,7 @@ class Run:
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "plateau": dict(vars(self.plateau)),
+            "shift_axes": None if self.shift_axes_CC is None else self.shift_axes_CC.tolist(),
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state(self.device) if self._on_cuda else None,
         }
@@ -211,6 +215,8 @@ class Run:
             self.averaged.load_state_dict(values["averaged"])
         self.optimizer.load_state_dict(values["optimizer"])
         self.plateau = Plateau(**values["plateau"])
+        axes = values.get("shift_axes")  # of older versions: there was none
+        self.shift_axes_CC = None if axes is None else np.array(axes)
         torch.set_rng_state(values["random"])
         if self._on_cuda:
             torch.cuda.set_rng_state(values["cuda_random"], self.device)

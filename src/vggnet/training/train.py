@@ -16,7 +16,7 @@ from vggnet.model import load_weights
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
-from vggnet.training.colours import at_scale, measured_preprocessing
+from vggnet.training.colours import at_scale, measured_colours, measured_preprocessing, shift_axes
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
@@ -45,9 +45,14 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     set_torch(hardware)
     if not len(held_back):
         options.reporter.note("nothing is held back: --holdout N tests on N pictures every epoch")
+    colours = None
+    if initial is None or recipe.rgb_shift:
+        colours = measured_colours(dataset, training, options.strict)
+    axes_CC = shift_axes(colours) if colours and recipe.rgb_shift else None
     if initial is None:
+        assert colours is not None
         arrays = None
-        preprocessing = measured_preprocessing(dataset, training, recipe, options.strict)
+        preprocessing = measured_preprocessing(colours, recipe)
     else:
         arrays = starting_arrays(initial, spec)
         preprocessing = at_scale(initial.preprocessing, recipe, recipe.test_size)
@@ -55,7 +60,9 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
         options.reporter.note(f"not from {recipe.init}: {', '.join(drawn) or 'nothing'}")
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     options.reporter.note(remark(hardware))
-    run = Run(recipe, spec, preprocessing, num_steps, hardware.device, arrays, hardware.precision)
+    run = Run(
+        recipe, spec, preprocessing, num_steps, hardware.device, arrays, hardware.precision, axes_CC
+    )
     options.folder.mkdir(parents=True, exist_ok=True)
     with locked(options.folder):
         _check_new(options.folder)  # since then, another process may have been here
