@@ -101,9 +101,18 @@ def test_a_checkpoint_without_fields_is_one_line(
         (["--recipe", "grandmother"], "'grandmother' is not one of 'modern', 'paper'"),
         (["--learning-rate", "-1"], "'-1' is too small, give 1e-12 or more"),
         (["--recipe", "paper"], "holdout 10000 leaves none of 60 .* choose a smaller --holdout"),
-        (["--init", "tiny-imagenet", "--width", "0.5"], "width 0.5 has no effect on the network"),
+        (["--init", "tiny-imagenet", "--width", "0.5"], "width 0.5 has no effect on what"),
         (["--init", "tiny-imagenet", "--head", "average"], "head average has no effect"),
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--init-from", "nowhere.safetensors"], "nowhere.safetensors"),
+        (
+            ["--init-from", "tiny-imagenet", "--config", "E", "--batch-size", "8"],
+            "'tiny-imagenet': its fc6.weight is 200 x 256 and in the net to train 3 x 256; both",
+        ),
+        (
+            ["--init-from", "tiny-imagenet", "--config", "E", "--width", "0.1"],
+            "its conv1_1.weight is 32 x 3 x 3 x 3 and in the net to train 6 x 3 x 3 x 3; both need",
+        ),
         (
             ["--input-size", "32", "--batch-size", "8"],
             "at least 32 x 32, not 16 x 16",
@@ -211,7 +220,7 @@ def test_an_interrupt_before_anything_is_saved_does_not_speak_of_resuming(
 
     out = ["--out", str(tmp_path / "run")]
     with monkeypatch.context() as patch:
-        patch.setattr("vggnet.training.train.measured_colours", interrupted)
+        patch.setattr("vggnet.training.beginning.measured_colours", interrupted)
         status, err = _run(capsys, str(pictures), *OPTIONS, *out)
     assert status == 130
     assert err.splitlines()[-1] == "stopped before a step was done; nothing was begun"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from vggnet.model import load_weights
-from vggnet.training.recipe import Recipe
-from vggnet.training.recipes import MODERN, PAPER, fine_tuning, vary
+from vggnet.training.recipe import NETWORK_FIELDS, Recipe
+from vggnet.training.recipes import MODERN, PAPER, fine_tuning, pre_training, vary
 
 
 def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:
@@ -121,6 +121,40 @@ def test_fine_tuning_takes_the_network_of_the_weights() -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
+def test_the_papers_recipe_from_weights_lowers_the_rate_and_nothing_else() -> None:
+    """S = 384 from S = 256, and [256; 512] from S = 384: Section 3.1."""
+    changes = {"init": "S256.safetensors", "short_side": "384"}
+    recipe = fine_tuning(PAPER, changes, 224)
+    brought = {name: getattr(recipe, name) for name in NETWORK_FIELDS}
+    assert recipe == replace(PAPER, learning_rate=1e-3, **changes, **brought)
+    jittered = fine_tuning(PAPER, {"init": "S384.safetensors", "short_side": "256-512"}, 224)
+    assert (jittered.batch_size, len(jittered.epoch_sizes), jittered.schedule) == (
+        256, 74, "plateau"
+    )  # fmt: skip
+    assert jittered.remainder == "drop"
+    small = fine_tuning(PAPER, {"init": "S.safetensors"}, 64)
+    assert (small.sizes, small.short_side) == ("64x74", "73")
+    assert (
+        fine_tuning(PAPER, {"init": "S.safetensors", "learning_rate": 0.1}, 64).learning_rate == 0.1
+    )
+
+
+def test_from_a_shallower_net_the_paper_draws_the_rest_as_printed() -> None:
+    changes = {"config": "E", "init_from": "A.safetensors"}
+    recipe = pre_training(PAPER, changes)
+    expected = replace(PAPER, initialization="paper", normalization="mean-std", **changes)
+    assert recipe == expected
+    assert "normalization" not in recipe.to_json()
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    given = pre_training(PAPER, changes | {"initialization": "glorot"})
+    assert given.initialization == "glorot"
+    assert pre_training(MODERN, changes).initialization == MODERN.initialization
+    with pytest.raises(ValueError, match=r"normalization mean has no effect on what the weights"):
+        pre_training(PAPER, changes | {"normalization": "mean"})
+    with pytest.raises(ValueError, match=r"init 'a' brings a whole net and init-from 'b' some"):
+        Recipe(init="a", init_from="b")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -134,7 +168,7 @@ def test_fine_tuning_takes_the_network_of_the_weights() -> None:
 )
 def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -> None:
     ((name, value),) = change.items()
-    text = rf"{name.replace('_', '-')} {value} has no effect .* init 'a\.safetensors' brings"
+    text = rf"{name.replace('_', '-')} {value} has no effect .* weights 'a\.safetensors' bring"
     with pytest.raises(ValueError, match=text):
         fine_tuning(MODERN, {"init": "a.safetensors", **change}, 64)
 
@@ -161,7 +195,7 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
         ({"milestones": "3,18", "schedule": "step"}, "'3,18' must rise and be .* the 18 epochs"),
         ({"test_sizes": "64"}, "test sizes are chosen on held-back pictures"),
         ({"crop": "short-side", "short_side": "60-70"}, "short side of 60 is less than the input"),
-        ({"init": "a.safetensors"}, "width 0.5 has no effect on the network that init"),
+        ({"init": "a.safetensors"}, "width 0.5 has no effect on what the weights"),
         ({"dtype": "fp8"}, "dtype 'fp8' must be one of fp32, bf16, fp16"),
         ({"erasing": 1.5}, "erasing 1.5 must be from 0 to 1"),
         ({"mixup": -0.2}, "mixup -0.2 must be from 0 to 100"),

@@ -1,6 +1,7 @@
 """vggnet.training.train: a run is begun or resumed, and its weights say where they come from."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from small_data import SMALL, Notes, write_pictures
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training import checkpoint
+from vggnet.training.beginning import begin
 from vggnet.training.colours import measured_colours, measured_preprocessing
 from vggnet.training.history import read
 from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
-from vggnet.training.recipes import fine_tuning
+from vggnet.training.recipe import Recipe
+from vggnet.training.recipes import fine_tuning, pre_training
 from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
@@ -103,6 +106,26 @@ def test_the_mean_is_that_of_the_pictures_trained_on(pictures: Path, tmp_path: P
     assert expected.mean != all_of_them.mean
 
 
+def test_a_deeper_net_starts_from_layers_of_a_shallower_one(pictures: Path, tmp_path: Path) -> None:
+    dataset, notes = open_dataset(pictures, "train"), Notes()
+    plain = replace(SMALL, batch_norm=False, weight_average=0.0, head="fc", sizes="32x1")
+    train(dataset, plain, TrainingOptions(tmp_path / "A", workers=0))
+    changes = {"config": "D", "init_from": str(tmp_path / "A"), "learning_rate": 1e-12}
+    options = TrainingOptions(tmp_path / "D", workers=0, reporter=notes)
+    deeper = train(dataset, pre_training(plain, changes), options)
+    shallower = own_file.load(tmp_path / "A" / "model.safetensors")
+    for layer in ("conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc6", "fc7", "fc8"):
+        name = f"{layer}.weight"
+        np.testing.assert_allclose(deeper.state[name], shallower.state[name], atol=1e-6)
+    assert any(re.match("not from .*A: conv1_2.bias, conv1_2.weight, ", x) for x in notes.lines)
+    assert deeper.preprocessing == shallower.preprocessing
+    recipe = deeper.training["recipe"]
+    assert "normalization" not in recipe  # type: ignore[operator]
+    assert Recipe.from_json(recipe).init_from == str(tmp_path / "A")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"A': a net with 11 weight layers, not less than the 11"):
+        begin(dataset, pre_training(plain, {"init_from": str(tmp_path / "A")}), options)
+
+
 def test_the_axes_of_the_rgb_shift_are_kept_in_the_checkpoint(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +134,7 @@ def test_the_axes_of_the_rgb_shift_are_kept_in_the_checkpoint(
     options = TrainingOptions(tmp_path / "cut", workers=1)
     with pytest.raises(Interrupted):
         train(dataset, recipe, replace(options, stop_after=3))
-    monkeypatch.setattr("vggnet.training.train.measured_colours", pytest.fail)
+    monkeypatch.setattr("vggnet.training.beginning.measured_colours", pytest.fail)
     resume(dataset, options)
     assert_same_run(tmp_path / "alone", tmp_path / "cut")
     without = TrainingOptions(tmp_path / "without", workers=0)

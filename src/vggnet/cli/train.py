@@ -23,12 +23,13 @@ from vggnet.data import Dataset, open_dataset, splits
 from vggnet.model import load_weights
 from vggnet.progress import bar
 from vggnet.training.recipe import Recipe
-from vggnet.training.recipes import RECIPES, fine_tuning, vary
+from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
 
 
 @command(
     "vggnet train DATA --config D --width 0.5 --batch-norm --input-size 64 --head average",
     "vggnet train PHOTOGRAPHS --init tiny-imagenet --epochs 5    # fine-tune on your own folder",
+    "vggnet train DATA --recipe paper --config D --init-from runs/A    # from a shallower net",
     "vggnet train DATA --out RUN --resume",
 )
 @click.argument("data", metavar="DATA")
@@ -124,10 +125,11 @@ def train(
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
-    """The recipe of that name with the changes, for fine-tuning where they name weights."""
-    if not changes.get("init"):
-        return vary(RECIPES[name], changes)
-    return fine_tuning(RECIPES[name], changes, load_weights(changes["init"]).spec.input_size)
+    """The recipe of that name with the changes, and with what is usual from weights they name."""
+    if changes.get("init"):
+        return fine_tuning(RECIPES[name], changes, load_weights(changes["init"]).spec.input_size)
+    start = pre_training if changes.get("init_from") else vary
+    return start(RECIPES[name], changes)
 
 
 def _need_torch() -> None:

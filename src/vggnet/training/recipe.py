@@ -60,7 +60,14 @@ class Recipe:
     init: str = _option(
         "",
         "Weights to start from, which bring their network: tiny-imagenet or a file. Their input "
-        "size, 10 epochs in batches of 32 and rate 0.01 are then the defaults.",
+        "size, 10 epochs in batches of 32 and rate 0.01 are then the defaults; with recipe paper "
+        "rate 0.001, and all else as it is.",
+    )
+    init_from: str = _option(
+        "",
+        "Weights of a shallower net, whose first four convolutions and FC layers the net starts "
+        "from, and the preparation of its pictures; the rest is drawn (Section 3.1).",
+        since=3,
     )
 
     normalization: Literal["mean-std", "mean"] = _option(
@@ -167,8 +174,13 @@ class Recipe:
             low, high = entry.metadata["range"]
             if isinstance(value, int | float) and not low <= value <= high:
                 raise ValueError(f"{entry.name} {value} must be from {low} to {high}")
-            if self.init and entry.name in NETWORK_FIELDS and value != entry.default:
-                raise ValueError(brought_by(self.init, entry.name, value))
+            if entry.name in _brought(self.init, self.init_from) and value != entry.default:
+                raise ValueError(brought_by(self.init or self.init_from, entry.name, value))
+        if self.init and self.init_from:
+            raise ValueError(
+                f"init {self.init!r} brings a whole net and init-from {self.init_from!r} some of "
+                "its layers: give one of them"
+            )
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch size {self.batch_size} cannot be computed in {self.accumulate} equal parts"
@@ -277,8 +289,8 @@ class Recipe:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields; those of the network only where it is not that of `init`."""
-        left_out = NETWORK_FIELDS if self.init else ()
+        """All fields but those that weights bring."""
+        left_out = _brought(self.init, self.init_from)
         found = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {"version": latest(_SINCE), **found}
 
@@ -288,7 +300,7 @@ class Recipe:
 
         Raises ValueError for fields that a recipe of its version does not have.
         """
-        left_out = NETWORK_FIELDS if values.get("init") else ()
+        left_out = _brought(values.get("init", ""), values.get("init_from", ""))
         since = {name: version for name, version in _SINCE.items() if name not in left_out}
         return Recipe(**checked("a recipe", values, since))
 
@@ -301,7 +313,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def brought_by(init: str, name: str, value: object) -> str:
-    """What to say of a field of the network where weights bring it."""
+def _brought(init: str, init_from: str) -> tuple[str, ...]:
+    """The fields that come with weights: of `init` the network's, of `init_from` what it sees."""
+    return NETWORK_FIELDS if init else ("normalization",) if init_from else ()
+
+
+def brought_by(weights: str, name: str, value: object) -> str:
+    """What to say of a field that these weights bring."""
     option = name.replace("_", "-")
-    return f"{option} {value} has no effect on the network that init {init!r} brings: leave it out"
+    return f"{option} {value} has no effect on what the weights {weights!r} bring: leave it out"

@@ -1,7 +1,7 @@
 """Two recipes to start from, and what changes them.
 
 `MODERN` is for small machines, `PAPER` Sections 2.1 and 3.1 of the paper; `vary` changes either,
-`fine_tuning` starts from weights.
+`fine_tuning` starts from weights, `pre_training` from some layers of a shallower net.
 """
 
 from __future__ import annotations
@@ -87,19 +87,40 @@ def fine_tuning(recipe: Recipe, changes: Mapping[str, Any], input_size: int) -> 
     """`recipe` for a run from the weights that `changes` names as `init`, of that input size.
 
     With what is usual from good weights and few pictures: a low rate, few epochs, small batches.
-    Raises ValueError for changes of a network that the weights bring.
+    The paper's recipe keeps all but the rate, which Section 3.1 lowers to 1e-3 where S = 384 starts
+    from S = 256. Raises ValueError for changes of a network that the weights bring.
     """
-    for name in NETWORK_FIELDS:
+    _refuse_what_comes_with(changes["init"], NETWORK_FIELDS, changes)
+    usual: dict[str, Any] = {"input_size": input_size, "learning_rate": 1e-3}
+    if recipe != PAPER:
+        usual |= {
+            "sizes": f"{input_size}x10",
+            "batch_size": 32,
+            "remainder": "spread",  # of few pictures, each counts
+            "learning_rate": 0.01,
+        }
+    return vary(vary(recipe, _defaults(NETWORK_FIELDS) | usual), changes)
+
+
+def pre_training(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """`recipe` for a net that starts from layers of the one that `changes` names as `init_from`.
+
+    With the paper's recipe its other layers are drawn as printed in Section 3.1. Raises ValueError
+    for a normalisation, which the weights bring.
+    """
+    brought = ("normalization",)
+    _refuse_what_comes_with(changes["init_from"], brought, changes)
+    drawn = {"initialization": "paper"} if recipe == PAPER else {}
+    return vary(recipe, _defaults(brought) | drawn | dict(changes))
+
+
+def _refuse_what_comes_with(
+    weights: str, brought: tuple[str, ...], changes: Mapping[str, Any]
+) -> None:
+    for name in brought:
         if name in changes:
-            raise ValueError(brought_by(changes["init"], name, changes[name]))
-    network = {
-        entry.name: entry.default for entry in fields(Recipe) if entry.name in NETWORK_FIELDS
-    }
-    usual = {
-        "input_size": input_size,
-        "sizes": f"{input_size}x10",
-        "batch_size": 32,
-        "remainder": "spread",  # of few pictures, each counts
-        "learning_rate": 0.01,
-    }
-    return vary(vary(recipe, network | usual), changes)
+            raise ValueError(brought_by(weights, name, changes[name]))
+
+
+def _defaults(names: tuple[str, ...]) -> dict[str, Any]:
+    return {entry.name: entry.default for entry in fields(Recipe) if entry.name in names}

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from vggnet.data import Dataset
-from vggnet.model import load_weights
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
-from vggnet.training.colours import at_scale, measured_colours, measured_preprocessing, shift_axes
+from vggnet.training.beginning import begin
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
@@ -26,7 +25,7 @@ from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
-from vggnet.training.start import check_classes, split, starting_arrays, starting_spec
+from vggnet.training.start import split
 from vggnet.weights.weights import Weights
 
 
@@ -36,37 +35,16 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     Raises Interrupted when asked to stop, Diverged, and ValueError for data and recipes that do not
     fit together, for a folder that has a run already and for one where another process trains.
     """
-    _check_new(options.folder)
-    check_classes(dataset, options.reporter.note)
-    hardware = choose(options.device, options.threads, recipe.precision)
-    training, held_back = split(len(dataset.labels), recipe)
-    initial = load_weights(recipe.init) if recipe.init else None
-    spec = starting_spec(recipe, dataset, initial)
-    set_torch(hardware)
-    if not len(held_back):
-        options.reporter.note("nothing is held back: --holdout N tests on N pictures every epoch")
-    colours = None
-    if initial is None or recipe.rgb_shift:
-        colours = measured_colours(dataset, training, options.strict)
-    axes_CC = shift_axes(colours) if colours and recipe.rgb_shift else None
-    if initial is None:
-        assert colours is not None
-        arrays = None
-        preprocessing = measured_preprocessing(colours, recipe)
-    else:
-        arrays = starting_arrays(initial, spec)
-        preprocessing = at_scale(initial.preprocessing, recipe, recipe.test_size)
-        drawn = sorted(spec.state_shapes.keys() - arrays.keys())
-        options.reporter.note(f"not from {recipe.init}: {', '.join(drawn) or 'nothing'}")
-    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    options.reporter.note(remark(hardware))
-    run = Run(
-        recipe, spec, preprocessing, num_steps, hardware.device, arrays, hardware.precision, axes_CC
-    )
+    check_new(options.folder)
+    start = begin(dataset, recipe, options)
+    options.reporter.note(remark(start.hardware))
+    run = start.run()
     options.folder.mkdir(parents=True, exist_ok=True)
     with locked(options.folder):
-        _check_new(options.folder)  # since then, another process may have been here
-        return _carry_out(Loop(dataset, training, held_back, options, hardware, run))
+        check_new(options.folder)  # since then, another process may have been here
+        return _carry_out(
+            Loop(dataset, start.training, start.held_back, options, start.hardware, run)
+        )
 
 
 def resume(
@@ -85,7 +63,8 @@ def resume(
         return _carry_out(_continued(dataset, options, asked or {}, path))
 
 
-def _check_new(folder: Path) -> None:
+def check_new(folder: Path) -> None:
+    """Raises ValueError where a run was begun in the folder."""
     path = folder / checkpoint.FILE_NAME
     if path.exists():
         raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")

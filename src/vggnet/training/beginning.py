@@ -1,0 +1,109 @@
+"""What a new run begins with, before anything is learnt or written.
+
+In: a Dataset, a Recipe, TrainingOptions. Out: a Beginning, of which Runs are made: one by `train`,
+others, to be thrown away, by the dry run and by the search for a learning rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vggnet.data import Dataset
+from vggnet.model import load_weights
+from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
+from vggnet.training.colours import at_scale, measured_colours, measured_preprocessing, shift_axes
+from vggnet.training.hardware import Hardware, choose, set_torch
+from vggnet.training.loop import TrainingOptions
+from vggnet.training.pictures import steps_per_epoch
+from vggnet.training.recipe import Recipe
+from vggnet.training.run import Run
+from vggnet.training.start import (
+    arrays_of_shallower,
+    check_classes,
+    growth_when_drawn,
+    split,
+    starting_arrays,
+    starting_spec,
+)
+from vggnet.weights.weights import State
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """All that a new run needs; `training` and `held_back` are indices into the data set."""
+
+    recipe: Recipe
+    spec: Spec
+    preprocessing: Preprocess
+    arrays: State  # those that are not drawn
+    shift_axes_CC: NDArray[np.float64] | None
+    training: NDArray[np.int64]
+    held_back: NDArray[np.int64]
+    hardware: Hardware
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return steps_per_epoch(self.recipe, len(self.training))
+
+    @property
+    def num_steps(self) -> int:
+        return self.steps_per_epoch * len(self.recipe.epoch_sizes)
+
+    def run(self) -> Run:
+        return Run(
+            self.recipe,
+            self.spec,
+            self.preprocessing,
+            self.num_steps,
+            self.hardware.device,
+            self.arrays,
+            self.hardware.precision,
+            self.shift_axes_CC,
+        )
+
+
+def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginning:
+    """Look at the pictures and the initial weights, and set torch to the hardware.
+
+    Raises ValueError for data, weights and recipes that do not fit together.
+    """
+    note = options.reporter.note
+    check_classes(dataset, note)
+    hardware = choose(options.device, options.threads, recipe.precision)
+    training, held_back = split(len(dataset.labels), recipe)
+    initial = load_weights(recipe.init) if recipe.init else None
+    shallower = load_weights(recipe.init_from) if recipe.init_from else None
+    spec = starting_spec(recipe, dataset, initial)
+    arrays: State = {}
+    if initial is not None:
+        arrays = starting_arrays(initial, spec)
+    elif shallower is not None:
+        arrays = arrays_of_shallower(shallower, spec, recipe.init_from)
+    set_torch(hardware)
+    if not len(held_back):
+        note("nothing is held back: --holdout N tests on N pictures every epoch")
+    brought = initial or shallower
+    colours = None
+    if brought is None or recipe.rgb_shift:
+        colours = measured_colours(dataset, training, options.strict)
+    if brought is None:
+        assert colours is not None
+        preprocessing = measured_preprocessing(colours, recipe)
+    else:
+        preprocessing = at_scale(brought.preprocessing, recipe, recipe.test_size)
+        drawn = sorted(spec.state_shapes.keys() - arrays.keys())
+        source = recipe.init or recipe.init_from
+        note(f"not from {source}: {', '.join(drawn) or 'nothing'}")
+    growth = growth_when_drawn(spec, arrays) if recipe.initialization == "paper" else 0.0
+    if growth > 1e3 and not spec.batch_norm:
+        note(
+            "drawn with variance 1e-2, as printed in the paper, these layers make values "
+            f"{growth:.0e} times as large, too large to learn from: --initialization glorot does "
+            "not, and is what the authors came to"
+        )
+    axes_CC = shift_axes(colours) if colours and recipe.rgb_shift else None
+    return Beginning(recipe, spec, preprocessing, arrays, axes_CC, training, held_back, hardware)
