@@ -34,11 +34,12 @@ def oracle(spec: Spec, state: State) -> ReferenceEngine:
 
 
 CONVOLUTIONS = st.builds(
-    "conv{}-{}{}{}{}".format,
+    "conv{}-{}{}{}{}{}".format,
     st.sampled_from([1, 2, 3, 3, 3, 5, 7]),
     st.integers(1, 9),
     st.sampled_from(["", "", "", "/2", "/3"]),
     st.sampled_from(["", "", "p0", "p1", "p2"]),
+    st.sampled_from(["", "", "-linear"]),
     st.sampled_from(["", "", " LRN"]),
 )
 BODY = st.lists(CONVOLUTIONS | st.sampled_from(["maxpool", "maxpool3/2", "maxpool2/1"]), max_size=6)

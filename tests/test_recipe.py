@@ -35,6 +35,15 @@ def test_spec_is_the_scaled_configuration() -> None:
     assert spec.state_shapes["conv1_1.weight"] == (16, 3, 3, 3)
 
 
+def test_a_net_of_ones_own_gets_the_head_that_it_lacks() -> None:
+    rows = "conv3-64 / maxpool / conv3-128"
+    headless = replace(MODERN, config=rows, width=0.25, head="average").spec(7)
+    assert headless.rows == ("conv3-16", "maxpool", "conv3-32", "avgpool", "FC-7", "soft-max")
+    assert headless.batch_norm
+    whole = replace(MODERN, config=f"{rows} / FC-40 FC-9", width=0.25, head="average").spec(7)
+    assert whole.rows == ("conv3-16", "maxpool", "conv3-32", "FC-10", "FC-7")
+
+
 def test_round_trip_and_unknown_fields() -> None:
     assert Recipe.from_json(MODERN.to_json()) == MODERN
     with pytest.raises(ValueError, match=r"a recipe has the unknown \['colour'\]"):

@@ -101,6 +101,13 @@ def test_tokens_spell_out_kernel_stride_and_padding() -> None:
     assert (even.padding, even.output) == (2, (8, 11, 11))
 
 
+def test_a_linear_convolution_has_no_relu() -> None:
+    spec = Spec("mine", ("conv3-8-linear conv5-8/2p1-linear conv3-8", "maxpool"), 16, True)
+    names = "conv1_1 bn1_1 conv1_2 bn1_2 conv1_3 bn1_3 relu1_3 pool1"
+    assert spec.layer_names == tuple(names.split())
+    assert spec.scaled(0.5).rows[0] == "conv3-4-linear conv5-4/2p1-linear conv3-4"
+
+
 def test_fully_connected_layers_as_windows_take_larger_pictures() -> None:
     rows = ("conv3-8", "maxpool", "FC4-16 FC1-10", "soft-max")
     spec = Spec("dense", rows, 8)
@@ -403,6 +410,14 @@ def test_common_spellings(written: str, name: str) -> None:
     spec = configuration(written)
     assert (spec.name, spec.batch_norm) == (name, name.endswith("-BN"))
     assert spec == configuration(name)
+
+
+def test_a_net_of_ones_own_is_spelled_out() -> None:
+    spec = configuration(" conv11-8/4p0 LRN / maxpool3/2 /  conv3-9\n/ FC-10 soft-max")
+    rows = ("conv11-8/4p0 LRN", "maxpool3/2", "conv3-9", "FC-10 soft-max")
+    assert spec == Spec("custom", rows)
+    with pytest.raises(ValueError, match="spec 'custom': bad token 'pool'"):
+        configuration("conv3-8 / pool")
 
 
 @pytest.mark.parametrize(

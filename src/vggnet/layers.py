@@ -7,6 +7,7 @@ the names are those of the original release.
 The tokens, any number of them a row:
     conv3-64        64 kernels of 3x3, stride 1, padded to keep the size; then ReLU
     conv11-96/4p0   the same with stride 4 and padding 0 spelled out
+    conv3-64-linear the same without its ReLU
     LRN             Krizhevsky's local response normalisation
     maxpool         2x2, stride 2; `maxpool3/2` is 3x3, stride 2
     avgpool         the mean of each channel over the whole map
@@ -31,6 +32,7 @@ BATCH_NORM_EPSILON = 1e-5  # added to the variance, as torch and every published
 
 TOKEN = re.compile(
     r"conv(?P<kernel>[1-9]\d*)-(?P<channels>[1-9]\d*)(/(?P<stride>[1-9]\d*))?(p(?P<padding>\d+))?"
+    r"(?P<linear>-linear)?"
     r"|maxpool((?P<pool_kernel>[1-9]\d*)/(?P<pool_stride>[1-9]\d*))?"
     r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max",
     re.ASCII,
@@ -115,7 +117,8 @@ def spell_out(
             add(f"conv{suffix}", "conv", int(match["channels"]), kernel, stride, padding)
             if batch_norm:
                 add(f"bn{suffix}", "batchnorm")
-            add(f"relu{suffix}", "relu")
+            if not match["linear"]:
+                add(f"relu{suffix}", "relu")
         elif token == "LRN":
             add(f"norm{suffix}", "lrn")
         elif token.startswith("maxpool"):

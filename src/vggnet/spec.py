@@ -319,9 +319,13 @@ def configuration(name: str) -> Spec:
 
     A, A-LRN, B, C, D, E and AlexNet; vgg11, vgg13, vgg16, vgg19 for A, B, D, E; with `-BN` or
     `_bn` at the end each convolution is followed by batch normalisation. Case, hyphens, underscores
-    and spaces do not matter: VGG-16, vgg16bn and VGG-D are known too. Raises ValueError, which
-    names the nearest one, for any other name.
+    and spaces do not matter: VGG-16, vgg16bn and VGG-D are known too. Or a net of one's own,
+    spelled out in the table's tokens, its rows joined by " / ":
+    "conv3-64 conv3-64 / maxpool / conv3-128 / FC-10 soft-max". Raises ValueError, which names the
+    nearest one, for any other name.
     """
+    if is_spelled_out(name):
+        return Spec("custom", tuple(re.split(r"\s+/\s+", name.strip())))
     plain = _plain(name)
     batch_norm = plain.endswith("bn")
     plain = plain.removesuffix("bn")
@@ -335,6 +339,11 @@ def configuration(name: str) -> Spec:
     if paper_name == "AlexNet":
         return Spec(title, _ALEXNET, input_size=227, batch_norm=batch_norm, numbering="layer")
     return Spec(title, _TABLE_1[paper_name], batch_norm=batch_norm)
+
+
+def is_spelled_out(name: str) -> bool:
+    """Whether it is tokens, as `configuration` takes them, and not the name of a net."""
+    return re.match(r"\s*conv\d", name) is not None
 
 
 def _plain(name: str) -> str:

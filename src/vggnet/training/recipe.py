@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from vggnet.spec import Head, Spec, configuration
+from vggnet.spec import Head, Spec, configuration, is_spelled_out
 from vggnet.versions import checked, latest
 from vggnet.weights.own_file import StoredType
 
@@ -45,7 +45,11 @@ class Recipe:
     Raises ValueError where a field is out of its range, naming the field and the value.
     """
 
-    config: str = _option("D", "Configuration: A, A-LRN, B, C, D, E, AlexNet, vgg11 ... vgg19_bn.")
+    config: str = _option(
+        "D",
+        "Configuration: A, A-LRN, B, C, D, E, AlexNet, vgg11 ... vgg19_bn; or Table 1's tokens, rows "
+        "joined by ' / ': 'conv3-64 / maxpool / conv3-128'. FC layers among them are the head.",
+    )
     width: float = _option(1.0, "Factor on the channels of every layer.", 1e-3, 64)
     input_size: int = _option(
         224, "Side in pixels of the pictures that the finished net takes.", 1, 4096
@@ -279,12 +283,17 @@ class Recipe:
         return self.input_size if self.crop == "short-side" else size
 
     def spec(self, num_classes: int) -> Spec:
-        """The network that the recipe trains, unless it starts from weights."""
-        return configuration(self.config).scaled(
+        """The network that the recipe trains, unless it starts from weights.
+
+        A config that is spelled out with FC layers keeps them, whatever `head` is.
+        """
+        net = configuration(self.config)
+        has_head = is_spelled_out(self.config) and net.num_classes is not None
+        return net.scaled(
             self.width,
             self.input_size,
             num_classes,
-            self.head,
+            None if has_head else self.head,
             self.batch_norm or None,
         )
 
