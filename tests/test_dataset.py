@@ -26,6 +26,13 @@ def write_folder(root: Path, *names: str) -> Path:
     return root
 
 
+def test_a_data_set_may_hold_pixels(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
+    dataset = open_dataset(write_folder(tmp_path, "cat/a.png"), "train")
+    dataset.read = lambda index: pixels  # type: ignore[method-assign]
+    np.testing.assert_array_equal(np.asarray(picture(dataset, 0)), pixels)
+
+
 # --- folders
 
 

@@ -372,6 +372,16 @@ def test_without_matplotlib_there_is_a_note_and_no_picture(
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_curves_that_are_not_wanted_are_not_drawn(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.loop.can_draw", lambda: True)
+    options = TrainingOptions(tmp_path, workers=0, curves=False)
+    train(open_dataset(pictures, "train"), replace(SMALL, sizes="32x1"), options)
+    assert (tmp_path / "model.safetensors").exists()
+    assert not (tmp_path / "curves.png").exists()
+
+
 def test_who_holds_nothing_back_is_told_how(pictures: Path, tmp_path: Path) -> None:
     notes = Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)

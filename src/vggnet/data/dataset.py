@@ -45,8 +45,8 @@ class Dataset(Protocol):
     classes: tuple[Label, ...]
     labels: NDArray[np.int64]
 
-    def read(self, index: int) -> bytes:
-        """The encoded picture, as its file holds it."""
+    def read(self, index: int) -> bytes | NDArray[np.uint8]:
+        """The encoded picture, as its file holds it; or its pixels, (H, W, 3) in R, G, B."""
         ...
 
     def where(self, index: int) -> str:
@@ -62,11 +62,11 @@ def picture(dataset: Dataset, index: int) -> Image:
     """Picture `index` in RGB. Raises PictureError, which names it, where it cannot be decoded."""
     name = dataset.where(index)
     try:
-        encoded = dataset.read(index)
+        found = dataset.read(index)
     except (OSError, ValueError) as error:  # a file that went away, a damaged page of Parquet
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise PictureError(f"{picture_name(name)}: cannot be read: {reason}") from None
-    return open_picture(encoded, name)
+    return open_picture(found, name)
 
 
 def open_dataset(path: str | Path, split: str) -> Dataset:

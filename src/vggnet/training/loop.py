@@ -60,6 +60,7 @@ class TrainingOptions:
     memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free
     strict: bool = False  # whether a broken picture ends the run
     validation: Dataset | None = None  # kept apart; the finished weights are tested on them
+    curves: bool = True  # whether they are drawn after each epoch, which takes a moment
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
 
@@ -208,7 +209,7 @@ class Loop:
         """The curves of the history so far, where matplotlib is there to draw them."""
         path = self.options.folder / "curves.png"
         try:
-            if can_draw():
+            if self.options.curves and can_draw():
                 draw_curves(read(self.history.path), path)
         except OSError as error:  # no reason to end a run
             path.unlink(missing_ok=True)

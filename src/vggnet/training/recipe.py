@@ -47,8 +47,8 @@ class Recipe:
 
     config: str = _option(
         "D",
-        "Configuration: A, A-LRN, B, C, D, E, AlexNet, vgg11 ... vgg19_bn; or Table 1's tokens, rows "
-        "joined by ' / ': 'conv3-64 / maxpool / conv3-128'. FC layers among them are the head.",
+        "Configuration: A, A-LRN, B, C, D, E, AlexNet, vgg11 ... vgg19_bn; or Table 1's tokens, "
+        "rows joined by ' / ': 'conv3-64 / maxpool / conv3-128'. FC layers there are the head.",
     )
     width: float = _option(1.0, "Factor on the channels of every layer.", 1e-3, 64)
     input_size: int = _option(

@@ -98,7 +98,7 @@ def _continued(
 
 def _carry_out(loop: Loop) -> Weights:
     report = loop.options.reporter
-    if not can_draw():
+    if loop.options.curves and not can_draw():
         report.note("no curves will be drawn: matplotlib is missing (pip install 'vggnet[train]')")
     try:
         loop.go()
