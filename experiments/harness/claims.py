@@ -1,0 +1,42 @@
+"""A claim of the paper as data: the nets that are compared, and with which.
+
+In: what a claim's script writes down. Out: arms, each of which becomes one training run a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things compared: changes of the scale's recipe, and a name for tables.
+
+    The rate of a `tuned` arm is chosen on pictures that are kept for choosing; the others bring
+    theirs.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    tuned: bool = True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`differences` are pairs of arms whose accuracies are subtracted seed by seed."""
+
+    name: str
+    arms: tuple[Arm, ...]
+    differences: tuple[tuple[str, str], ...]
+    seeds: int = 3
+
+    def __post_init__(self) -> None:
+        names = [arm.name for arm in self.arms]
+        unknown = {name for pair in self.differences for name in pair} - set(names)
+        if len(set(names)) < len(names) or unknown:
+            raise ValueError(f"claim {self.name}: arms {names}, differences of {sorted(unknown)}")
+
+    def arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)

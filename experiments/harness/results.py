@@ -1,0 +1,88 @@
+"""The results so far: a file of JSON lines, one a run, added to as runs end.
+
+In: a path. Out: what was found for a recipe. A last line that was cut off is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.claims import Arm
+from harness.scales import Scale, recipe
+from vggnet.training.recipe import Recipe
+from vggnet.training.recipes import vary
+
+CHOOSING, TESTING = ("choosing",), ("choosing", "kept_apart", "validation")
+
+
+class Results:
+    """What is known of the runs of one scale."""
+
+    def __init__(self, path: Path, scale: Scale) -> None:
+        self.path, self.scale = path, scale
+        self._found: dict[Recipe, dict[str, Any]] = {}
+        for line in path.read_text().splitlines(keepends=True) if path.exists() else []:
+            if line.endswith("\n"):
+                self._take(json.loads(line))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._found.values())
+
+    def find(self, wanted: Recipe) -> dict[str, Any] | None:
+        return self._found.get(wanted)
+
+    def add(self, result: dict[str, Any]) -> None:
+        """Keep a result, on the disk too."""
+        self._take(result)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            file.write((json.dumps(result) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rate(self, arm: Arm) -> float | None:
+        """The rate chosen for an arm; None while it is not."""
+        if not arm.tuned or len(self.scale.rates) == 1:
+            return self.scale.rates[0]
+        found = {rate: self.find(self.rate_recipe(arm, rate)) for rate in self.scale.rates}
+        if not all(found.values()):
+            return None
+        return max(found, key=lambda rate: (accuracy(found[rate], "choosing"), -rate))
+
+    def rate_recipe(self, arm: Arm, rate: float) -> Recipe:
+        """The short run that tries a rate."""
+        return vary(recipe(self.scale, arm.changes, rate, 0), {"epochs": self.scale.rate_epochs})
+
+    def recipe(self, arm: Arm, seed: int) -> Recipe | None:
+        """That of an arm's run; None while its rate is not chosen."""
+        rate = self.rate(arm)
+        return None if rate is None else recipe(self.scale, arm.changes, rate, seed)
+
+    def runs(self, arm: Arm, seeds: int) -> dict[int, dict[str, Any]]:
+        """The arm's results by seed, those that there are."""
+        recipes = {seed: self.recipe(arm, seed) for seed in range(seeds)}
+        found = {seed: each and self.find(each) for seed, each in recipes.items()}
+        return {seed: result for seed, result in found.items() if result}
+
+    def _take(self, result: dict[str, Any]) -> None:
+        self._found[Recipe.from_json(result["recipe"])] = result
+
+
+def accuracy(result: dict[str, Any] | None, part: str = "tested") -> float:
+    """Top-1 on a part of the pictures, or on all that are for testing; 0 of a run that diverged."""
+    return measure(result, "top1", part) or 0.0
+
+
+def measure(result: dict[str, Any] | None, name: str, part: str = "tested") -> float | None:
+    """One of the measures; None of a run that diverged."""
+    if result is None or "diverged" in result:
+        return None
+    parts = ("kept_apart", "validation") if part == "tested" else (part,)
+    images = sum(result[each]["images"] for each in parts)
+    return float(sum(result[each][name] * result[each]["images"] for each in parts) / images)

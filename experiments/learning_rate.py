@@ -1,0 +1,28 @@
+"""Claim: batch norm lets rates be higher, and forgives a wrong one (Ioffe and Szegedy 2015; the
+paper starts from 0.01 without it).
+
+D with and without batch norm over a wide range of rates. One seed.
+"""
+
+from harness.claims import Arm, Claim
+from harness.command import main
+from harness.scales import Scale
+
+RATES = (0.002, 0.006, 0.02, 0.06, 0.2, 0.6, 2.0)
+
+
+def claim(scale: Scale) -> Claim:
+    arms = tuple(
+        Arm(
+            f"D{'' if batch_norm else ', plain'}, rate {rate:g}",
+            {"config": "D", "batch_norm": batch_norm, "learning_rate": rate},
+            tuned=False,
+        )
+        for batch_norm in (True, False)
+        for rate in RATES
+    )
+    return Claim("learning_rate", arms, (), seeds=1)
+
+
+if __name__ == "__main__":
+    main(claim)
