@@ -15,17 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "binding.h"
 #include "cpu.h"
 #include "plan.h"
 
-namespace nb = nanobind;
-using namespace nb::literals;
 using namespace vggnet;
+using namespace nb::literals;
 
 namespace {
-
-using Array = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
-using Output = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 
 // Weights, what they were made for, and the array that they lie in where they are used in place.
 struct Packed : Weights {
@@ -36,50 +33,6 @@ struct Packed : Weights {
   int pixel = 0;  // floats from one pixel of the input to the next, of direct ones
   nb::object array;
 };
-
-// Workspaces that wait for a caller. The interpreter's lock guards the list.
-class Workspaces {
- public:
-  explicit Workspaces(int threads) : threads_(threads) {
-    if (threads < 1) throw std::invalid_argument("threads must be at least 1");
-  }
-  Workspaces(const Workspaces&) = delete;
-  Workspaces& operator=(const Workspaces&) = delete;
-
-  // Calls body(workspace) without the lock. Warns, once, where there are fewer threads than asked for.
-  template <class Body>
-  void use(Body&& body) {
-    std::unique_ptr<Workspace> workspace;
-    if (free_.empty()) {
-      workspace = std::make_unique<Workspace>(threads_);
-    } else {
-      workspace = std::move(free_.back());
-      free_.pop_back();
-    }
-    {
-      nb::gil_scoped_release unlocked;
-      body(*workspace);
-    }
-    const int refused = workspace->team.refused();
-    free_.push_back(std::move(workspace));
-    if (refused > 0 && !std::exchange(warned_, true) &&
-        PyErr_WarnFormat(PyExc_UserWarning, 1,
-                         "the system refused %d of the native engine's %d threads (see ulimit -u and "
-                         "the container's limits); it goes on with %d",
-                         refused, threads_, threads_ - refused) < 0)
-      throw nb::python_error();  // where warnings are errors
-  }
-  int threads() const { return threads_; }
-
- private:
-  const int threads_;
-  bool warned_ = false;
-  std::vector<std::unique_ptr<Workspace>> free_;
-};
-
-void check(bool fits, const char* message) {
-  if (!fits) throw std::invalid_argument(message);
-}
 
 void check_bf16(const Kernels& kernels, bool bf16) {
   check(!bf16 || kernels.has_bf16, "this instruction set has no bf16");
@@ -119,7 +72,8 @@ std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weigh
   weights->kernel = 3;
   weights->tile = tile;
   workspaces.use([&](Workspace& workspace) {
-    kernels.pack_winograd(weight.data(), weights->outputs, weights->inputs, tile, *weights,
+    const Strides strides{.output = 9 * weights->inputs, .input = 9, .row = 3, .column = 1};
+    kernels.pack_winograd(weight.data(), strides, weights->outputs, weights->inputs, tile, *weights,
                           workspace.team);
   });
   return weights;
@@ -303,8 +257,13 @@ NB_MODULE(_native, module) {
                    "Memory of its own; 0 where an array is used in place.");
   nb::class_<Workspaces>(module, "Workspaces", "Threads and buffers, one set a concurrent caller.")
       .def(nb::init<int>(), "threads"_a)
+      .def(nb::init<int, const std::string&>(), "threads"_a, "openmp_of"_a,
+           "Threads of the OpenMP runtime that a loaded library, given by its path, computes with; "
+           "of its own where it has none.")
       .def_prop_ro("threads", &Workspaces::threads);
-  nb::class_<Kernels>(module, "Kernels", "What is compiled for one instruction set.")
+  nb::class_<Kernels> kernels(module, "Kernels", "What is compiled for one instruction set.");
+  bind_training(kernels);
+  kernels
       .def_prop_ro("name", [](const Kernels& kernels) { return kernels.name; })
       .def_ro("has_bf16", &Kernels::has_bf16)
       .def("winograd", pack_winograd, "weight"_a.noconvert(), "bias"_a.noconvert(), "tile"_a, "bf16"_a, "workspaces"_a)

@@ -12,11 +12,13 @@ namespace vggnet {
 
 // What belongs to one caller at a time and is used again by the next.
 struct Workspace {
-  explicit Workspace(int threads) : team(threads), scratch(threads) {}
+  explicit Workspace(int threads, const OpenMp* openmp = nullptr)
+      : team(threads, openmp), scratch(threads) {}
   Team team;
   Scratch scratch;
   Memory activations[2];  // a step reads one and writes the other
   Memory halfway;         // the activations of a whole batch after the early steps
+  Weights kernels;        // of the convolution that training computes, transformed anew each time
 };
 
 // Steps in the order in which they run, each on the output of the one before. A kExport step

@@ -74,6 +74,12 @@ class Scratch {
   std::vector<Memory> own_;
 };
 
+// How 3x3 kernels lie in memory: numbers from one output, input, row or column to the next. Where
+// these are negative, the kernels are read from their end.
+struct Strides {
+  std::ptrdiff_t output, input, row, column;
+};
+
 // One run of a step over some pictures.
 struct Call {
   const float* input;
@@ -83,13 +89,48 @@ struct Call {
   Scratch& scratch;
 };
 
+// What is wanted of a 3x3 convolution, stride 1 and padding 1, of which the gradient with respect to
+// its outputs is known; either target may be null. Maps are float32, their pixels without filling.
+struct KernelGradient {
+  Map input, output;
+  int tile;
+  const float* inputs;
+  const float* output_gradients;
+  int images;
+  float* weight;
+  Strides strides;
+  float* bias;
+  Team& team;
+  Scratch& scratch;
+};
+
+// What follows a convolution's outputs z in training: y = pool(relu(z * scale + shift)) by channel, its
+// gradient and what batch normalisation sums up. The pool is 2x2, stride 2. A map's pixels are without
+// filling, vectors have a number a channel, `sums` two. What each function reads stands with it.
+struct Activation {
+  Map map;  // of z
+  int images;
+  bool pool;
+  const float *z, *gradient;  // the latter with respect to y
+  const float *scale, *shift, *mean, *slope, *constant;
+  float* output;  // y, or the gradient with respect to z
+  double* sums;
+  Team& team;
+  Scratch& scratch;
+};
+
 // Everything that is compiled once for each instruction set.
 struct Kernels {
   const char* name;
   bool has_bf16;
   void (*run[int(Kind::kCount)])(const Step&, const Call&);
-  // weight_OCYX, contiguous, to panels of transformed kernels.
-  void (*pack_winograd)(const float* weight, int outputs, int inputs, int tile, Weights&, Team&);
+  // 3x3 kernels to panels of transformed ones.
+  void (*pack_winograd)(const float* weight, Strides, int outputs, int inputs, int tile, Weights&, Team&);
+  void (*kernel_gradient)(const KernelGradient&);
+  void (*statistics)(const Activation&);
+  void (*activate)(const Activation&);
+  void (*activation_sums)(const Activation&);
+  void (*activation_gradient)(const Activation&);
   // weight_OCYX to panels; `pixel` floats of the input lie between its pixels.
   void (*pack_direct)(const float* weight, int outputs, int inputs, int kernel, int pixel, Weights&,
                       Team&);

@@ -26,6 +26,9 @@
 //   one, and nobody waits for him; kOver is odd, and is never missed.
 // - `next` hands out indices and nothing else, so it is relaxed; and so is `asleep`, since who reads it
 //   wrong only places a thread that needs no place, or does not place one that does.
+//
+// With the threads of an OpenMP runtime none of this happens but the shares: a parallel region of that
+// runtime begins after what was written before it and ends after all that was done in it.
 #include "team.h"
 
 #include <pthread.h>
@@ -33,7 +36,6 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <system_error>
 
 #include "placement.h"
@@ -41,12 +43,9 @@
 namespace vggnet {
 namespace {
 
-std::atomic<unsigned> fork_count{0};
+std::atomic<unsigned> fork_count{0};  // between this process and the one that loaded the library
 
-void count_forks() {
-  static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { ++fork_count; }); });
-}
+const int counting_forks = pthread_atfork(nullptr, nullptr, [] { ++fork_count; });
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -137,7 +136,7 @@ struct Team::Shared {
   }
 };
 
-Team::Team(int size) : size_(size) {}
+Team::Team(int size, const OpenMp* openmp) : size_(size), openmp_(openmp) {}
 
 // After a fork the threads are of another process: there is nothing to join, and what they look at
 // stays, as does what stands for them.
@@ -159,7 +158,6 @@ Team::~Team() {
 }
 
 void Team::start() {
-  count_forks();
   if (shared_) abandon();
   threads_.reserve(size_ - 1);
   shared_ = std::make_unique<Shared>(size_);
@@ -181,11 +179,29 @@ void Team::start() {
   refused_ = size_ - 1 - int(std::ssize(threads_));
 }
 
+void Team::run_borrowed(int count, void* context, Function* function) {
+  if (!shared_) shared_ = std::make_unique<Shared>(size_);
+  shared_->divide(count);
+  shared_->context = context;
+  shared_->function = function;
+  struct Region {
+    Shared* shared;
+    const OpenMp* openmp;
+  } region{shared_.get(), openmp_};
+  openmp_->parallel(
+      [](void* data) {
+        const Region* const region = static_cast<Region*>(data);
+        region->shared->take_part(region->openmp->thread_num());
+      },
+      &region, unsigned(size_), 0);
+}
+
 void Team::run(int count, void* context, Function* function) {
   if (size_ == 1 || count <= 1) {
     for (int index = 0; index < count; ++index) function(context, index, 0);
     return;
   }
+  if (openmp_ && fork_count == 0) return run_borrowed(count, context, function);
   if (!shared_ || forks_ != fork_count) start();
   Shared& shared = *shared_;
   shared.divide(count);

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "openmp.h"
+
 namespace vggnet {
 
 // The calling thread is member 0. Members that have nothing to do stay awake for two milliseconds,
@@ -14,9 +16,13 @@ namespace vggnet {
 // wakes after its last piece was taken. A team is used by one caller at a time, who starts no loop
 // inside of another. In a process forked from its own, which has none of its threads, it starts them
 // anew.
+//
+// Where it is given an OpenMP runtime, its members are that runtime's threads: another library that
+// computes with them in between then finds no core taken by threads that wait for more work. A
+// process forked from the one that loaded this library cannot have those and starts its own.
 class Team {
  public:
-  explicit Team(int size);
+  explicit Team(int size, const OpenMp* openmp = nullptr);
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -45,10 +51,12 @@ class Team {
   struct Shared;  // what the members look at
 
   void run(int count, void* context, Function* function);
+  void run_borrowed(int count, void* context, Function* function);
   void start();
   void abandon();
 
   const int size_;
+  const OpenMp* const openmp_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::thread> threads_;  // of the members from 1 on
   int refused_ = 0;

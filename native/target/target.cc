@@ -1,6 +1,8 @@
 // The kernels of one instruction set, VGGNET_TARGET, as one table.
+#include "activation.h"
 #include "direct.h"
 #include "elementwise.h"
+#include "gradient.h"
 #include "linear.h"
 #include "peak.h"
 #include "winograd.h"
@@ -41,19 +43,19 @@ void run_linear(const Step& step, const Call& call) {
 }
 
 template <class Element>
-void pack_winograd_of(const float* weight, int outputs, int inputs, int tile, Weights& weights,
-                      Team& team) {
-  if (tile == 2) return pack_winograd<2, Element>(weight, outputs, inputs, weights, team);
-  if (tile == 4) return pack_winograd<4, Element>(weight, outputs, inputs, weights, team);
-  if (tile == 5) return pack_winograd<5, Element>(weight, outputs, inputs, weights, team);
-  pack_winograd<6, Element>(weight, outputs, inputs, weights, team);
+void pack_winograd_of(const float* weight, Strides strides, int outputs, int inputs, int tile,
+                      Weights& weights, Team& team) {
+  if (tile == 2) return pack_winograd<2, Element>(weight, strides, outputs, inputs, weights, team);
+  if (tile == 4) return pack_winograd<4, Element>(weight, strides, outputs, inputs, weights, team);
+  if (tile == 5) return pack_winograd<5, Element>(weight, strides, outputs, inputs, weights, team);
+  pack_winograd<6, Element>(weight, strides, outputs, inputs, weights, team);
 }
 
-void run_pack_winograd(const float* weight, int outputs, int inputs, int tile, Weights& weights,
-                       Team& team) {
+void run_pack_winograd(const float* weight, Strides strides, int outputs, int inputs, int tile,
+                       Weights& weights, Team& team) {
   if constexpr (kHasBf16)
-    if (weights.bf16) return pack_winograd_of<Bf16>(weight, outputs, inputs, tile, weights, team);
-  pack_winograd_of<float>(weight, outputs, inputs, tile, weights, team);
+    if (weights.bf16) return pack_winograd_of<Bf16>(weight, strides, outputs, inputs, tile, weights, team);
+  pack_winograd_of<float>(weight, strides, outputs, inputs, tile, weights, team);
 }
 
 void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, int pixel,
@@ -61,6 +63,13 @@ void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, i
   if constexpr (kHasBf16)
     if (weights.bf16) return pack_direct<Bf16>(weight, outputs, inputs, kernel, pixel, weights, team);
   pack_direct<float>(weight, outputs, inputs, kernel, pixel, weights, team);
+}
+
+void run_kernel_gradient(const KernelGradient& wanted) {
+  if (wanted.tile == 2) return kernel_gradient<2>(wanted);
+  if (wanted.tile == 4) return kernel_gradient<4>(wanted);
+  if (wanted.tile == 5) return kernel_gradient<5>(wanted);
+  kernel_gradient<6>(wanted);
 }
 
 double run_peak([[maybe_unused]] bool bf16, Team& team, Scratch& scratch) {
@@ -81,6 +90,11 @@ const Kernels kernels{
     .run = {import_images, run_winograd, run_direct, run_linear, max_pool, average, normalise, affine,
             rectify_all, export_images},
     .pack_winograd = run_pack_winograd,
+    .kernel_gradient = run_kernel_gradient,
+    .statistics = statistics,
+    .activate = activate,
+    .activation_sums = activation_sums,
+    .activation_gradient = activation_gradient,
     .pack_direct = run_pack_direct,
     .pack_linear = pack_linear,
     .peak = run_peak,

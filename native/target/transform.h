@@ -34,7 +34,7 @@ struct Points<6> {
   static constexpr double pairs[] = {0.5, 1.0, 2.0};
 };
 
-// One dimension of a tile. `Number` is a Vector, each lane a channel of its own, or a double. Inlined
+// One dimension of a tile. `Number` is a Vector, each lane a channel of its own. Inlined
 // always: a call would take a tile's numbers through memory.
 template <int kTile>
 struct Transform {
@@ -134,12 +134,40 @@ struct Transform {
     }
   }
 
+  // m = A y, the adjoint of `output`: at each point the polynomial whose coefficients are y.
+  template <class Number>
+  [[gnu::always_inline]] static inline void output_adjoint(const Number (&y)[kTile], Number (&m)[kSide]) {
+    m[kSide - 1] = y[kTile - 1];
+    if constexpr (kZero) m[0] = y[0];
+    pairs_of_output_adjoint<0>(y, m);
+  }
+  template <int kPair, class Number>
+  [[gnu::always_inline]] static inline void pairs_of_output_adjoint(const Number (&y)[kTile],
+                                                                     Number (&m)[kSide]) {
+    if constexpr (kPair < kPairs) {
+      constexpr double p = Points<kTile>::pairs[kPair];
+      Number even = y[0], odd = float(p) * y[1];
+      add_powers<kPair, 2>(y, even, odd);
+      m[kZero + 2 * kPair] = even + odd;
+      m[kZero + 2 * kPair + 1] = even - odd;
+      pairs_of_output_adjoint<kPair + 1>(y, m);
+    }
+  }
+  template <int kPair, int kRow, class Number>
+  [[gnu::always_inline]] static inline void add_powers(const Number (&y)[kTile], Number& even, Number& odd) {
+    if constexpr (kRow < kTile) {
+      constexpr double raised = power(Points<kTile>::pairs[kPair], kRow);
+      (kRow % 2 ? odd : even) += float(raised) * y[kRow];
+      add_powers<kPair, kRow + 1>(y, even, odd);
+    }
+  }
+
   // u = G g: row p of G is (1, p, p^2) over the product of p's distances to the other points.
   template <class Number>
   [[gnu::always_inline]] static inline void kernel(const Number (&g)[3], Number (&u)[kSide]) {
     constexpr double at_zero = 1 / product(-1).of[0];
     u[kSide - 1] = g[2];
-    if constexpr (kZero) u[0] = at_zero * g[0];
+    if constexpr (kZero) u[0] = float(at_zero) * g[0];
     pairs_of_kernel<0>(g, u);
   }
   template <int kPair, class Number>
@@ -147,12 +175,37 @@ struct Transform {
     if constexpr (kPair < kPairs) {
       constexpr double p = Points<kTile>::pairs[kPair];
       constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);
-      const Number even = (1 / distances) * g[0] + (p * p / distances) * g[2];
-      const Number odd = (p / distances) * g[1];
+      const Number even = float(1 / distances) * g[0] + float(p * p / distances) * g[2];
+      const Number odd = float(p / distances) * g[1];
       u[kZero + 2 * kPair] = even + odd;
       // Of the point -p the distances, and without the point 0 they, change sign.
       u[kZero + 2 * kPair + 1] = kZero ? even - odd : odd - even;
       pairs_of_kernel<kPair + 1>(g, u);
+    }
+  }
+
+  // g = G^T u, the adjoint of `kernel`.
+  template <class Number>
+  [[gnu::always_inline]] static inline void kernel_adjoint(const Number (&u)[kSide], Number (&g)[3]) {
+    constexpr float of_zero = float(1 / product(-1).of[0]);
+    g[0] = kZero ? of_zero * u[0] : Number{};
+    g[1] = Number{};
+    g[2] = u[kSide - 1];
+    pairs_of_kernel_adjoint<0>(u, g);
+  }
+  template <int kPair, class Number>
+  [[gnu::always_inline]] static inline void pairs_of_kernel_adjoint(const Number (&u)[kSide],
+                                                                     Number (&g)[3]) {
+    if constexpr (kPair < kPairs) {
+      constexpr double p = Points<kTile>::pairs[kPair];
+      constexpr double distances = 2 * p * (kZero ? p : 1) * value(kPair, p * p);
+      const Number plus = u[kZero + 2 * kPair], minus = u[kZero + 2 * kPair + 1];
+      const Number even = kZero ? plus + minus : plus - minus;
+      const Number odd = kZero ? plus - minus : plus + minus;
+      g[0] += float(1 / distances) * even;
+      g[1] += float(p / distances) * odd;
+      g[2] += float(p * p / distances) * even;
+      pairs_of_kernel_adjoint<kPair + 1>(u, g);
     }
   }
 };

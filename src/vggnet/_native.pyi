@@ -25,7 +25,9 @@ class Weights:
 class Workspaces:
     """Threads and buffers, one set a concurrent caller."""
 
-    def __init__(self, threads: int) -> None: ...
+    def __init__(self, threads: int, openmp_of: str = ...) -> None:
+        """With `openmp_of`, the path of a loaded library, threads of its OpenMP runtime."""
+
     @property
     def threads(self) -> int: ...
 
@@ -45,6 +47,79 @@ class Kernels:
     def linear(
         self, weight: _Array, bias: _Array, bf16: bool, workspaces: Workspaces
     ) -> Weights: ...
+    def convolve(
+        self,
+        inputs: _Array,
+        weight: _Array,
+        turned: bool,
+        bias: _Array | None,
+        tile: int,
+        relu: bool,
+        outputs: _Array,
+        workspaces: Workspaces,
+    ) -> None:
+        """3x3 convolution, stride 1 and padding 1, of maps_NHWC with weight_KCYX in any order.
+
+        `turned`: from outputs to inputs with the kernels turned by 180 degrees, which takes the
+        gradient of the outputs to that of the inputs.
+        """
+
+    def convolve_gradient(
+        self,
+        inputs: _Array,
+        output_gradients: _Array,
+        tile: int,
+        weight: _Array,
+        bias: _Array | None,
+        workspaces: Workspaces,
+    ) -> None:
+        """Writes the gradients with respect to weight_KCYX, in any order, and bias_K."""
+
+    def normalisation(
+        self,
+        z: _Array,
+        weight: _Array,
+        bias: _Array,
+        epsilon: float,
+        mean: _Array,
+        variance: _Array,
+        scale: _Array,
+        shift: _Array,
+        workspaces: Workspaces,
+    ) -> None:
+        """Writes z_NHWC's mean_C and biased variance_C, and the scale_C and shift_C of its norm."""
+
+    def activate(
+        self,
+        z: _Array,
+        scale: _Array,
+        shift: _Array,
+        pool: bool,
+        y: _Array,
+        workspaces: Workspaces,
+    ) -> None:
+        """y = relu(z * scale + shift), with `pool` its 2x2 max-pool."""
+
+    def activate_gradient(
+        self,
+        gradient: _Array,
+        z: _Array,
+        scale: _Array,
+        shift: _Array,
+        pool: bool,
+        mean: _Array | None,
+        variance: _Array | None,
+        epsilon: float,
+        of_weight: _Array | None,
+        of_bias: _Array | None,
+        of_z: _Array,
+        workspaces: Workspaces,
+    ) -> None:
+        """Writes what the gradient of y makes of z and of the norm's weight and bias.
+
+        Without a norm `mean` and what follows it are None, `scale` 1 and `shift` 0.
+        """
+
     def peak(self, bf16: bool, workspaces: Workspaces) -> float:
         """Products a second with all numbers in the nearest cache, the most of several runs."""
 
