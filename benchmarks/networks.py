@@ -40,6 +40,6 @@ def torch_network(spec: Spec, state: State) -> Any:
 
     from vggnet.torch_network import Network
 
-    module = Network(spec, None)
+    module = Network(spec, None, convolutions="torch")
     module.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, assign=True)
     return module.eval()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
-from vggnet import engines
+from vggnet import engines, native_kernels
 from vggnet.cli import main
 from vggnet.spec import Spec
 from vggnet.weights.rewrite import fully_convolutional
@@ -53,7 +53,7 @@ def test_the_build_s_reason_for_no_native_is_told(
 ) -> None:
     hide(monkeypatch, "vggnet._native")
     (tmp_path / "native_absence.txt").write_text(reason)
-    monkeypatch.setattr(engines.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(native_kernels.resources, "files", lambda package: tmp_path)
     told = engines.available()["native"]
     assert told == (reason.strip() or "it was not built; install vggnet with pip, which builds it")
 

@@ -9,6 +9,7 @@ from comparison import relative_error
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 import vggnet
+from vggnet import native_kernels
 from vggnet.class_lists import Label
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
@@ -312,3 +313,84 @@ def test_a_network_becomes_weights_again(tmp_path: Path) -> None:
 def test_weights_of_another_type_become_float32() -> None:
     doubled = replace(weights(AVERAGE), state=random_state(AVERAGE, dtype=np.float64))
     assert {each.dtype for each in network(doubled).parameters()} == {torch.float32}
+
+
+PLAIN = Spec("plain", ("conv3-16 conv3-32", "maxpool", "conv3-48", "maxpool", "FC-20 FC-7"), 20)
+NORMED = Spec(
+    "normed", ("conv3-16 conv3-32", "maxpool", "conv3-48", "avgpool FC-7"), 19, batch_norm=True
+)
+SMALL = [
+    (PLAIN, 3),
+    (NORMED, 3),
+    (Spec("33", ("conv3-33 conv3-48", "maxpool", "conv3-48", "avgpool FC-7"), 19), 1),
+    (configuration("D").scaled(1 / 4, 32, 7), 2),
+]
+
+
+@pytest.mark.parametrize(("spec", "pictures"), SMALL, ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_gradients_of_whole_networks_by_the_native_engine(
+    spec: Spec, pictures: int, order: torch.memory_format
+) -> None:
+    network = Network(spec, seed=1, dropout=0, convolutions="native").to(memory_format=order)
+    oracle = Network(spec, seed=1, dropout=0, convolutions="torch").double()
+    images = torch.from_numpy(random_images(pictures, spec.input_size, spec.input_size))
+    runs = []
+    for each in (network, oracle):
+        given = images.to(next(each.parameters()).dtype, copy=True).requires_grad_()
+        logits = each(given)
+        torch.nn.functional.cross_entropy(logits, torch.arange(pictures) % 7).backward()
+        runs.append({"logits": logits, "images": given.grad})
+        runs[-1] |= {name: parameter.grad for name, parameter in each.named_parameters()}
+        runs[-1] |= dict(each.named_buffers())
+    for name, right in runs[1].items():
+        if spec.batch_norm and name.startswith("conv") and name.endswith("bias"):
+            assert runs[0][name].abs().max() < 1e-6  # the norm takes any constant away
+        else:
+            assert relative_error(runs[0][name].detach(), right.detach()) < 1e-5, name
+
+
+def test_layers_that_are_looked_at_are_run_one_by_one() -> None:
+    network = Network(NORMED, seed=1, convolutions="native")
+    images = torch.from_numpy(random_images(3, 19, 19))
+    names = [layer.name for layer in NORMED.layers]
+    together = network(images)
+    apart = network.features(images, names)
+    assert relative_error(apart[NORMED.logits_layer].detach(), together.detach()) < 1e-5
+    assert apart["bn1_2"].min() < 0
+    torch.testing.assert_close(apart["relu1_2"], apart["bn1_2"].clamp(min=0))
+    torch.testing.assert_close(apart["pool1"], torch.nn.functional.max_pool2d(apart["relu1_2"], 2))
+    seen: list[str] = []
+    handle = network.relu1_2.register_forward_hook(lambda *_: seen.append("relu1_2"))
+    torch.testing.assert_close(network(images), together)
+    assert seen == ["relu1_2"]
+    handle.remove()
+    network.relu1_2 = torch.nn.Identity()
+    assert relative_error(network(images).detach(), together.detach()) > 1e-3
+
+
+def test_who_computes_the_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.from_numpy(random_images(2, 20, 20))
+    grad_fns = {}
+    for how in ("auto", "native", "torch"):
+        found = Network(PLAIN, seed=1, convolutions=how).features(images, ["conv1_1", "conv1_2"])
+        grad_fns[how] = [found[name].grad_fn.name() for name in found]
+        assert grad_fns[how][0] == "ConvolutionBackward0"  # a picture has three channels
+    assert grad_fns["torch"][1] == "ConvolutionBackward0"
+    assert grad_fns["native"][1] == grad_fns["auto"][1] == "_ConvolutionBackward"
+    with pytest.raises(ValueError, match="convolutions 'mkl' must be one of auto, native, torch"):
+        Network(PLAIN, convolutions="mkl")
+    monkeypatch.setattr(native_kernels, "absence", lambda: "it was not built")
+    with pytest.raises(ValueError, match="convolutions 'native': it was not built"):
+        Network(PLAIN, convolutions="native")
+    found = Network(PLAIN, seed=1).features(images, ["conv1_2"])
+    assert found["conv1_2"].grad_fn.name() == "ConvolutionBackward0"
+
+
+def test_a_network_in_float64_or_under_autocast_is_torch_s() -> None:
+    images = torch.from_numpy(random_images(2, 20, 20))
+    network = Network(PLAIN, seed=1)
+    twin = Network(PLAIN, seed=1, convolutions="torch")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(network.eval()(images), twin.eval()(images))
+    assert torch.equal(network.double()(images.double()), twin.double()(images.double()))

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vggnet import native_kernels
 from vggnet.class_lists import Label, labels_from_names
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
+from vggnet.native_layers import MOST_TOGETHER, Convolution, count_together, run_together
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Head, Spec, configuration
 from vggnet.weights.named import load_weights
@@ -27,6 +29,8 @@ from vggnet.weights.weights import Weights
 
 Initialization = Literal["he", "glorot", "paper"]
 INITIALIZATIONS: tuple[Initialization, ...] = get_args(Initialization)
+Convolutions = Literal["auto", "native", "torch"]
+CONVOLUTIONS: tuple[Convolutions, ...] = get_args(Convolutions)
 
 
 def network(
@@ -37,6 +41,7 @@ def network(
     freeze: str | Iterable[str] = (),
     dropout: float = 0.5,
     seed: int | None = None,
+    convolutions: Convolutions = "auto",
 ) -> Network:
     """A pretrained network as a torch module, to be trained on or taken features of.
 
@@ -45,7 +50,8 @@ def network(
     convolutions, by "average" (global average and one FC layer) or "fc" (the paper's three), which
     a file without a head needs. `freeze` names layers that are not trained, as `Network.freeze`
     does. The module owns its arrays (float32, on the CPU) and is in training mode, as torch's are:
-    call `eval()` before it answers. Pictures are prepared by `preprocessing` of the weights.
+    call `eval()` before it answers. Pictures are prepared by `preprocessing` of the weights. Who
+    computes the `convolutions` is said at `Network`.
 
     Raises ValueError, in one line, for weights that are not there, a head that they cannot have,
     and names that no layer has.
@@ -57,7 +63,7 @@ def network(
         spec = spec.scaled(num_classes=num_classes, head=head)
         fc_layers = {layer.name for layer in spec.layers if layer.kind == "fc"}
         drawn = fc_layers if head is not None else {spec.logits_layer}
-    module = Network(spec, initialization=None, dropout=dropout)
+    module = Network(spec, initialization=None, dropout=dropout, convolutions=convolutions)
     generator = _generator(seed)
     for name in spec.layer_names:
         if name in drawn:
@@ -77,6 +83,11 @@ class Network(nn.Module):
     created on the "meta" device, without memory: load a state with
     `load_state_dict(state, assign=True)` before use. The weights are drawn by `seed`, or where it
     is None by torch's own generator, which `torch.manual_seed` sets.
+
+    With `convolutions` "auto" the native engine, where it was built, computes forward and backward
+    what it takes: 3x3 convolutions of float32 tensors on the CPU whose channels are multiples of
+    16, and what follows them, except under autocast, `torch.compile` and `torch.func`. "native"
+    raises ValueError where it was not built; "torch" leaves all to torch.
     """
 
     def __init__(
@@ -85,13 +96,23 @@ class Network(nn.Module):
         initialization: Initialization | None = "he",
         dropout: float = 0.5,
         seed: int | None = None,
+        convolutions: Convolutions = "auto",
     ) -> None:
         super().__init__()
+        if convolutions not in CONVOLUTIONS:
+            raise ValueError(
+                f"convolutions {convolutions!r} must be one of {', '.join(CONVOLUTIONS)}"
+            )
+        absence = native_kernels.absence()
+        if convolutions == "native" and absence is not None:
+            raise ValueError(f"convolutions 'native': {absence}")
+        native = convolutions != "torch" and absence is None
+        self.convolutions: Literal["native", "torch"] = "native" if native else "torch"
         self.spec = configuration(spec) if isinstance(spec, str) else spec
         self.frozen: tuple[str, ...] = ()
         with torch.device("meta"):
             for layer in self.spec.layers:
-                self.add_module(layer.name, _module(layer, dropout))
+                self.add_module(layer.name, _module(layer, dropout, native))
         if initialization is not None:
             self.to_empty(device="cpu")
             self.initialize(initialization, seed)
@@ -110,16 +131,30 @@ class Network(nn.Module):
     def _run(self, images_NCHW: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
         self.spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the head cannot take
         found: dict[str, Tensor] = {}
-        x = images_NCHW
-        for layer in self.spec.layers:
-            if layer.kind == "fc":
+        x, start = images_NCHW, 0
+        while len(found) < len(set(names)):
+            modules = self._next_modules(x, start, names)
+            if self.spec.layers[start].kind == "fc":
                 x = x.flatten(1)
-            x = self.get_submodule(layer.name)(x)
-            if layer.name in names:
-                found[layer.name] = x
-                if len(found) == len(set(names)):
-                    break
+            x = run_together(x, modules) if len(modules) > 1 else modules[0](x)
+            start += len(modules)
+            name = self.spec.layers[start - 1].name
+            if name in names:
+                found[name] = x
         return {name: found[name] for name in names}
+
+    def _next_modules(self, x_NCHW: Tensor, start: int, names: tuple[str, ...]) -> list[nn.Module]:
+        """That of the layer at `start`, and those after it that the native engine computes with it.
+
+        Nothing that is asked for by name lies between them.
+        """
+        layers = self.spec.layers[start : start + MOST_TOGETHER]
+        asked = [index for index, layer in enumerate(layers) if layer.name in names]
+        layers = layers[: asked[0] + 1] if asked else layers
+        modules = [self.get_submodule(layer.name) for layer in layers]
+        if self.convolutions == "torch":
+            return modules[:1]
+        return modules[: count_together(x_NCHW, modules, [layer.kind for layer in layers])]
 
     def initialize(self, how: Initialization, seed: int | None = None) -> None:
         """Draw the weights anew; biases 0, batch norms the identity.
@@ -220,11 +255,14 @@ def _draw(module: nn.Module, how: Initialization, generator: torch.Generator | N
         module.bias.zero_()
 
 
-def _module(layer: Layer, dropout: float) -> nn.Module:
+def _module(layer: Layer, dropout: float, native: bool) -> nn.Module:
     """The torch module of one layer."""
     channels_in, channels_out = layer.input[0], layer.output[0]
     if layer.kind == "conv":
-        return nn.Conv2d(channels_in, channels_out, layer.kernel, layer.stride, layer.padding)
+        shape = (layer.kernel, layer.stride, layer.padding)
+        if native and shape == (3, 1, 1):
+            return Convolution(channels_in, channels_out)
+        return nn.Conv2d(channels_in, channels_out, *shape)
     if layer.kind == "batchnorm":
         return BatchNorm(channels_out, eps=BATCH_NORM_EPSILON)
     if layer.kind == "relu":

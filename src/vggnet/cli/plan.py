@@ -51,9 +51,9 @@ def _kernels() -> Kernels | None:
     """What the engine computes with here; None where it was not built."""
     if available()["native"] is not None:
         return None
-    from vggnet.engines.native import kernels
+    from vggnet.native_kernels import find_kernels
 
-    return kernels()
+    return find_kernels()
 
 
 def _remarks(plan: Plan, kernels: Kernels | None) -> Iterator[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
-from importlib import resources
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from vggnet import native_kernels
 
 if TYPE_CHECKING:  # `available` is quick, since it loads none of them
     import numpy as np
@@ -56,26 +57,16 @@ class Engine(Protocol):
 
 def available() -> dict[str, str | None]:
     """Every engine by name, in the order of preference, with why it is absent (None: it is not)."""
-    return {"native": _why_no_native(), "torch": _why_no_torch(), "numpy": None}
+    return {"native": native_kernels.absence(), "torch": _why_no_torch(), "numpy": None}
 
 
 def instruction_sets() -> tuple[str, ...]:
     """Those that the native engine has code for and this processor can run, the best one first."""
-    if _why_no_native() is not None:
+    if native_kernels.absence() is not None:
         return ()
     from vggnet._native import instruction_sets
 
     return tuple(instruction_sets())
-
-
-def _why_no_native() -> str | None:
-    if importlib.util.find_spec("vggnet._native"):
-        return None
-    try:  # what the build wrote down
-        reason = (resources.files("vggnet.engines") / "native_absence.txt").read_text().strip()
-    except OSError:
-        reason = ""
-    return reason or "it was not built; install vggnet with pip, which builds it"
 
 
 def _why_no_torch() -> str | None:

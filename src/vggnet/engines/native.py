@@ -20,7 +20,8 @@ from vggnet.engines.checks import check_head, check_images
 from vggnet.engines.plan import MANY, Plan, Step, bytes_per_weight, make_plan
 from vggnet.engines.reference import softmax
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
-from vggnet.machine import instruction_set, usable_cores
+from vggnet.machine import usable_cores
+from vggnet.native_kernels import find_kernels
 from vggnet.spec import Spec
 from vggnet.weights.containers.storage.mapped import release
 from vggnet.weights.weights import State
@@ -64,7 +65,7 @@ class NativeEngine:
 
     def __init__(self, spec: Spec, state: State, precision: str, threads: int | None) -> None:
         """Raises ValueError for an instruction set in VGGNET_ISA that this machine lacks."""
-        self.kernels = kernels()
+        self.kernels = find_kernels()
         if precision == "bf16" and not self.kernels.has_bf16:
             warnings.warn(
                 f"this machine has no products in bf16 ({self.kernels.name}); fp32 is used instead",
@@ -209,11 +210,3 @@ class NativeEngine:
     def _array(self, name: str, part: str) -> NDArray[np.float32]:
         array = np.asarray(self._state[f"{name}.{part}"], np.float32)
         return np.require(array, requirements=["C", "A"])
-
-
-def kernels() -> _native.Kernels:
-    """Those that VGGNET_ISA names, or else the best that this machine has."""
-    try:
-        return _native.kernels(instruction_set())
-    except ValueError as error:
-        raise ValueError(f"VGGNET_ISA: {error}") from None

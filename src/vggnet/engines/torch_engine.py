@@ -36,7 +36,7 @@ class TorchEngine:
             )
         self.spec, self.precision, self.threads = spec, precision, threads
         self.device = torch.device(device)
-        network = Network(spec, initialization=None)
+        network = Network(spec, initialization=None, convolutions="torch")
         network.load_state_dict(
             {name: _tensor(state[name]) for name in spec.state_shapes}, assign=True
         )
