@@ -28,6 +28,7 @@ def main() -> None:
             "--out", folder, "--stop-after", str(STEPS),
             "--threads", str(training["threads"]), "--device", training.get("device", "cpu"),
             "--precision", training.get("precision", training["recipe"]["precision"]),
+            "--convolutions", training.get("convolutions", "torch"),
         ]  # fmt: skip
         subprocess.run([sys.executable, "-m", "vggnet", "train", data, *options], check=True)
         found = (Path(folder) / "metrics.jsonl").read_text().splitlines()

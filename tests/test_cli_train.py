@@ -97,6 +97,10 @@ def test_a_checkpoint_without_fields_is_one_line(
     [
         (["--device", "banana"], "device 'banana' must be auto, cpu or cuda"),
         (["--device", "meta"], "device 'meta' must be auto, cpu or cuda"),
+        (
+            ["--convolutions", "native", "--precision", "bf16"],
+            "convolutions 'native': it computes in fp32 on the cpu, not in bf16 on cpu; take 'tor",
+        ),
         (["--device", "cuda:99"], "device 'cuda:99': torch"),
         (["--recipe", "grandmother"], "'grandmother' is not one of 'modern', 'paper'"),
         (["--learning-rate", "-1"], "'-1' is too small, give 1e-12 or more"),

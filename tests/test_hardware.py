@@ -9,6 +9,7 @@ import torch
 from vggnet.training.hardware import Hardware, choose, multiplies_bf16, remark, set_torch
 
 BEGUN = Hardware("cpu", 5, "fp32")
+NATIVE = Hardware("cpu", 5, "fp32", "native")
 
 
 def cpuinfo(root: Path, flags: str) -> Path:
@@ -22,10 +23,12 @@ def test_a_run_that_is_resumed_keeps_its_hardware(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
     assert choose("auto", None, "auto", BEGUN) == BEGUN
     assert choose("cpu", 5, "auto", BEGUN) == BEGUN
+    assert choose("auto", None, "auto", NATIVE) == NATIVE
+    assert choose("auto", None, "auto", NATIVE, "native") == NATIVE
 
 
 def test_a_new_run_takes_what_is_asked_or_what_torch_has() -> None:
-    assert choose("cpu", 3, "fp32") == Hardware("cpu", 3, "fp32")
+    assert choose("cpu", 3, "fp32", None, "torch") == Hardware("cpu", 3, "fp32", "torch")
     assert choose("cpu", None, "bf16").threads == torch.get_num_threads()
     assert choose("auto", 1, "fp32").kind == ("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -38,6 +41,27 @@ def test_auto_is_the_faster_precision(
     assert choose("cpu", 1, "auto").precision == precision
     for asked in ("fp32", "bf16"):
         assert choose("cpu", 1, asked).precision == asked
+
+
+def test_auto_is_the_engine_for_fp32_on_the_cpu_where_it_was_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert choose("cpu", 1, "fp32").convolutions == "native"
+    assert choose("cpu", 1, "bf16").convolutions == "torch"
+    assert choose("cpu", 1, "fp32", None, "torch").convolutions == "torch"
+    monkeypatch.setattr("vggnet.native_kernels.absence", lambda: "it was not built")
+    assert choose("cpu", 1, "fp32").convolutions == "torch"
+    with pytest.raises(ValueError, match=r"^convolutions 'native': it was not built; take 'torch'"):
+        choose("cpu", 1, "fp32", None, "native")
+    with pytest.raises(ValueError, match=r"^convolutions 'native': it was not built; take 'torch'"):
+        choose("auto", None, "auto", NATIVE)
+
+
+def test_the_engine_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
+    assert choose("cpu", 1, "auto", None, "native") == Hardware("cpu", 1, "fp32", "native")
+    with pytest.raises(ValueError, match=r"'native': .* not in bf16 on cpu; take 'torch'"):
+        choose("cpu", 1, "bf16", None, "native")
 
 
 @pytest.mark.parametrize(
@@ -60,9 +84,9 @@ def test_a_processor_of_which_nothing_is_known_computes_in_fp32(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("fast", "precision", "text"),
     [
-        (True, "bf16", "computes in bf16"),
-        (False, "fp32", "computes in fp32: this processor does not multiply in bf16"),
-        (False, "bf16", "computes in bf16, which takes several times as long as fp32: this "),
+        (True, "bf16", "convolutions by torch; computes in bf16"),
+        (False, "fp32", "convolutions by torch; computes in fp32: this processor does not multi"),
+        (False, "bf16", "convolutions by torch; computes in bf16, which takes several times as "),
     ],
 )
 def test_the_remark_says_what_is_computed_and_why(
@@ -71,16 +95,25 @@ def test_the_remark_says_what_is_computed_and_why(
     monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
     found = remark(Hardware("cpu", 1, precision))
     assert found.startswith(text)
-    assert (found == text) == (precision == "fp32" or fast)
+    assert (found == text) == fast
+    native = remark(Hardware("cpu", 1, precision, "native"))
+    assert native == found.replace("torch", "the native engine")
 
 
 def test_other_threads_are_refused_and_both_numbers_named() -> None:
-    with pytest.raises(ValueError, match=r"begun on cpu with 5 threads .* on cpu with 4: leave"):
+    with pytest.raises(ValueError, match=r"on cpu with 5 threads, .* on cpu with 4 threads, .* leave"):
         choose("auto", 4, "auto", BEGUN)
 
 
+@pytest.mark.parametrize(("begun", "asked"), [(BEGUN, "native"), (NATIVE, "torch")])
+def test_convolutions_by_another_are_refused_and_both_named(begun: Hardware, asked: Any) -> None:
+    text = f"convolutions by .*{begun.convolutions}.*, and would .* by .*{asked}.*, so leave"
+    with pytest.raises(ValueError, match=text):
+        choose("auto", None, "auto", begun, asked)
+
+
 def test_another_device_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"begun on cuda with 5 threads .* on cpu with 5: leave"):
+    with pytest.raises(ValueError, match=r"begun on cuda with 5 threads, .* on cpu with 5 threads, "):
         choose("cpu", None, "auto", Hardware("cuda", 5, "bf16"))
 
 

@@ -56,12 +56,17 @@ def test_an_interrupted_run_resumes_to_the_bit(
         np.testing.assert_array_equal(values, again.state[name])
 
 
-def test_killed_twenty_times_it_ends_with_the_same_bits(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("convolutions", ["torch", "native"])
+def test_killed_twenty_times_it_ends_with_the_same_bits(
+    convolutions: str, pictures: Path, tmp_path: Path
+) -> None:
     script = Path(__file__).with_name("kill_and_resume.py")
-    command = [sys.executable, str(script), str(pictures), str(tmp_path), "20"]
+    command = [sys.executable, str(script), str(pictures), str(tmp_path), "20", convolutions]
     result = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) >= 10  # kills while a checkpoint was being written
+    saved = checkpoint.load(tmp_path / "killed" / "checkpoint.pt")
+    assert saved.hardware["convolutions"] == convolutions
     assert_same_run(tmp_path / "alone", tmp_path / "killed")
     ours, theirs = (
         own_file.load(tmp_path / name / "model.safetensors") for name in ("alone", "killed")

@@ -57,11 +57,11 @@ def test_no_checkout_and_no_git(code: Path, tmp_path: Path, monkeypatch) -> None
 def test_the_record_names_command_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/bin/vggnet", "train", "my pictures"])
     monkeypatch.delattr("os.sched_getaffinity", raising=False)  # as on macOS
-    record = provenance(Hardware("cpu", 3, "bf16"))
+    record = provenance(Hardware("cpu", 3, "bf16", "torch"))
     assert record["command"] == "vggnet train 'my pictures'"
     assert record["torch"] == torch.__version__
     assert (record["device"], record["threads"]) == ("cpu", 3)
-    assert record["precision"] == "bf16"
+    assert (record["precision"], record["convolutions"]) == ("bf16", "torch")
     assert record["machine"].endswith(" cores")
 
 

@@ -209,7 +209,7 @@ def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Pa
         train(dataset, SMALL, replace(options, stop_after=1))
     with pytest.raises(ValueError, match=r"another run: learning_rate 0\.05 there and 0\.5 here"):
         resume(dataset, options, {"learning_rate": 0.5})
-    with pytest.raises(ValueError, match=r"with 1 threads and would give other .* with 2: leave"):
+    with pytest.raises(ValueError, match=r"with 1 threads, .* other bits on cpu with 2"):
         resume(dataset, replace(options, threads=2))
     fewer = open_dataset(write_pictures(tmp_path / "fewer", num_each=10), "train")
     with pytest.raises(ValueError, match=r"another run: name .* pictures 60 there and 30 here"):
@@ -273,7 +273,7 @@ def test_a_checkpoint_of_the_version_before_goes_on_to_the_same_bits(
     for part, names in {
         "recipe": ["version", "remainder"],
         "spec": ["version"],
-        "hardware": ["precision"],
+        "hardware": ["precision", "convolutions"],
         "data": ["class_names", "contents_sha256"],
     }.items():
         for name in names:
@@ -306,6 +306,30 @@ def test_threads_of_the_start_are_taken_again(
     assert seen == [before + 1, before + 1]
 
 
+def test_who_computes_convolutions_changes_bits_and_is_kept_and_recorded(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, notes = open_dataset(pictures, "train"), Notes()
+    recipe, losses = replace(SMALL, width=1 / 4, sizes="32x1"), {}
+    for asked in ("auto", "native", "torch"):
+        options = TrainingOptions(tmp_path / asked, workers=0, reporter=notes)
+        with pytest.raises(Interrupted):
+            train(dataset, recipe, replace(options, convolutions=asked, stop_after=2))
+        who = "torch" if asked == "torch" else "native"
+        saved = checkpoint.load(tmp_path / asked / "checkpoint.pt")
+        assert saved.hardware["convolutions"] == who
+        other = "native" if who == "torch" else "torch"
+        with pytest.raises(ValueError, match=f"convolutions by .*{who}.* and would"):
+            resume(dataset, replace(options, convolutions=other))
+        assert resume(dataset, options).training["convolutions"] == who
+        lines = (tmp_path / asked / "metrics.jsonl").read_text().splitlines()
+        losses[asked] = [float(json.loads(line).get("loss", 0)) for line in lines]
+    assert losses["auto"] == losses["native"] != losses["torch"]
+    np.testing.assert_allclose(losses["native"], losses["torch"], rtol=1e-3)
+    assert [line for line in notes.lines if line.startswith("convolutions by the native engine")]
+    assert [line for line in notes.lines if line.startswith("convolutions by torch")]
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
     fast: bool, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -322,7 +346,7 @@ def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
         assert resume(dataset, options).training["precision"] == precision
     first, second = (tmp_path / name / "metrics.jsonl" for name in ("asked", "auto"))
     assert first.read_bytes() == second.read_bytes()
-    assert [line for line in notes.lines if line.startswith(f"computes in {precision}")]
+    assert [line for line in notes.lines if f"computes in {precision}" in line]
     assert [line for line in notes.lines if line.startswith("resuming") and precision in line]
     other = replace(SMALL, precision="fp32" if fast else "bf16", sizes="32x1", weight_average=0.0)
     train(dataset, other, TrainingOptions(tmp_path / "other", workers=0))

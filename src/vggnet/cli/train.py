@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.progress import TaskID
@@ -64,6 +64,13 @@ from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
     help="auto (as the run was begun, else CUDA where it is), cpu, cuda, cuda:1.",
 )
 @click.option(
+    "--convolutions",
+    type=click.Choice(["auto", "native", "torch"]),
+    default="auto",
+    help="Who computes them; auto: as the run was begun, else the native engine for fp32 on the "
+    "CPU and torch elsewhere.",
+)
+@click.option(
     "--checkpoint-seconds",
     type=Real(0),
     default=60.0,
@@ -82,6 +89,7 @@ def train(
     workers: int,
     threads: int | None,
     device: str,
+    convolutions: Literal["auto", "native", "torch"],
     checkpoint_seconds: float,
     stop_after: int | None,
     strict: bool,
@@ -107,8 +115,8 @@ def train(
 
     with StopRequest() as stop, _Reporter() as reporter:
         options = TrainingOptions(
-            out, workers, device, threads, checkpoint_seconds, stop_after, strict=strict,
-            validation=validation, reporter=reporter, should_stop=stop.requested,
+            out, workers, device, threads, convolutions, checkpoint_seconds, stop_after,
+            strict=strict, validation=validation, reporter=reporter, should_stop=stop.requested,
         )  # fmt: skip
         try:
             if resume:

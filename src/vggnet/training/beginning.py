@@ -63,6 +63,7 @@ class Beginning:
             self.arrays,
             self.hardware.precision,
             self.shift_axes_CC,
+            self.hardware.convolutions,
         )
 
 
@@ -73,7 +74,9 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
     """
     note = options.reporter.note
     check_classes(dataset, note)
-    hardware = choose(options.device, options.threads, recipe.precision)
+    hardware = choose(
+        options.device, options.threads, recipe.precision, convolutions=options.convolutions
+    )
     training, held_back = split(len(dataset.labels), recipe)
     initial = load_weights(recipe.init) if recipe.init else None
     shallower = load_weights(recipe.init_from) if recipe.init_from else None

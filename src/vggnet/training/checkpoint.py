@@ -17,7 +17,7 @@ import torch
 from vggnet.atomic import whole_file
 
 FILE_NAME = "checkpoint.pt"  # in the folder of the run
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def load(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or "version" not in values:
         raise ValueError(f"{path}: not a checkpoint of vggnet")
     version = values.pop("version")
-    if version not in (2, _VERSION):
+    if version not in (2, 3, _VERSION):
         raise ValueError(
-            f"{path}: a checkpoint of version {version!r}; this vggnet reads 2 and {_VERSION}"
+            f"{path}: a checkpoint of version {version!r}; this vggnet reads 2 to {_VERSION}"
         )
     differing = {field.name for field in fields(Checkpoint)} ^ set(values)
     if differing:
@@ -62,4 +62,6 @@ def load(path: Path) -> Checkpoint:
         raise ValueError(f"{path}: damaged: {listed} missing or unknown")
     if version == 2:  # it was always the recipe's, which could not say "auto"
         values["hardware"]["precision"] = values["recipe"].get("precision")
+    if version < 4:  # who computed convolutions could not be chosen
+        values["hardware"]["convolutions"] = "torch"
     return Checkpoint(**values)

@@ -1,29 +1,33 @@
 """What computes a run. Its bits depend on it, so a checkpoint holds it.
 
-In: the device, the number of threads and the precision that were asked for, and those of the
-checkpoint. Out: a Hardware, to which torch is set.
+In: the device, the number of threads, the precision and who computes convolutions, as asked for,
+and those of the checkpoint. Out: a Hardware, to which torch is set.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
+
+from vggnet import native_kernels
+from vggnet.torch_network import Convolutions
 
 Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device of torch ("cpu", "cuda", "cuda:1"), the threads that compute on the CPU, and the
-    type that products are computed in.
+    """A device of torch ("cpu", "cuda", "cuda:1"), the threads that compute on the CPU, the type
+    that products are computed in, and whether the native engine or torch computes convolutions.
     """
 
     device: str
     threads: int
     precision: Precision
+    convolutions: Literal["native", "torch"] = "torch"
 
     @property
     def kind(self) -> str:
@@ -36,12 +40,14 @@ def choose(
     threads: int | None,
     precision: Literal["auto"] | Precision,
     saved: Hardware | None = None,
+    convolutions: Convolutions = "auto",
 ) -> Hardware:
     """What was asked for, or where nothing was ("auto", None) what the run was begun on.
 
-    A new run takes CUDA where it is there, and bf16 where that is faster. Raises ValueError for a
-    device that is not here, and for one or a number of threads with which a run that was begun
-    would go on to other bits.
+    A new run takes CUDA where it is there, bf16 where that is faster in torch, and the native
+    engine for fp32 on the CPU. Raises ValueError for what is not here or does not go together, and
+    for a device, a number of threads or convolutions with which a run that was begun would go on to
+    other bits.
     """
     if device == "auto":
         device = saved.device if saved else "cuda" if torch.cuda.is_available() else "cpu"
@@ -51,16 +57,39 @@ def choose(
     if saved:
         computed = saved.precision
     elif precision == "auto":
-        computed = "bf16" if multiplies_bf16(device) else "fp32"
+        computed = "bf16" if multiplies_bf16(device) and convolutions != "native" else "fp32"
     else:
         computed = precision
     chosen = Hardware(device, threads, computed)
-    if saved and (saved.kind, saved.threads) != (chosen.kind, chosen.threads):
+    if convolutions == "auto" and saved:
+        convolutions = saved.convolutions
+    if convolutions == "native" or (convolutions == "auto" and _why_not_native(chosen) is None):
+        chosen = replace(chosen, convolutions="native")
+    if saved and _bits(saved) != _bits(chosen):
         raise ValueError(
-            f"the run was begun on {saved.kind} with {saved.threads} threads and would give other "
-            f"bits on {chosen.kind} with {chosen.threads}: leave --device and --threads out"
+            f"the run was begun on {_bits(saved)} and would give other bits on {_bits(chosen)} "
+            "so leave --device, --threads and --convolutions out"
         )
+    why_not = _why_not_native(chosen)
+    if chosen.convolutions == "native" and why_not:
+        raise ValueError(f"convolutions 'native': {why_not}; take 'torch'")
     return chosen
+
+
+def _bits(hardware: Hardware) -> str:
+    """What changes the bits of a run besides its precision, in words."""
+    return f"{hardware.kind} with {hardware.threads} threads, convolutions by {_engine(hardware)},"
+
+
+def _engine(hardware: Hardware) -> str:
+    return "the native engine" if hardware.convolutions == "native" else "torch"
+
+
+def _why_not_native(hardware: Hardware) -> str | None:
+    """Why the native engine cannot compute the convolutions; None where it can."""
+    if hardware.kind != "cpu" or hardware.precision != "fp32":
+        return f"it computes in fp32 on the cpu, not in {hardware.precision} on {hardware.kind}"
+    return native_kernels.absence()
 
 
 def multiplies_bf16(device: str, root: Path = Path("/")) -> bool:
@@ -80,8 +109,8 @@ def multiplies_bf16(device: str, root: Path = Path("/")) -> bool:
 
 
 def remark(hardware: Hardware) -> str:
-    """The precision, and what is to be known of it, in one line."""
-    text = f"computes in {hardware.precision}"
+    """Precision and convolutions, and what is to be known of them, in one line."""
+    text = f"convolutions by {_engine(hardware)}; computes in {hardware.precision}"
     if multiplies_bf16(hardware.device):
         return text
     what = "processor" if hardware.kind == "cpu" else "device"

@@ -23,6 +23,7 @@ from vggnet.data import Dataset
 from vggnet.evaluation import Score, evaluate
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
+from vggnet.torch_network import Convolutions
 from vggnet.training import checkpoint
 from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
@@ -47,14 +48,15 @@ class TrainingOptions:
     """How a run is carried out.
 
     `folder` is the run's: checkpoint.pt, metrics.jsonl, curves.png and, at the end, the weights as
-    model.safetensors. Of the options only device and threads change the bits that it computes, and
-    a run that is resumed keeps those that it was begun with: "auto" and None.
+    model.safetensors. Of the options only device, threads and convolutions change the bits that it
+    computes, and a run that is resumed keeps those that it was begun with: "auto" and None.
     """
 
     folder: Path
     workers: int = 1
     device: str = "auto"
     threads: int | None = None
+    convolutions: Convolutions = "auto"
     checkpoint_seconds: float = 60.0
     stop_after: int | None = None
     memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free

@@ -33,6 +33,7 @@ def provenance(hardware: Hardware) -> dict[str, Any]:
         "device": hardware.device,
         "threads": hardware.threads,
         "precision": hardware.precision,
+        "convolutions": hardware.convolutions,
     }
 
 

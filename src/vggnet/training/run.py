@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from vggnet.evaluation import Function
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.torch_network import Network
+from vggnet.torch_network import Convolutions, Network
 from vggnet.training import mix
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
@@ -80,11 +80,13 @@ class Run:
         initial: State | None = None,
         precision: Precision = "fp32",
         shift_axes_CC: NDArray[np.float64] | None = None,
+        convolutions: Convolutions = "torch",
     ) -> None:
         """`initial` arrays replace those drawn at random, name by name.
 
         `precision` is what products are computed in, whatever of the recipe it was made from;
         `shift_axes_CC` are the axes of an RGB shift (`colours.shift_axes`), kept for its pictures.
+        `convolutions` are computed as `Network` says.
         """
         torch.manual_seed(recipe.seed)
         self.recipe, self.preprocessing, self.num_steps = recipe, preprocessing, num_steps
@@ -93,7 +95,7 @@ class Run:
         self.step = 0
         self.shift_axes_CC = shift_axes_CC
         self.plateau = Plateau()
-        network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed)
+        network = Network(spec, recipe.initialization, recipe.dropout, recipe.seed, convolutions)
         arrays = {name: torch.tensor(values) for name, values in (initial or {}).items()}
         network.load_state_dict(arrays, strict=False)
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

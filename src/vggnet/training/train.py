@@ -85,11 +85,16 @@ def _continued(
     if changed:
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
     begun = Hardware(**saved.hardware)
-    hardware = choose(options.device, options.threads, recipe.precision, begun)
+    hardware = choose(
+        options.device, options.threads, recipe.precision, begun, options.convolutions
+    )
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    run = Run(recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision)
+    run = Run(
+        recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision,
+        convolutions=hardware.convolutions,
+    )  # fmt: skip
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
     options.reporter.note(f"resuming at step {run.step} of {num_steps}; {remark(hardware)}")
