@@ -160,6 +160,8 @@ def test_trivial_augment_changes_views_of_the_same_crop() -> None:
         for seed in range(100)
     )
     assert 70 < changed < 100  # identity and weak ones leave some as they are
+
+
 def test_colours_are_shifted_by_a_normal_part_of_each_axis() -> None:
     grey = Image.new("RGB", (8, 8), (128, 128, 128))
     axes_CC = np.array([[300.0, 0, -40], [200, 100, 0], [100, 0, 80]])
