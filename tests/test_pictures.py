@@ -1,5 +1,7 @@
 """vggnet.training.pictures: the stream of batches is fixed by the seed alone."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ import torch
 from PIL import Image
 from small_data import SMALL, write_parquet, write_pictures
 
-from vggnet.data import open_dataset
-from vggnet.training.pictures import DecodedPictures, batches, keys, steps_per_epoch
+from vggnet.data import open_dataset, picture
+from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, keys, steps_per_epoch
 
 INDICES = np.arange(60)
 
@@ -79,6 +81,40 @@ def test_workers_and_memory_change_nothing(pictures: Path) -> None:
             assert torch.equal(labels, other_labels)
 
 
+def test_processes_decode_to_the_same_pixels_and_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.pictures._CHUNK", 7 * 36 * 37 * 3)
+    folder = write_pictures(tmp_path / "data")
+    for name in ("blue/001.png", "red/019.png"):
+        (folder / name).write_bytes(b"nonsense")
+    dataset, before = open_dataset(folder, "train"), torch.get_rng_state()
+    alone, several = DecodedPictures(dataset), DecodedPictures(dataset)
+    done: list[int] = []
+    assert alone.fill(INDICES, limit=10**9)
+    monkeypatch.setattr("vggnet.training.pictures.picture", _only_elsewhere(os.getpid()))
+    monkeypatch.setattr("vggnet.training.pictures._SAMPLE", 1)
+    assert several.fill(INDICES, 10**9, progress=done.append, num_workers=2)
+    assert done == list(range(60))
+    assert several.broken == alone.broken
+    assert len(alone.broken) == 2
+    assert list(several.decoded) == list(alone.decoded)
+    for index, pixels in alone.decoded.items():
+        np.testing.assert_array_equal(several.decoded[index], pixels)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not DecodedPictures(dataset).fill(INDICES, 57 * 36 * 37 * 3, num_workers=2)
+
+
+def _only_elsewhere(process: int):  # type: ignore[no-untyped-def]
+    """`picture`, which in this process may open nothing but the first, to guess the size of all."""
+
+    def opened(dataset: Any, index: int) -> Image.Image:
+        assert index == 0 or os.getpid() != process
+        return picture(dataset, index)
+
+    return opened
+
+
 def test_pictures_that_do_not_fit_are_not_decoded(pictures: Path) -> None:
     decoded = DecodedPictures(open_dataset(pictures, "train"))
     assert not decoded.fill(INDICES, limit=10_000)
@@ -95,6 +131,22 @@ def test_a_sample_of_small_pictures_does_not_break_the_limit(tmp_path: Path) -> 
     assert not decoded.fill(np.arange(600), limit=45_000)
     assert not decoded.decoded
     assert decoded.fill(np.arange(600), limit=75_000)
+
+
+def test_a_process_that_dies_while_it_decodes_is_noticed(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.training.pictures._CHUNK", 7 * 36 * 37 * 3)
+    trainer = os.getpid()
+
+    def deadly(dataset: Any, index: int) -> Image.Image:
+        if index == 30 and os.getpid() != trainer:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return picture(dataset, index)
+
+    monkeypatch.setattr("vggnet.training.pictures.picture", deadly)
+    with pytest.raises(WorkerEnded):
+        DecodedPictures(open_dataset(pictures, "train")).fill(INDICES, 10**9, num_workers=2)
 
 
 def test_parquet_that_does_not_fit_gives_the_same_batches(pictures: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from vggnet.image import PictureError
 from vggnet.machine import usable_cores
 from vggnet.preprocess import Preprocess
 
-Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Function = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ def evaluate(
     batch_size: int = 64,
     num_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
+    prepare: Callable[[int], NDArray[Any]] | None = None,
 ) -> Score:
     """Accuracy on the centre crops that `preprocessing` makes.
 
     `indices` are the pictures to test, by default all; `class_index[label]` is the model's index of
     a class of the data set where the two differ (see `class_indices`); `num_threads` decode, by
-    default one a core and four at most; `progress` is called with the number of pictures done.
-    Broken pictures are left out and named in the score. Raises ValueError for no pictures, for
-    sizes that differ within a batch, and for logits of another shape.
+    default one a core and four at most; `progress` is called with the number of pictures done;
+    `prepare(index)` gives what `function` takes of a picture where that is not what
+    `preprocessing` makes of it. Broken pictures are left out and named in the score. Raises
+    ValueError for no pictures, for sizes that differ within a batch, and for logits of another
+    shape.
     """
     chosen = np.arange(len(dataset.labels)) if indices is None else np.asarray(indices)
     if not len(chosen):
@@ -70,12 +74,12 @@ def evaluate(
     hits1 = hits5 = images = 0
     start = time.perf_counter()
 
-    def prepare(index: int) -> NDArray[np.float32]:
+    def preprocessed(index: int) -> NDArray[np.float32]:
         return preprocessing(picture(dataset, index), dataset.where(index))
 
     threads = num_threads or min(4, usable_cores())
     with prepare_ahead(
-        prepare, map(int, chosen), num_ahead=batch_size, num_threads=threads
+        prepare or preprocessed, map(int, chosen), num_ahead=batch_size, num_threads=threads
     ) as prepared:
         while batch := list(islice(prepared, batch_size)):
             broken += [str(each) for _, each in batch if isinstance(each, PictureError)]
@@ -149,7 +153,7 @@ def class_indices(
     return np.array(found, dtype=np.int64)
 
 
-def _stack(images_CHW: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _stack(images_CHW: Sequence[NDArray[Any]]) -> NDArray[Any]:
     sizes = sorted({image.shape[1:] for image in images_CHW})
     if len(sizes) > 1:
         listed = " and ".join(f"{width} x {height}" for height, width in sizes[:2])

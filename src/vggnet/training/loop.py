@@ -7,10 +7,9 @@ ends with the same bits. Source: Section 3.1 of the paper.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,10 @@ from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
 from vggnet.training.disk import writing
 from vggnet.training.hardware import Hardware
+from vggnet.training.held_back import HeldBack
 from vggnet.training.history import History, can_draw, draw_curves, read
 from vggnet.training.identity import fingerprint
-from vggnet.training.pictures import DecodedPictures, batches, steps_per_epoch
+from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
 from vggnet.training.run import Outcome, Run, figures
@@ -96,7 +96,7 @@ class Loop:
         self.options, self.hardware, self.run = options, hardware, run
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
-        self.pictures = DecodedPictures(dataset)
+        self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset)
         self._broken_before = frozenset(saved.broken if saved else ())
         self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
         self.history = History(options.folder / "metrics.jsonl", self.progress.history)
@@ -179,32 +179,32 @@ class Loop:
             pinned=self.hardware.kind == "cuda",
             shift_axes_CC=run.shift_axes_CC,
         )
-        while True:
-            try:
-                batch = next(stream, None)
-            except (RuntimeError, EOFError, OSError) as error:
-                if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
-                    raise
-                self.stop_if_asked()
-                self._save()
-                raise ValueError(
-                    f"a process that prepares pictures ended ({str(error).strip()}); go on with "
-                    "--resume, and with fewer --workers if memory ran out"
-                ) from None
-            if batch is None:
-                return
-            if options.workers:
-                _forget_dead_workers()
-            yield batch
+        with self._noticing_workers_that_end():
+            yield from stream
+
+    @contextmanager
+    def _noticing_workers_that_end(self) -> Iterator[None]:
+        try:
+            yield
+        except WorkerEnded as error:
+            self.stop_if_asked()
+            self._save()
+            raise ValueError(
+                f"a process that prepares pictures ended ({error}); go on with --resume, and with "
+                "fewer --workers if memory ran out"
+            ) from None
 
     def test(self, size: int) -> Score:
         """The score on the held-back pictures, their short side rescaled to `size`."""
+        preprocessing = at_scale(self.run.preprocessing, self.run.recipe, size)
         return evaluate(
             self.run.function(),
             self.dataset,
-            at_scale(self.run.preprocessing, self.run.recipe, size),
+            preprocessing,
             indices=self.held_back,
+            batch_size=512 if self.hardware.kind == "cuda" else 64,
             progress=self.stop_if_asked,
+            prepare=self.crops.crops(preprocessing),
         )
 
     def draw(self) -> None:
@@ -220,7 +220,10 @@ class Loop:
     def _decode(self) -> None:
         limit = self.options.memory_limit
         limit = available_memory() // 2 if limit is None else limit
-        fits = self.pictures.fill(self.training, limit, self.options.folder, self.stop_if_asked)
+        with self._noticing_workers_that_end():
+            fits = self.pictures.fill(
+                self.training, limit, self.options.folder, self.stop_if_asked, self.options.workers
+            )
         where = "decoded in memory" if fits else "read from disk as they are needed"
         self.options.reporter.note(f"{len(self.training)} training pictures, {where}")
 
@@ -285,12 +288,3 @@ class Loop:
         with writing(path):
             checkpoint.save(path, values)
         self.saved_at = time.monotonic()  # after the write, which may take longer than the interval
-
-
-def _forget_dead_workers() -> None:
-    """Take back torch's handler of SIGCHLD, which raises wherever the trainer is: in a step, too.
-
-    Without it the next batch does not come, and that is noticed.
-    """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The stream of training batches.
+"""The training pictures, decoded, and the stream of batches of them.
 
 In: a Dataset, the indices of its training pictures, a Recipe, the step to begin at. Out: batches
 (pixels_NHWC uint8, labels_N) in an order that the recipe's seed fixes, whoever computes them.
@@ -8,9 +8,12 @@ Shapes: N pictures, H and W rows and columns, C channels.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +30,13 @@ from vggnet.training.augment import augment
 from vggnet.training.recipe import Recipe
 
 Key = tuple[int, int, int]  # epoch, index into the data set, picture side
+Decoded = NDArray[np.uint8] | str  # pixels_HWC, or the fault of a broken picture
 _SAMPLE = 256  # pictures looked at to guess how much memory all of them need
+_CHUNK = 2**22  # bytes of pixels that a process hands over at a time
+
+
+class WorkerEnded(Exception):
+    """A process that prepares pictures has ended before its time; the message is torch's."""
 
 
 @dataclass
@@ -49,14 +58,16 @@ class DecodedPictures:
         limit: int,
         scratch: Path | None = None,
         progress: Callable[[int], None] = lambda done: None,
+        num_workers: int = 0,
     ) -> bool:
         """Decode the pictures if all of them fit into `limit` bytes; tells whether they did.
 
         Where they do not, those of Parquet files are kept as they are encoded: up to the limit in
         memory, else in a file without a name in the folder `scratch`. `progress` is called now and
-        then with the number of pictures done; it may raise in order to stop.
+        then with the number of pictures done; it may raise in order to stop. Two or more workers
+        decode in so many processes: most of the time is Python's own. Raises WorkerEnded.
         """
-        if self._decode(indices, limit, progress):
+        if self._decode(indices, limit, progress, num_workers):
             return True
         self.decoded.clear()
         if isinstance(self.dataset, ParquetDataset):
@@ -64,31 +75,87 @@ class DecodedPictures:
         return False
 
     def _decode(
-        self, indices: NDArray[np.int64], limit: int, progress: Callable[[int], None]
+        self,
+        indices: NDArray[np.int64],
+        limit: int,
+        progress: Callable[[int], None],
+        num_workers: int,
     ) -> bool:
-        sample = indices[:: max(1, len(indices) // _SAMPLE)]
-        mean = np.mean(
-            [0 if pixels is None else pixels.nbytes for pixels in map(self._try, sample)]
-        )
+        sample = [
+            _decoded(self.dataset, int(index))
+            for index in indices[:: max(1, len(indices) // _SAMPLE)]
+        ]
+        mean = float(np.mean([0 if isinstance(each, str) else each.nbytes for each in sample]))
         if mean * len(indices) > limit:
             return False
         spent = 0
-        for done, index in enumerate(indices):
-            progress(done)
-            pixels = self._try(index)
-            if pixels is not None:
+        with closing(_all_decoded(self.dataset, indices, mean, num_workers)) as pictures:
+            for done, (index, pixels) in enumerate(zip(indices.tolist(), pictures, strict=True)):
+                progress(done)
+                if isinstance(pixels, str):
+                    self.broken.add(pixels)
+                    continue
                 spent += pixels.nbytes
                 if spent > limit:  # the sample was of small ones
                     return False
-                self.decoded[int(index)] = pixels
+                self.decoded[index] = pixels
         return True
 
-    def _try(self, index: int) -> NDArray[np.uint8] | None:
-        try:
-            return np.asarray(picture(self.dataset, int(index)))
-        except PictureError as error:
-            self.broken.add(str(error))
-            return None
+
+def _decoded(dataset: Dataset, index: int) -> Decoded:
+    try:
+        return np.asarray(picture(dataset, index))
+    except PictureError as error:
+        return str(error)
+
+
+def _all_decoded(
+    dataset: Dataset, indices: NDArray[np.int64], mean: float, num_workers: int
+) -> Generator[Decoded]:
+    """The pictures in their order, which take `mean` bytes each or so."""
+    chunks = np.array_split(indices, max(1, round(mean * len(indices) / _CHUNK)))
+    if num_workers < 2 or len(chunks) < 2:
+        yield from (_decoded(dataset, int(index)) for index in indices)
+        return
+    loader: DataLoader[Chunk] = DataLoader(
+        _Chunks(dataset, chunks),
+        batch_size=None,
+        num_workers=min(num_workers, len(chunks)),
+        collate_fn=lambda chunk: chunk,
+        worker_init_fn=_leave_signals_to_the_trainer,
+        multiprocessing_context="fork",
+        generator=torch.Generator(),  # else it would draw from the one that dropout draws from
+    )
+    with closing(_watched(loader)) as watched:
+        for found, shared in watched:
+            pixels, first = shared.numpy().copy(), 0  # shared memory is scarce
+            for each in found:
+                if isinstance(each, str):
+                    yield each
+                    continue
+                height, width = each
+                last = first + height * width * 3
+                yield pixels[first:last].reshape(height, width, 3)
+                first = last
+
+
+Chunk = tuple[list[tuple[int, int] | str], Tensor]  # height and width or the fault; all pixels
+
+
+class _Chunks(TorchDataset[Chunk]):
+    """Decoded pictures, many at a time, since each exchange between processes takes a while."""
+
+    def __init__(self, dataset: Dataset, chunks: list[NDArray[np.int64]]) -> None:
+        self.dataset, self.chunks = dataset, chunks
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, number: int) -> Chunk:
+        found = [_decoded(self.dataset, int(index)) for index in self.chunks[number]]
+        pixels = [each.reshape(-1) for each in found if not isinstance(each, str)]
+        shapes = [each if isinstance(each, str) else each.shape[:2] for each in found]
+        return shapes, torch.from_numpy(np.concatenate([np.empty(0, np.uint8), *pixels]))
 
 
 View = tuple[Tensor | None, int, str]  # pixels_HWC or None for a broken picture, label, fault
@@ -156,6 +223,7 @@ def batches(
 
     `pinned` is the memory that a CUDA device can copy from while the CPU does something else;
     `shift_axes_CC` is what a recipe with an RGB shift needs (`colours.shift_axes`).
+    Raises WorkerEnded, and ValueError for a batch without one picture that can be read.
     """
     loader: DataLoader[View] = DataLoader(
         _Views(pictures, recipe, shift_axes_CC),
@@ -168,11 +236,29 @@ def batches(
         prefetch_factor=4 if num_workers else None,
         generator=torch.Generator(),  # else it would draw from the one that dropout draws from
     )
-    for pixels_NHWC, labels_N, faults in loader:
+    for pixels_NHWC, labels_N, faults in _watched(loader):
         pictures.broken.update(faults)
         if not len(labels_N):
             raise ValueError(f"not one picture of a batch can be read: {faults[0]}")
         yield pixels_NHWC, labels_N
+
+
+def _watched(loader: DataLoader[Any]) -> Generator[Any]:
+    """What the loader gives. A worker that died is noticed when its part does not come."""
+    items: Iterator[Any] | None = None
+    while True:
+        try:
+            items = iter(loader) if items is None else items
+            item = next(items, None)
+        except (RuntimeError, EOFError, OSError) as error:
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+                raise
+            raise WorkerEnded(str(error).strip()) from None
+        if item is None:
+            return
+        if loader.num_workers:
+            _forget_dead_workers()
+        yield item
 
 
 def _batch(views: list[View]) -> tuple[Tensor, Tensor, list[str]]:
@@ -189,3 +275,12 @@ def _leave_signals_to_the_trainer(_worker: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     torch.set_num_threads(1)
+
+
+def _forget_dead_workers() -> None:
+    """Take back torch's handler of SIGCHLD, which raises wherever the trainer is: in a step, too.
+
+    Without it the next batch does not come, and that is noticed.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

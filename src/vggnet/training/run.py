@@ -185,13 +185,12 @@ class Run:
         return outcome
 
     def function(self) -> Function:
-        """images_NCHW -> logits_NK of the network to keep, for evaluation."""
+        """pixels_NHWC -> logits_NK of the network to keep, for evaluation."""
         network = self.network_to_keep.eval()
 
-        def logits(images_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
-            images = torch.from_numpy(images_NCHW).to(self.device)
+        def logits(pixels_NHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
             with torch.inference_mode(), self._autocast():
-                found: Tensor = network(images.contiguous(memory_format=torch.channels_last))
+                found: Tensor = network(self.transfer(torch.from_numpy(pixels_NHWC)))
                 return found.float().cpu().numpy()
 
         return logits

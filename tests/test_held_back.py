@@ -1,0 +1,49 @@
+"""vggnet.training.held_back: crops are those of the preprocessing, and are decoded once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vggnet.data import open_dataset, picture
+from vggnet.image import PictureError
+from vggnet.preprocess import Preprocess
+from vggnet.training.held_back import HeldBack
+
+SMALL, LARGE = (Preprocess(size, 32, 1 / 255, (0.5, 0.4, 0.3)) for size in (32, 40))
+
+
+def test_crops_are_what_the_preprocessing_makes(pictures: Path) -> None:
+    dataset = open_dataset(pictures, "train")
+    held_back = HeldBack(dataset)
+    for preprocessing in (SMALL, LARGE, SMALL):
+        crop = held_back.crops(preprocessing)
+        for index in (3, 7):
+            expected = preprocessing(picture(dataset, index))
+            found = preprocessing.pixels_to_input(crop(index)[np.newaxis])[0]
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("most", "decoded"), [(2**30, 2), (32 * 32 * 3, 3), (0, 4)])
+def test_what_fits_is_decoded_once(
+    most: int, decoded: int, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr("vggnet.training.held_back._MOST", most)
+    monkeypatch.setattr(
+        "vggnet.training.held_back.picture",
+        lambda dataset, index: seen.append(index) or picture(dataset, index),
+    )
+    crop = HeldBack(open_dataset(pictures, "train")).crops(SMALL)
+    first, again = ([crop(index).tobytes() for index in (3, 7)] for _ in range(2))
+    assert first == again
+    assert len(seen) == decoded
+
+
+def test_a_broken_picture_is_named_each_time(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "broken.png").write_bytes(b"nonsense")
+    crop = HeldBack(open_dataset(tmp_path, "train")).crops(SMALL)
+    for _ in range(2):
+        with pytest.raises(PictureError, match=r"broken\.png: not a"):
+            crop(0)
