@@ -112,7 +112,7 @@ class Run:
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov and recipe.momentum > 0,
-            fused=True if self._on_cuda else None,  # one kernel for all arrays
+            fused=True,  # one pass over all arrays; on the CPU the same bits
         )
 
     @property
