@@ -3,7 +3,7 @@
 A, A-LRN, B, C, D and E, with and without batch norm, which the paper did not have.
 """
 
-from harness.claims import Arm, Claim
+from harness.claims import Arm, Claim, Series
 from harness.command import main
 from harness.scales import Scale
 
@@ -20,6 +20,10 @@ def claim(scale: Scale) -> Claim:
             *(Arm(plain[each], {"config": each, "batch_norm": False}) for each in CONFIGS),
         ),
         (*STEPS, *((plain[one], plain[other]) for one, other in STEPS)),
+        series=(
+            Series("batch norm", {config: config for config in CONFIGS}),
+            Series("plain", plain),
+        ),
     )
 
 

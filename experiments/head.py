@@ -20,7 +20,12 @@ def claim(scale: Scale) -> Claim:
     }
     arms = [Arm(name, {"config": nets.text(body, head)}) for name, head in heads.items()]
     largest = arms[0].name
-    return Claim("head", tuple(arms), tuple((arm.name, largest) for arm in arms[1:]))
+    return Claim(
+        "head",
+        tuple(arms),
+        tuple((arm.name, largest) for arm in arms[1:]),
+        measures=("loss", "calibration_error"),
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A, B, D and E without batch norm, from the paper's variance, Glorot's and He's. 
 
 from typing import get_args
 
-from harness.claims import Arm, Claim
+from harness.claims import Arm, Claim, Series
 from harness.command import main
 from harness.scales import Scale
 
@@ -26,7 +26,11 @@ def claim(scale: Scale) -> Claim:
     differences = tuple(
         (name(config, "he"), name(config, how)) for config in CONFIGS for how in ("glorot", "paper")
     )
-    return Claim("initialization", arms, differences, seeds=1)
+    series = tuple(
+        Series(how, {config: name(config, how) for config in CONFIGS})
+        for how in get_args(Initialization)
+    )
+    return Claim("initialization", arms, differences, seeds=1, series=series)
 
 
 if __name__ == "__main__":

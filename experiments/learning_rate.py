@@ -4,7 +4,7 @@ paper starts from 0.01 without it).
 D with and without batch norm over a wide range of rates. One seed.
 """
 
-from harness.claims import Arm, Claim
+from harness.claims import Arm, Claim, Series
 from harness.command import main
 from harness.scales import Scale
 
@@ -12,16 +12,24 @@ RATES = (0.002, 0.006, 0.02, 0.06, 0.2, 0.6, 2.0)
 
 
 def claim(scale: Scale) -> Claim:
+    def name(batch_norm: bool, rate: float) -> str:
+        return f"D{'' if batch_norm else ', plain'}, rate {rate:g}"
+
+    forms = {"batch norm": True, "plain": False}
     arms = tuple(
         Arm(
-            f"D{'' if batch_norm else ', plain'}, rate {rate:g}",
+            name(batch_norm, rate),
             {"config": "D", "batch_norm": batch_norm, "learning_rate": rate},
             tuned=False,
         )
-        for batch_norm in (True, False)
+        for batch_norm in forms.values()
         for rate in RATES
     )
-    return Claim("learning_rate", arms, (), seeds=1)
+    series = tuple(
+        Series(form, {rate: name(batch_norm, rate) for rate in RATES})
+        for form, batch_norm in forms.items()
+    )
+    return Claim("learning_rate", arms, (), seeds=1, series=series)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 from harness.command import ClaimOf, parser_of, run
 
 CLAIMS = (
-    "kernels", "nonlinearity", "head", "depth", "initialization", "learning_rate", "training_scale",
+    "kernels", "nonlinearity", "head", "depth", "initialization", "learning_rate",
 )  # fmt: skip
 
 

@@ -24,13 +24,26 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Series:
+    """Arms on one line of a figure, by what stands below them: texts, or numbers for a scale."""
+
+    name: str
+    arms: Mapping[str | float, str]
+
+
+@dataclass(frozen=True)
 class Claim:
-    """`differences` are pairs of arms whose accuracies are subtracted seed by seed."""
+    """`differences` are pairs of arms whose accuracies are subtracted seed by seed.
+
+    `measures` are shown beside the accuracy. Without `series` the figure is a row an arm.
+    """
 
     name: str
     arms: tuple[Arm, ...]
     differences: tuple[tuple[str, str], ...]
     seeds: int = 3
+    measures: tuple[str, ...] = ()
+    series: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
         names = [arm.name for arm in self.arms]

@@ -1,0 +1,144 @@
+"""The tables of README.md and README.zh-CN.md, between marks, and nothing else of them.
+
+In: a page's text, claims, results. Out: the text with its tables as the results give them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.claims import Arm, Claim
+from harness.figures import Accuracies
+from harness.results import Results, accuracy, measure
+from harness.statistics import Estimate, difference, estimate, interval, pooled
+
+LANGUAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
+UNFINISHED = {"en": "To be concluded.", "zh": "尚待下结论。"}
+_WORDS = {
+    "en": {
+        "net": "net", "parameters": "parameters", "macs": "MACs", "rate": "rate",
+        "top1": "top-1, %", "seeds": "seeds", "loss": "loss", "diverged": "diverged",
+        "calibration_error": "calibration error", "difference": "difference",
+        "points": "points of top-1", "none": "Not run yet.", "megabytes": "MB in fp32",
+        "spread": "Seeds alone move these differences by {deviation:.1f} points (standard "
+                  "deviation): {seeds} seeds show differences of {least:.1f} points or more.",
+        "on": "Run on {devices}.",
+    },
+    "zh": {
+        "net": "网络", "parameters": "参数量", "macs": "乘加次数", "rate": "学习率",
+        "top1": "top-1，%", "seeds": "种子数", "loss": "损失", "diverged": "发散",
+        "calibration_error": "校准误差", "difference": "差", "points": "top-1 百分点",
+        "none": "尚未运行。", "megabytes": "fp32 大小，MB",
+        "spread": "仅换种子，这些差就会变动 {deviation:.1f} 个百分点（标准差）："
+                  "{seeds} 个种子能分辨 {least:.1f} 个百分点以上的差。",
+        "on": "运行于 {devices}。",
+    },
+}  # fmt: skip
+
+
+def accuracies(claim: Claim, results: Results) -> dict[str, dict[int, float]]:
+    """Top-1 in percent on the pictures for testing, by arm and seed; 0 of a run that diverged."""
+    return {
+        arm.name: {
+            seed: 100 * accuracy(result) for seed, result in results.runs(arm, claim.seeds).items()
+        }
+        for arm in claim.arms
+    }
+
+
+def with_tables(text: str, claims: Iterable[Claim], results: Results, language: str) -> str:
+    """The page with the tables of these claims. Raises ValueError where a claim has no marks."""
+    for claim in claims:
+        begin, end = f"<!-- results {claim.name} -->\n", f"<!-- end of {claim.name} -->"
+        pattern = f"(?s)({re.escape(begin)}).*?({re.escape(end)})"
+        if len(re.findall(pattern, text)) != 1:
+            raise ValueError(f"the page has not one place for claim {claim.name}: {begin}{end}")
+        found = tables(claim, results, language)
+        text = re.sub(pattern, lambda match, found=found: f"{match[1]}{found}{match[2]}", text)
+    return text
+
+
+def conclusion(text: str, claim: Claim) -> str:
+    """What the page concludes from a claim's results: the paragraph after its table's end."""
+    rest = text.partition(f"<!-- end of {claim.name} -->")[2]
+    return rest.strip().partition("\n\n")[0].partition("\n#")[0]
+
+
+def tables(claim: Claim, results: Results, language: str) -> str:
+    """Figure, arms, differences; or that there are no results yet."""
+    words, found = _WORDS[language], accuracies(claim, results)
+    if not any(found.values()):
+        return f"{words['none']}\n"
+    parts = [f"![{claim.name}](figures/{claim.name}.svg)\n", _arms(claim, results, words)]
+    if any(difference(found[one], found[other]) for one, other in claim.differences):
+        parts.append(_differences(claim, found, words))
+    devices = {
+        f"{result['device']}, torch {result['torch']}"
+        for arm in claim.arms
+        for result in results.runs(arm, claim.seeds).values()
+    }
+    parts.append(words["on"].format(devices="; ".join(sorted(devices))) + "\n")
+    return "\n".join(parts)
+
+
+def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
+    heads = ["net", "parameters", "megabytes", "macs", "rate", "top1", *claim.measures, "seeds"]
+    rows = [
+        _arm(arm, claim, results, words) for arm in claim.arms if results.runs(arm, claim.seeds)
+    ]
+    return _table([words[each] for each in heads], rows)
+
+
+def _arm(arm: Arm, claim: Claim, results: Results, words: dict[str, str]) -> list[str]:
+    runs = results.runs(arm, claim.seeds)
+    first = next(iter(runs.values()))
+    top1 = [100 * accuracy(result) for result in runs.values() if "diverged" not in result]
+    shown = _interval(estimate(top1), "{:.1f}") if top1 else words["diverged"]
+    if 0 < len(top1) < len(runs):
+        shown += f" ({len(runs) - len(top1)} {words['diverged']})"
+    others = []
+    for name in claim.measures:
+        values = [measure(result, name) for result in runs.values()]
+        known = [value for value in values if value is not None]
+        others.append(_interval(estimate(known), "{:.3f}") if known else words["diverged"])
+    return [
+        arm.name,
+        f"{first['parameters']:,}",
+        f"{4 * first['parameters'] / 1e6:.1f}",
+        f"{first['macs'] / 1e6:.1f} M",
+        f"{first['recipe']['learning_rate']:g}",
+        shown,
+        *others,
+        str(len(runs)),
+    ]
+
+
+def _differences(claim: Claim, found: Accuracies, words: dict[str, str]) -> str:
+    rows, samples = [], []
+    for one, other in claim.differences:
+        between = difference(found[one], found[other])
+        if between is not None:
+            rows.append([f"{one} − {other}", _interval(between, "{:+.1f}"), str(between.seeds)])
+            shared = found[one].keys() & found[other].keys()
+            samples.append([found[one][seed] - found[other][seed] for seed in sorted(shared)])
+    text = _table([words["difference"], words["points"], words["seeds"]], rows)
+    deviation, seeds = pooled(samples), max(map(len, samples))
+    if deviation is not None:
+        least = interval(deviation, seeds)
+        text += "\n" + words["spread"].format(deviation=deviation, seeds=seeds, least=least) + "\n"
+    return text
+
+
+def _interval(value: Estimate, form: str) -> str:
+    """ "41.2 ± 0.8", in bold where a difference is clear; without an interval of one seed."""
+    mean = form.format(value.mean)
+    if value.half_width is None:
+        return mean
+    shown = f"{mean} ± {form.replace('+', '').format(value.half_width)}"
+    return f"**{shown}**" if "+" in form and value.is_clear else shown
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
