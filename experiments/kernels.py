@@ -33,6 +33,7 @@ def claim(scale: Scale) -> Claim:
             ("D", "D, 7x7, equal MACs"),
             ("D", "11x11 and 5x5, D's MACs"),
         ),
+        timed=True,
     )
 
 

@@ -1,5 +1,6 @@
 """experiments/: claims as data, the choice of rates, statistics, and pages of what was found."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,7 @@ def result(of: Recipe, top1: float, **more: Any) -> dict[str, Any]:
     part = {"images": 100, "top1": top1, "top5": 0.9, "loss": 1.5, "calibration_error": 0.05}
     return {
         "recipe": of.to_json(),
+        "net": of.config,
         "parameters": 1000,
         "macs": 2_500_000,
         "device": "a processor",
@@ -216,6 +218,15 @@ class TestPage:
         assert page.conclusion(text, TWO) == "It holds."
         chinese = page.with_tables(self.TEXT, [TWO], results, "zh")
         assert "| B − A | **+10.5 ± 6.4** | 2 |" in chinese
+
+    def test_times_stand_beside_what_was_found(self, tmp_path: Path) -> None:
+        results = filled(tmp_path, TWO, {"A": [0.40], "B": [0.50]})
+        (tmp_path / "times.json").write_text(json.dumps({"nets": {"A": {"native": 0.25}}}))
+        text = page.with_tables(self.TEXT, [replace(TWO, timed=True)], results, "en")
+        assert "| top-1, % | seeds | ms, native |" in text
+        assert "| 40.0 | 1 | 0.250 |" in text
+        assert "| 50.0 | 1 |  |" in text
+        assert "ms" not in page.with_tables(self.TEXT, [TWO], results, "en")
 
     def test_one_seed_alone_is_no_interval(self, tmp_path: Path) -> None:
         results = filled(tmp_path, TWO, {"A": [0.40], "B": [0.50]})

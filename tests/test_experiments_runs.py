@@ -12,6 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
+import times
 from harness import command, made_up, one_run, pictures
 from harness.scales import SCALES, recipe
 
@@ -169,6 +170,13 @@ def test_a_dry_run_says_what_it_would_run(scale: str, capsys: pytest.CaptureFixt
     found = capsys.readouterr()
     assert "A-LRN, plain" in found.out
     assert "runs are to be done" in found.err
+
+
+def test_nets_are_timed(tmp_path: Path) -> None:
+    times.main(["--engines", "torch", "--threads", "1", "--repeats", "1", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "times.json").read_text())
+    assert len(found["nets"]) == len(experiments.claims("kernels")[0](SCALES["small"]).arms)
+    assert all(each["torch"] > 0 for each in found["nets"].values())
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,14 +28,15 @@ class Series:
     """Arms on one line of a figure, by what stands below them: texts, or numbers for a scale."""
 
     name: str
-    arms: Mapping[str | float, str]
+    arms: Mapping[Any, str]
 
 
 @dataclass(frozen=True)
 class Claim:
     """`differences` are pairs of arms whose accuracies are subtracted seed by seed.
 
-    `measures` are shown beside the accuracy. Without `series` the figure is a row an arm.
+    `measures` are shown beside the accuracy, and where it is `timed` what a picture takes. Without
+    `series` the figure is a row an arm.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Claim:
     differences: tuple[tuple[str, str], ...]
     seeds: int = 3
     measures: tuple[str, ...] = ()
+    timed: bool = False
     series: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.claims import Claim
 from harness.statistics import estimate
 
@@ -24,7 +26,7 @@ def draw(claim: Claim, found: Accuracies, path: Path) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {
+    style: Any = {
         "svg.hashsalt": claim.name, "svg.fonttype": "path", "font.size": 9, "text.color": _TEXT,
         "axes.labelcolor": _TEXT, "xtick.color": _TEXT, "ytick.color": _TEXT,
         "axes.edgecolor": _POINT, "axes.spines.top": False, "axes.spines.right": False,
@@ -62,9 +64,10 @@ def _lines(axes: Any, claim: Claim, found: Accuracies) -> None:
     """A line a series over the texts or numbers below it."""
     below = list(dict.fromkeys(x for series in claim.series for x in series.arms))
     numbers = all(isinstance(x, int | float) for x in below)
-    for colour, series in zip(COLOURS, claim.series, strict=False):
+    for number, series in enumerate(claim.series):
         arms = {x: list(found[arm].values()) for x, arm in series.arms.items() if found.get(arm)}
-        places = [x if numbers else below.index(x) for x in arms]
+        aside = 0.07 * (number - (len(claim.series) - 1) / 2)  # so that intervals can be told apart
+        places = [x if numbers else below.index(x) + aside for x in arms]
         middles = [estimate(values) for values in arms.values()]
         for place, values in zip(places, arms.values(), strict=True):
             if len(values) > 1:
@@ -72,8 +75,9 @@ def _lines(axes: Any, claim: Claim, found: Accuracies) -> None:
         axes.errorbar(
             places,
             [middle.mean for middle in middles],
-            yerr=[middle.half_width or 0 for middle in middles],
-            fmt="o-", color=colour, label=series.name, markersize=5, capsize=3, linewidth=1.4,
+            yerr=[middle.half_width or np.nan for middle in middles],
+            fmt="o-", color=COLOURS[number], label=series.name,
+            markersize=5, capsize=3, linewidth=1.4,
         )  # fmt: skip
     if numbers:
         axes.set_xscale("log")

@@ -70,4 +70,5 @@ def width_of_equal_cost(recipe: Recipe, config: str, like: str) -> float:
     for _ in range(30):
         middle = (low + high) / 2
         low, high = (middle, high) if macs(config, middle) < wanted else (low, middle)
-    return round(min((low, high), key=lambda width: abs(macs(config, width) - wanted)), 6)
+    nearest = min((low, high), key=lambda width: abs(macs(config, width) - wanted))
+    return round(nearest, 6)

@@ -25,6 +25,7 @@ from vggnet import engines
 from vggnet.analysis import analyze
 from vggnet.evaluation import evaluate
 from vggnet.machine import processor_name
+from vggnet.spec import Spec
 from vggnet.training.checkpoint import FILE_NAME
 from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
@@ -54,6 +55,11 @@ def stored_side(recipe: Recipe) -> int:
     return recipe.short_side_range[1]
 
 
+def net_text(spec: Spec) -> str:
+    """The net's rows in one line, as a recipe's `config` takes them."""
+    return " / ".join(spec.rows)
+
+
 def key(recipe: Recipe) -> str:
     """A name for the recipe's folder."""
     return hashlib.sha256(json.dumps(recipe.to_json(), sort_keys=True).encode()).hexdigest()[:12]
@@ -76,7 +82,7 @@ def one_run(
     cost = analyze(spec)
     result: dict[str, Any] = {
         "recipe": recipe.to_json(),
-        "net": " / ".join(spec.rows),
+        "net": net_text(spec),
         "parameters": cost.parameters,
         "macs": cost.macs,
         "pictures": {"digest": training.digest, "training": len(training.labels)},

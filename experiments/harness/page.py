@@ -5,7 +5,6 @@ In: a page's text, claims, results. Out: the text with its tables as the results
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from harness.claims import Arm, Claim
@@ -51,11 +50,11 @@ def with_tables(text: str, claims: Iterable[Claim], results: Results, language: 
     """The page with the tables of these claims. Raises ValueError where a claim has no marks."""
     for claim in claims:
         begin, end = f"<!-- results {claim.name} -->\n", f"<!-- end of {claim.name} -->"
-        pattern = f"(?s)({re.escape(begin)}).*?({re.escape(end)})"
-        if len(re.findall(pattern, text)) != 1:
+        if (text.count(begin), text.count(end)) != (1, 1):
             raise ValueError(f"the page has not one place for claim {claim.name}: {begin}{end}")
-        found = tables(claim, results, language)
-        text = re.sub(pattern, lambda match, found=found: f"{match[1]}{found}{match[2]}", text)
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = before + begin + tables(claim, results, language) + end + after
     return text
 
 
@@ -83,11 +82,20 @@ def tables(claim: Claim, results: Results, language: str) -> str:
 
 
 def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
+    engines = list(next(iter(results.times.values()), {})) if claim.timed else []
     heads = ["net", "parameters", "megabytes", "macs", "rate", "top1", *claim.measures, "seeds"]
     rows = [
-        _arm(arm, claim, results, words) for arm in claim.arms if results.runs(arm, claim.seeds)
+        [*_arm(arm, claim, results, words), *_times(arm, claim, results, engines)]
+        for arm in claim.arms
+        if results.runs(arm, claim.seeds)
     ]
-    return _table([words[each] for each in heads], rows)
+    return _table([*(words[each] for each in heads), *(f"ms, {each}" for each in engines)], rows)
+
+
+def _times(arm: Arm, claim: Claim, results: Results, engines: list[str]) -> list[str]:
+    net = next(iter(results.runs(arm, claim.seeds).values()))["net"]
+    measured = results.times.get(net, {})
+    return [f"{measured[each]:.3f}" if each in measured else "" for each in engines]
 
 
 def _arm(arm: Arm, claim: Claim, results: Results, words: dict[str, str]) -> list[str]:

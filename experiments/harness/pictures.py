@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.scales import Scale
 from vggnet.atomic import whole_file
 from vggnet.class_lists import Label, labels_from_names
-from vggnet.data import Dataset, open_dataset, picture
+from vggnet.data import Dataset, Split, open_dataset, picture
 from vggnet.data.ahead import prepare_ahead
 from vggnet.image import PictureError, centre_crop, rescale_short_side
 from vggnet.machine import usable_cores
@@ -27,7 +27,7 @@ from vggnet.machine import usable_cores
 PARTS = ("training", "choosing", "kept_apart", "validation")
 
 
-@dataclass(frozen=True)
+@dataclass
 class PictureArray:
     """A data set of square pictures, decoded and of one size: what `vggnet.data.Dataset` asks."""
 
@@ -36,10 +36,11 @@ class PictureArray:
     labels: NDArray[np.int64]
     pixels_NHWC: NDArray[np.uint8]
     digest: str
-    split: None = None
+    split: Split | None = None
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        return self.pixels_NHWC[index]
+        pixels_HWC: NDArray[np.uint8] = self.pixels_NHWC[index]
+        return pixels_HWC
 
     def where(self, index: int) -> str:
         return f"{self.name} picture {index}"
@@ -54,7 +55,7 @@ def prepare(data: Path, scale: Scale, side: int, folder: Path) -> Path:
     What is there already, of the same data, is left as it is.
     """
     path = folder / f"{scale.name}-{side}.npy"
-    train, validation = (open_dataset(data, split) for split in ("train", "validation"))
+    train, validation = open_dataset(data, "train"), open_dataset(data, "validation")
     chosen = _chosen(train, validation, scale)
     about = {
         "data": str(data.resolve()),

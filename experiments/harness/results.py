@@ -32,6 +32,15 @@ class Results:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self._found.values())
 
+    @property
+    def times(self) -> dict[str, dict[str, float]]:
+        """Milliseconds a picture by net and engine, as times.py measured them; {} if it did not."""
+        path = self.path.with_name("times.json")
+        found: dict[str, dict[str, float]] = (
+            json.loads(path.read_text())["nets"] if path.exists() else {}
+        )
+        return found
+
     def find(self, wanted: Recipe) -> dict[str, Any] | None:
         return self._found.get(wanted)
 
