@@ -275,3 +275,26 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
         assert concluded == has_results, f"{claim.name}: results and conclusion go together"
         figure = EXPERIMENTS / "figures" / f"{claim.name}.svg"
         assert figure.exists() == has_results
+
+
+def test_the_pages_describe_the_scale() -> None:
+    recipe, each = SMALL.recipe, 500 - SMALL.choosing - SMALL.kept_apart
+    low, middle, high = SMALL.rates
+    expected = {
+        "en": [
+            f"{len(recipe.epoch_sizes)} epochs in batches of {recipe.batch_size}",
+            f"{recipe.input_size} x {recipe.input_size} pixels, {SMALL.classes} classes",
+            f"{each} pictures are trained on, {SMALL.choosing} are there to choose",
+            f"best of {low}, {middle} and {high} after {SMALL.rate_epochs} epochs",
+        ],
+        "zh": [
+            f"{len(recipe.epoch_sizes)} 轮，批大小 {recipe.batch_size}",
+            f"{recipe.input_size} x {recipe.input_size} 像素",
+            f"{each} 张图片用于训练，{SMALL.choosing} 张用来选",
+            f"{low}、{middle}、{high} 中训练 {SMALL.rate_epochs} 轮",
+        ],
+    }
+    for language, name in page.LANGUAGES.items():
+        text = " ".join((EXPERIMENTS / name).read_text().split())
+        assert [each for each in expected[language] if each not in text] == []
+    assert (recipe.width, recipe.label_smoothing, recipe.precision) == (0.25, 0.1, "fp32")
