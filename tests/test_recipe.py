@@ -211,6 +211,11 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
         ({"cutmix": 101.0}, "cutmix 101.0 must be from 0 to 100"),
         ({"mixup": 0.2, "mix_share": 1.1}, "mix_share 1.1 must be from 0 to 1"),
         ({"mix_share": 0.5}, r"mix_share 0.5 has no effect: give a mixup or a cutmix above 0"),
+        ({"distillation": 0.9}, "distillation 0.9 has no effect without a teacher"),
+        ({"temperature": 4.0}, "temperature 4.0 has no effect without a teacher"),
+        ({"teacher": "a", "temperature": 0.0}, r"temperature 0.0 must be from 0.1 to 100"),
+        ({"teacher": "a", "distillation": 1.5}, "distillation 1.5 must be from 0 to 1"),
+        ({"teacher": "a,,b"}, "teacher 'a,,b' must be like"),
         ({"momentum": float("nan")}, "momentum nan must be from"),
     ],
 )

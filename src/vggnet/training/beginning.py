@@ -29,6 +29,7 @@ from vggnet.training.start import (
     starting_arrays,
     starting_spec,
 )
+from vggnet.training.teacher import Teacher, teacher_of
 from vggnet.weights.weights import State
 
 
@@ -44,6 +45,7 @@ class Beginning:
     training: NDArray[np.int64]
     held_back: NDArray[np.int64]
     hardware: Hardware
+    teacher: Teacher | None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -64,6 +66,7 @@ class Beginning:
             self.hardware.precision,
             self.shift_axes_CC,
             self.hardware.convolutions,
+            self.teacher,
         )
 
 
@@ -86,6 +89,7 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
         arrays = starting_arrays(initial, spec)
     elif shallower is not None:
         arrays = arrays_of_shallower(shallower, spec, recipe.init_from)
+    teacher = teacher_of(recipe, dataset.classes, hardware.device)
     set_torch(hardware)
     if not len(held_back):
         note("nothing is held back: --holdout N tests on N pictures every epoch")
@@ -109,4 +113,6 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
             "not, and is what the authors came to"
         )
     axes_CC = shift_axes(colours) if colours and recipe.rgb_shift else None
-    return Beginning(recipe, spec, preprocessing, arrays, axes_CC, training, held_back, hardware)
+    return Beginning(
+        recipe, spec, preprocessing, arrays, axes_CC, training, held_back, hardware, teacher
+    )

@@ -63,6 +63,7 @@ def _weights(loop: Loop, scores: dict[int, Score]) -> Weights:
             **({"carried_on": later} if later else {}),
             "data": {name: value for name, value in loop.data.items() if name != "class_names"},
             "recipe": recipe.to_json(),
+            **({"teacher_sha256": run.teacher.digest} if run.teacher else {}),
             "epochs": run.step / loop.steps_per_epoch,
             "steps": run.step,
             **({"ended_by": "plateau"} if run.ended_by_plateau else {}),

@@ -10,6 +10,7 @@ Shapes: N pictures, K classes, C channels, H and W rows and columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,15 @@ class Mix:
         mixed_NCHW = images_NCHW.clone()
         mixed_NCHW[:, :, top:bottom, left:right] = partners_NCHW[:, :, top:bottom, left:right]
         return mixed_NCHW
+
+    def view(
+        self, pixels_NHWC: Tensor, partners_NHWC: Tensor, prepare: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """images_NCHW, mixed, of pictures that `prepare` turns from pixels into images."""
+        images_NCHW = prepare(pixels_NHWC)
+        if self.share == 1:
+            return images_NCHW
+        return self.images(images_NCHW, prepare(partners_NHWC))
 
     def dominant(self, targets_N: Tensor, partners_N: Tensor) -> Tensor:
         """The class that has the greater share of each picture."""

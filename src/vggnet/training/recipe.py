@@ -158,6 +158,19 @@ class Recipe:
     mix_share: float = _option(
         1.0, "Share of the batches that mixup and cutmix change.", 0, 1, since=3
     )
+    teacher: str = _option(
+        "",
+        "Weights whose answers are learnt beside the labels: a file or a run's folder; several, "
+        "with commas between, for the mean of their answers.",
+        since=3,
+    )
+    distillation: float = _option(
+        0.5, "With a teacher: its share of the loss; the labels' is the rest.", 0, 1, since=3
+    )
+    temperature: float = _option(
+        2.0, "With a teacher: what its answers' and the network's logits are divided by.",
+        0.1, 100, since=3,
+    )  # fmt: skip
     weight_average: float = _option(
         0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
     )
@@ -194,6 +207,12 @@ class Recipe:
                 f"mix_share {self.mix_share} has no effect: give a mixup or a cutmix above 0 with "
                 "it, or leave it out"
             )
+        for name in ("distillation", "temperature"):
+            value = getattr(self, name)
+            if not self.teacher and value != _DEFAULTS[name]:
+                raise ValueError(f"{name} {value} has no effect without a teacher: give one")
+        if self.teacher and not all(self.teachers):
+            raise ValueError(f"teacher {self.teacher!r} must be like A.safetensors,B.safetensors")
         self._check_schedule()
         if self.test_sizes and self.holdout == 0:
             raise ValueError("test sizes are chosen on held-back pictures: give a holdout above 0")
@@ -251,6 +270,11 @@ class Recipe:
         if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", self.milestones):
             raise ValueError(f"milestones {self.milestones!r} must be epochs such as 30,60")
         return tuple(int(epoch) for epoch in self.milestones.split(","))
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The names of the weights that teach; none without a teacher."""
+        return tuple(name.strip() for name in self.teacher.split(",")) if self.teacher else ()
 
     @property
     def short_side_range(self) -> tuple[int, int]:
@@ -315,6 +339,7 @@ class Recipe:
 
 
 _SINCE: dict[str, int] = {entry.name: entry.metadata["since"] for entry in fields(Recipe)}
+_DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(Recipe)}
 _CHOICES: dict[str, tuple[str, ...]] = {
     name: get_args(hint)
     for name, hint in get_type_hints(Recipe).items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from vggnet.training import mix
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, rate_at
+from vggnet.training.teacher import Teacher
 from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import State
 
@@ -81,8 +83,9 @@ class Run:
         precision: Precision = "fp32",
         shift_axes_CC: NDArray[np.float64] | None = None,
         convolutions: Convolutions = "torch",
+        teacher: Teacher | None = None,
     ) -> None:
-        """`initial` arrays replace those drawn at random, name by name.
+        """`initial` arrays replace those drawn at random, name by name. `teacher` is the recipe's.
 
         `precision` is what products are computed in, whatever of the recipe it was made from;
         `shift_axes_CC` are the axes of an RGB shift (`colours.shift_axes`), kept for its pictures.
@@ -92,6 +95,7 @@ class Run:
         self.recipe, self.preprocessing, self.num_steps = recipe, preprocessing, num_steps
         self.device, self.precision = torch.device(device), precision
         self.transfer = Transfer(preprocessing, self.device)
+        self.teacher = teacher
         self.step = 0
         self.shift_axes_CC = shift_axes_CC
         self.plateau = Plateau()
@@ -135,7 +139,9 @@ class Run:
         return not self._on_cuda
 
     def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> Outcome:
-        """Learn from one batch, which the recipe may mix. `correct` counts the dominant classes.
+        """Learn from one batch, which the recipe may mix, and from the teacher's answers to it.
+
+        The loss is that of both. `correct` counts the dominant classes of mixed pictures.
 
         On the CPU raises Diverged, with all weights and statistics as they were before the batch.
         On CUDA it does not wait for the device, and `figures` raises it later.
@@ -158,14 +164,17 @@ class Run:
             *(each.chunk(parts) for each in (pixels_NHWC, others_NHWC, targets_N, others_N)),
             strict=True,
         ):
-            images_NCHW = self.transfer(pixels)
-            if how.share < 1:
-                images_NCHW = how.images(images_NCHW, self.transfer(other_pixels))
+            view = partial(how.view, pixels, other_pixels)
             with self._autocast():
-                logits_NK = self.network(images_NCHW)
+                logits_NK = self.network(view(self.transfer))
             summed = mix.cross_entropy(
                 logits_NK.float(), targets, others, how, self.recipe.label_smoothing
             )
+            if self.teacher is not None:
+                with self._autocast():
+                    soft_NK = self.teacher.soft_targets(view)
+                taught = self.teacher.loss(logits_NK.float(), soft_NK)
+                summed = summed.lerp(taught, self.recipe.distillation)
             share = summed / len(labels_N)
             share.backward()  # type: ignore[no-untyped-call]
             loss += share.detach()
@@ -204,12 +213,18 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "plateau": dict(vars(self.plateau)),
             "shift_axes": None if self.shift_axes_CC is None else self.shift_axes_CC.tolist(),
+            "teacher": self.teacher and self.teacher.digest,
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state(self.device) if self._on_cuda else None,
         }
 
     def from_values(self, values: Mapping[str, Any]) -> None:
-        """Go on from what `to_values` gave."""
+        """Go on from what `to_values` gave. Raises ValueError for another teacher's."""
+        if self.teacher and values.get("teacher") != self.teacher.digest:
+            raise ValueError(
+                f"teacher {self.recipe.teacher}: these are other weights than those that the run "
+                "was begun with; put the old ones back"
+            )
         self.step = values["step"]
         self.network.load_state_dict(values["network"])
         if self.averaged is not None:

@@ -26,6 +26,7 @@ from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
 from vggnet.training.start import split
+from vggnet.training.teacher import teacher_of
 from vggnet.weights.weights import Weights
 
 
@@ -91,9 +92,10 @@ def _continued(
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
+    teacher = teacher_of(recipe, dataset.classes, hardware.device)
     run = Run(
         recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision,
-        convolutions=hardware.convolutions,
+        convolutions=hardware.convolutions, teacher=teacher,
     )  # fmt: skip
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
