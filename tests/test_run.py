@@ -256,7 +256,7 @@ def test_saved_values_go_on_to_the_bit_on_cuda() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_step_on_cuda_does_not_wait_for_the_device(precision: Any) -> None:
-    recipe = replace(SMALL, head="fc", accumulate=2)
+    recipe = replace(SMALL, head="fc", accumulate=2, mixup=0.2, cutmix=1.0)
     run = Run(recipe, recipe.spec(3), PREPROCESS, 20, device="cuda", precision=precision)
     pixels, labels = PIXELS.pin_memory(), LABELS.pin_memory()
     outcomes = [run.train_step(pixels, labels) for _ in range(2)]  # the first prepares much
