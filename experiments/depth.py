@@ -12,7 +12,7 @@ STEPS = (("A-LRN", "A"), ("B", "A"), ("C", "B"), ("D", "C"), ("D", "B"), ("E", "
 
 
 def claim(scale: Scale) -> Claim:
-    plain = {config: f"{config}, plain" for config in CONFIGS}
+    plain = {config: f"{config} plain" for config in CONFIGS}
     return Claim(
         "depth",
         (

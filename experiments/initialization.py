@@ -16,7 +16,7 @@ CONFIGS = ("A", "B", "D", "E")
 
 def claim(scale: Scale) -> Claim:
     def name(config: str, how: str) -> str:
-        return f"{config}, plain" if how == "he" else f"{config}, plain, {how}"
+        return f"{config} plain" if how == "he" else f"{config} plain {how}"
 
     arms = tuple(
         Arm(name(config, how), {"config": config, "batch_norm": False, "initialization": how})

@@ -13,7 +13,7 @@ RATES = (0.002, 0.006, 0.02, 0.06, 0.2, 0.6, 2.0)
 
 def claim(scale: Scale) -> Claim:
     def name(batch_norm: bool, rate: float) -> str:
-        return f"D{'' if batch_norm else ', plain'}, rate {rate:g}"
+        return f"D{'' if batch_norm else ' plain'} at rate {rate:g}"
 
     forms = {"batch norm": True, "plain": False}
     arms = tuple(

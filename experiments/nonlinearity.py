@@ -12,8 +12,8 @@ from harness.scales import Scale
 
 def claim(scale: Scale) -> Claim:
     arms, differences = [], []
-    for config, single in (("B", "B, 5x5"), ("D", "D, 7x7")):
-        linear = f"{config}, no ReLU between"
+    for config, single in (("B", "B 5x5"), ("D", "D 7x7")):
+        linear = f"{config} without inner ReLUs"
         arms += [
             Arm(config, {"config": config}),
             Arm(linear, {"config": nets.linear_between(config)}),

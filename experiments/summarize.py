@@ -6,7 +6,7 @@ In: results/small.jsonl. Out: the two pages, figures/CLAIM.svg. Run it after eac
 from pathlib import Path
 
 from harness.figures import draw
-from harness.page import LANGUAGES, accuracies, with_tables
+from harness.page import LANGUAGES, accuracies, has_results, with_tables
 from harness.results import Results
 from harness.scales import SCALES
 from run import CLAIMS, claims
@@ -23,9 +23,8 @@ def main(folder: Path = HERE) -> None:
         page = folder / name
         page.write_text(with_tables(page.read_text(), chosen, results, language))
     for claim in chosen:
-        found = accuracies(claim, results)
-        if any(found.values()):
-            draw(claim, found, folder / "figures" / f"{claim.name}.svg")
+        if has_results(claim, results):
+            draw(claim, accuracies(claim, results), folder / "figures" / f"{claim.name}.svg")
 
 
 if __name__ == "__main__":

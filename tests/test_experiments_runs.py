@@ -168,7 +168,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
 def test_a_dry_run_says_what_it_would_run(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(experiments.claims("depth"), options("--dry-run", "--scale", scale)) == 0
     found = capsys.readouterr()
-    assert "A-LRN, plain" in found.out
+    assert "A-LRN plain" in found.out
     assert "runs are to be done" in found.err
 
 

@@ -25,9 +25,9 @@ from harness.side_by_side import carry_out
 from vggnet.analysis import analyze
 from vggnet.cli.stopping import StopRequest
 from vggnet.machine import usable_cores
+from vggnet.training import provenance
 from vggnet.training.hardware import choose
 from vggnet.training.pictures import steps_per_epoch
-from vggnet.training.provenance import commit_of
 
 EXPERIMENTS = Path(__file__).parent.parent
 ClaimOf = Callable[[Scale], Claim]
@@ -115,7 +115,7 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
         raise ValueError(f"{results.path}: its results are of other pictures than {options.data}")
     _say(f"pictures are ready after {time.monotonic() - begun:.1f} s")
     record = {
-        "commit": options.commit or commit_of(Path(__file__)),
+        "commit": options.commit or provenance.commit_of(Path(provenance.__file__)),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "side_by_side": options.jobs,
     }

@@ -37,13 +37,19 @@ _WORDS = {
 
 
 def accuracies(claim: Claim, results: Results) -> dict[str, dict[int, float]]:
-    """Top-1 in percent on the pictures for testing, by arm and seed; 0 of a run that diverged."""
+    """Top-1 in percent on the pictures for testing, by arm and seed, without runs that diverged."""
     return {
         arm.name: {
-            seed: 100 * accuracy(result) for seed, result in results.runs(arm, claim.seeds).items()
+            seed: 100 * accuracy(result)
+            for seed, result in results.runs(arm, claim.seeds).items()
+            if "diverged" not in result
         }
         for arm in claim.arms
     }
+
+
+def has_results(claim: Claim, results: Results) -> bool:
+    return any(results.runs(arm, claim.seeds) for arm in claim.arms)
 
 
 def with_tables(text: str, claims: Iterable[Claim], results: Results, language: str) -> str:
@@ -67,7 +73,7 @@ def conclusion(text: str, claim: Claim) -> str:
 def tables(claim: Claim, results: Results, language: str) -> str:
     """Figure, arms, differences; or that there are no results yet."""
     words, found = _WORDS[language], accuracies(claim, results)
-    if not any(found.values()):
+    if not has_results(claim, results):
         return f"{words['none']}\n"
     parts = [f"![{claim.name}](figures/{claim.name}.svg)\n", _arms(claim, results, words)]
     if any(difference(found[one], found[other]) for one, other in claim.differences):
