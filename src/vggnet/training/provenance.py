@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 
 import vggnet
+from vggnet.commit import commit_of
 from vggnet.machine import processor_name, usable_cores
 from vggnet.training.hardware import Hardware
 
@@ -44,25 +44,6 @@ def carried_on(
     if sessions and sessions[-1] == {"from_step": sessions[-1]["from_step"], **record}:
         return list(sessions)
     return [*sessions, {"from_step": step, **record}]
-
-
-def commit_of(file: Path) -> str | None:
-    """The commit of the checkout that tracks `file`, "+" where its package was changed since.
-
-    None where no checkout does, although one may lie around it.
-    """
-    package = file.parent.parent
-    try:
-        _git(package, "ls-files", "--error-unmatch", str(file))
-        commit = _git(package, "rev-parse", "HEAD")
-        return commit + ("+" if _git(package, "status", "--porcelain", ".") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _processor(hardware: Hardware) -> str:
