@@ -1,4 +1,4 @@
-"""Accuracy of a function images_NCHW -> logits_NK on labelled pictures."""
+"""How good a network is: accuracy on labelled pictures, the paper's protocols, reports."""
 
 from vggnet.evaluation.score import Function, Score, class_indices, evaluate, rank_of_target
 

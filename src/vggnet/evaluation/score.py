@@ -102,6 +102,16 @@ def evaluate(
     )
 
 
+def drawn_indices(number: int, limit: int | None) -> NDArray[np.int64]:
+    """The first `limit` pictures of a shuffle of `number`, in the order of the data; None for all.
+
+    The shuffle is always the same one, so that a smaller limit takes some of a larger one's.
+    """
+    if limit is None or limit >= number:
+        return np.arange(number)
+    return np.sort(np.random.default_rng(0).permutation(number)[:limit])
+
+
 def rank_of_target(
     logits_NK: NDArray[np.float32], targets_N: NDArray[np.int64]
 ) -> NDArray[np.int64]:

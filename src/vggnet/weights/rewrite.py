@@ -45,13 +45,18 @@ def fold_batch_norm(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[n
 
 
 def fully_convolutional(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArray[np.floating]]]:
+    """`fully_convolutional_spec` and its arrays, which are views of those of `state`."""
+    dense = fully_convolutional_spec(spec)
+    return dense, {name: state[name].reshape(shape) for name, shape in dense.state_shapes.items()}
+
+
+def fully_convolutional_spec(spec: Spec) -> Spec:
     """The net whose FC layers are convolutions, so that it gives a map of class scores.
 
     The first FC layer becomes a convolution over windows of the map's side at the spec's own size
     (7 for the paper's nets), the others 1x1. Of a net that ends in a global average, the average is
     left out, so that each position of the last map is scored: one FC layer is linear, and the mean
-    of its scores is what the net itself answers; with ReLUs between several it is not. Arrays are
-    views of those of `state`.
+    of its scores is what the net itself answers; with ReLUs between several it is not.
     """
     side = next((layer.input[1] for layer in spec.layers if layer.kind == "fc"), 1)
     rows = []
@@ -64,5 +69,4 @@ def fully_convolutional(spec: Spec, state: State) -> tuple[Spec, dict[str, NDArr
                 tokens.append(token)
         if tokens:
             rows.append(" ".join(tokens))
-    dense = replace(spec, rows=tuple(rows))
-    return dense, {name: state[name].reshape(shape) for name, shape in dense.state_shapes.items()}
+    return replace(spec, rows=tuple(rows))
