@@ -177,7 +177,7 @@ def test_evaluate_gives_the_keys_that_others_rely_on(
     assert 1 / 3 <= score["top1"] <= score["top5"] == 1
     _, out, err = run(capsys, "evaluate", str(pictures), "--weights", weights, "--limit", "10")
     assert re.fullmatch(r" \* Acc@1 \d+\.\d{3} Acc@5 100\.000\n", out)
-    assert err.startswith("vggnet: the first 10 of 60 pictures of ")
+    assert err.startswith("vggnet: 10 of 60 pictures, drawn at random, of ")
 
 
 def test_evaluate_says_which_split_it_takes(
@@ -188,7 +188,8 @@ def test_evaluate_says_which_split_it_takes(
         (tmp_path / name).symlink_to(pictures)
     _, _, err = run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
     assert (
-        err == f"vggnet: the first 9 of 60 pictures of the validation split, {tmp_path / 'val'}\n"
+        err
+        == f"vggnet: 9 of 60 pictures, drawn at random, of the validation split, {tmp_path / 'val'}\n"
     )
     (tmp_path / "val").rename(tmp_path / "test")
     status, out, err = run(

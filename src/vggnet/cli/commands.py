@@ -20,6 +20,7 @@ COMMANDS = {
     "labels": ("labels", "List the classes of a model, in the order of its outputs."),
     "weights": ("commands", "List, fetch, inspect and convert weight files."),
     "evaluate": ("evaluate", "Test a model on labelled pictures."),
+    "report": ("report", "Say what saved scores show: classes, confusions, calibration."),
     "train": ("train", "Train a network."),
     "features": ("features", "Write the activations of layers to a file."),
     "benchmark": ("benchmark", "Time the engines on this machine."),

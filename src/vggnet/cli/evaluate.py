@@ -1,6 +1,8 @@
 """`vggnet evaluate DATA`: top-1 and top-5 accuracy on labelled pictures.
 
-In: a folder of class folders or Parquet, a model. Out: the accuracies, as one line or as JSON.
+In: a folder of class folders or Parquet, one or several models. Out: the accuracies, as one line or
+as JSON. Without an option of a protocol one centre crop of each picture is tested, here; all else
+is in protocols.py.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggnet.cli.model_options import ModelChoice, model_options
+from vggnet.cli.model_options import ModelChoice, several_models_options
 from vggnet.cli.options import Whole, command, format_option
 from vggnet.cli.output import Format, note, print_json
+from vggnet.cli.protocols import Asked, protocol_options
 
 if TYPE_CHECKING:
     from vggnet.data import Dataset
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 @command(
     "vggnet evaluate DATA --weights runs/vggnet",
     "vggnet evaluate /data/imagenet --weights vgg16 --limit 5000",
+    "vggnet evaluate DATA --protocol multi-scale --save scores.parquet",
+    "vggnet evaluate DATA --weights one --weights two --protocol dense",
+    "vggnet evaluate /data/imagenet --weights vgg16 --expect published",
 )
 @click.argument("data", metavar="DATA")
 @click.option(
@@ -30,10 +36,14 @@ if TYPE_CHECKING:
 )
 @click.option("--batch-size", type=Whole(1), default=64, help="Pictures at a time.")
 @click.option(
-    "--limit", type=Whole(1), metavar="N", help="Test the first N pictures only.  [default: all]"
+    "--limit",
+    type=Whole(1),
+    metavar="N",
+    help="Test N pictures only, drawn at random, the same ones each time.  [default: all]",
 )
 @click.option("--strict", is_flag=True, help="End with status 1 where a picture cannot be read.")
-@model_options
+@protocol_options
+@several_models_options
 @format_option("table", "json")
 def evaluate(
     data: str,
@@ -41,35 +51,44 @@ def evaluate(
     batch_size: int,
     limit: int | None,
     strict: bool,
-    choice: ModelChoice,
+    asked: Asked,
+    choices: tuple[ModelChoice, ...],
     format: Format,
 ) -> int:
     """Test a model on labelled pictures.
 
-    One centre crop of each is tested.
+    One centre crop of each is tested, or what --protocol says: the paper's ways of testing
+    (docs/testing.md). Several models are averaged.
 
     DATA is a folder of class folders, or Parquet in the Hugging Face layout. Pictures that cannot
     be read are left out and named.
     """
     from vggnet import evaluation
     from vggnet.data import classes_without_pictures, open_dataset
+    from vggnet.evaluation.score import drawn_indices
     from vggnet.progress import counting_bar
 
     dataset = open_dataset(data, split)
-    model = choice.load()
+    models = [choice.load() for choice in choices]
+    model, choice = models[0], choices[0]
     class_index = evaluation.class_indices(model.labels, dataset.classes, dataset.labels)
     num_all = len(dataset.labels)
-    num_pictures = min(limit or num_all, num_all)
-    note(f"{_counted(num_pictures, num_all)}{_origin(dataset, data, split)}")
+    indices = drawn_indices(num_all, limit)
+    note(f"{_counted(len(indices), num_all)}{_origin(dataset, data, split)}")
     empty = classes_without_pictures(dataset)
     if empty:
         note(f"without pictures, and so not tested: class {empty}")
-    with counting_bar("pictures", num_pictures) as advance:
+    if asked.anything or len(models) > 1:
+        from vggnet.cli.protocols import Job, run
+
+        job = Job(data, dataset, indices, limit, class_index, batch_size, models, choices)
+        return run(job, asked, strict, format)
+    with counting_bar("pictures", len(indices)) as advance:
         score = evaluation.evaluate(
             model.logits,
             dataset,
             model.preprocessing,
-            indices=range(num_pictures),
+            indices=indices,
             class_index=class_index,
             batch_size=batch_size,
             progress=advance,
@@ -98,7 +117,7 @@ def evaluate(
 
 def _counted(num_pictures: int, num_all: int) -> str:
     if num_pictures < num_all:
-        return f"the first {num_pictures:,} of {num_all:,} pictures"
+        return f"{num_pictures:,} of {num_all:,} pictures, drawn at random,"
     return f"{num_all:,} pictures"
 
 

@@ -7,7 +7,7 @@ of ModelChoice, or of ReadAs, instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -123,12 +123,18 @@ READ_AS = (
         "says]",
     ),
 )  # fmt: skip
-_MODEL = (
-    click.option(
-        "--weights", metavar="FILE|NAME", default="tiny-imagenet",
-        help="tiny-imagenet (inside the package), a weight file of any framework, the folder of a "
-        "run, or a published file such as vgg16 or vgg16@oxford.",
-    ),
+_WEIGHTS_HELP = (
+    "tiny-imagenet (inside the package), a weight file of any framework, the folder of a run, or a "
+    "published file such as vgg16 or vgg16@oxford."
+)
+_WEIGHTS = click.option(
+    "--weights", metavar="FILE|NAME", default="tiny-imagenet", help=_WEIGHTS_HELP
+)
+_SEVERAL_WEIGHTS = click.option(
+    "--weights", metavar="FILE|NAME", multiple=True, default=("tiny-imagenet",),
+    help=f"{_WEIGHTS_HELP} May be given again: the posteriors of several nets are averaged.",
+)  # fmt: skip
+_ENGINE = (
     click.option(
         "--engine", metavar="NAME", default="auto",
         help="What computes: auto, or an engine that vggnet --version lists.",
@@ -173,4 +179,19 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         values["read_as"] = _taken(ReadAs, values)
         return command(choice=_taken(ModelChoice, values), **values)
 
-    return with_options(_MODEL, wrapped)
+    return with_options((_WEIGHTS, *_ENGINE), wrapped)
+
+
+def several_models_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with `--weights` any number of times: `command` gets `choices`, one or more."""
+
+    @wraps(command)
+    def wrapped(**values: Any) -> Any:
+        values["read_as"] = _taken(ReadAs, values)
+        first, *others = values["weights"]
+        values["weights"] = first
+        choice = _taken(ModelChoice, values)
+        choices = (choice, *(replace(choice, weights=each) for each in others))
+        return command(choices=choices, **values)
+
+    return with_options((_SEVERAL_WEIGHTS, *_ENGINE), wrapped)

@@ -50,7 +50,7 @@ def inspect(
 
     with weights_file(file) as path:
         recognition = files.inspect(path, convention, colour, net)
-        found = _as_json(recognition) | _bytes_of(path)
+        found = _as_json(recognition) | bytes_of(path)
     if format == "json":
         print_json(found)
     else:
@@ -117,7 +117,7 @@ def _as_json(recognition: Recognition) -> dict[str, object]:
     }
 
 
-def _bytes_of(path: Path) -> dict[str, object]:
+def bytes_of(path: Path) -> dict[str, object]:
     """Size and sha256, and the name in the catalog of the published file with these bytes."""
     from vggnet.weights.published.catalog import CATALOG
 
