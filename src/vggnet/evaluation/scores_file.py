@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,12 +82,12 @@ class ScoresWriter:
         self.rows: list[Row] = []  # of the next part
         self.done = 0  # pictures that are in parts
         _arrow()
-        if self.parts.exists() and not resume:
+        if not resume and self.parts.exists():
             raise ValueError(
                 f"{self.parts}: the parts of a job that did not end; give --resume to go on with "
                 "it, or delete the folder"
             )
-        if self.parts.exists() and any(self.parts.iterdir()):
+        if (self.parts / _RECORD).exists() or self._sorted_parts():
             self._go_on()
         else:
             try:
@@ -155,7 +156,7 @@ class ScoresWriter:
         schema = _schema().with_metadata({"vggnet": json.dumps(self.record, allow_nan=False)})
         parts = self._sorted_parts()
         with (
-            whole_file(self.path) as file,
+            whole_file(self.path, only_writer=True) as file,
             parquet.ParquetWriter(file, schema, compression="zstd") as writer,
         ):
             waiting = schema.empty_table()
@@ -169,8 +170,7 @@ class ScoresWriter:
             writer.write_table(waiting)
         for part in reversed(parts):  # so that what is left of them is a beginning
             part.unlink()
-        (self.parts / _RECORD).unlink()
-        self.parts.rmdir()
+        shutil.rmtree(self.parts)
 
 
 # What the record says of a job that a resumed one need not share: the machine's, not the scores'.
