@@ -14,7 +14,7 @@ from vggnet.evaluation.calibration import (
 
 
 def drawn(number: int, scale: float, seed: int = 0):  # type: ignore[no-untyped-def]
-    """Posteriors and the classes drawn by them, and the posteriors of a net `scale` times as sure."""
+    """The posteriors of a net `scale` times as sure as it may be, and classes drawn by the true."""
     random = np.random.default_rng(seed)
     logits_NK = 2 * random.standard_normal((number, 6))
     true_NK = softmax(logits_NK)

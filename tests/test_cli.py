@@ -187,10 +187,8 @@ def test_evaluate_says_which_split_it_takes(
     for name in ("train", "val"):
         (tmp_path / name).symlink_to(pictures)
     _, _, err = run(capsys, "evaluate", str(tmp_path), "--weights", weights, "--limit", "9")
-    assert (
-        err
-        == f"vggnet: 9 of 60 pictures, drawn at random, of the validation split, {tmp_path / 'val'}\n"
-    )
+    drawn = "9 of 60 pictures, drawn at random, of the validation split"
+    assert err == f"vggnet: {drawn}, {tmp_path / 'val'}\n"
     (tmp_path / "val").rename(tmp_path / "test")
     status, out, err = run(
         capsys, "evaluate", str(tmp_path), "--weights", weights, "--format", "json"

@@ -1,4 +1,4 @@
-"""vggnet.evaluation.intervals: intervals against resampling by hand and the normal approximation."""
+"""vggnet.evaluation.intervals: against samples drawn by hand."""
 
 import numpy as np
 import pytest

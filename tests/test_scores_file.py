@@ -46,6 +46,14 @@ def write(path: Path, number: int, chunk: int = 5, resume: bool = False) -> None
         writer.finish()
 
 
+def write_and_stop(path: Path, stop: int) -> None:
+    """As when somebody presses Ctrl-C."""
+    with ScoresWriter(path, RECORD, resume=True) as writer:
+        for start in range(writer.done, stop, 5):
+            writer.add(rows(start, start + 5))
+        raise KeyboardInterrupt
+
+
 @pytest.fixture(autouse=True)
 def _every_chunk_is_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores_file, "PART_SECONDS", 0)
@@ -82,10 +90,8 @@ def test_a_resumed_job_writes_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "whole.parquet", 60)
     path = tmp_path / "cut.parquet"
     for stop in (20, 35, 50):
-        with pytest.raises(KeyboardInterrupt), ScoresWriter(path, RECORD, resume=True) as writer:
-            for start in range(writer.done, stop, 5):
-                writer.add(rows(start, start + 5))
-            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            write_and_stop(path, stop)
         assert not path.exists()
         with ScoresWriter(path, RECORD | {"command": "other"}, resume=True) as writer:
             assert writer.done == stop
@@ -125,7 +131,9 @@ def test_a_kill_loses_what_was_in_no_part_and_nothing_else(
     assert path.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
-def test_killed_while_the_parts_are_removed(tmp_path: Path) -> None:
+def test_killed_while_the_parts_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their beginning is left, so that the end is computed again."""
     path = tmp_path / "scores.parquet"
     write(path, 60)
@@ -140,9 +148,10 @@ def test_killed_while_the_parts_are_removed(tmp_path: Path) -> None:
         if part.exists() or not missing_ok:
             os.unlink(part)  # noqa: PTH108
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", unlink)
-        write(path, 60)
+        with pytest.raises(Killed):
+            write(path, 60)
     assert [each.name for each in ScoresWriter.parts_of(path).glob("*.parquet")]
     write(path, 60, resume=True)
     assert path.read_bytes() == whole
@@ -151,13 +160,13 @@ def test_killed_while_the_parts_are_removed(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_and_the_parts_before_it_stay(tmp_path: Path) -> None:
     path = tmp_path / "scores.parquet"
-    many = "x" * 2000  # does not fit
-    with pytest.raises(OSError, match="make room, or write to another disk") as caught:  # noqa: SIM117
-        with ScoresWriter(path, RECORD) as writer:
-            writer.add(rows(0, 5))
-            with full_disk():
-                writer.add([Row(5, many, 0, np.ones(3, np.float32))])
-    assert caught.value.filename == str(path.with_name("scores.parquet.parts") / "000000005.parquet")
+    too_long = Row(5, "x" * 2000, 0, np.ones(3, np.float32))
+    with ScoresWriter(path, RECORD) as writer:
+        writer.add(rows(0, 5))
+        with full_disk(), pytest.raises(OSError, match="make room, or write to") as caught:
+            writer.add([too_long])
+        writer.rows.clear()
+    assert caught.value.filename == str(writer.parts / "000000005.parquet")
     with ScoresWriter(path, RECORD, resume=True) as writer:
         assert writer.done == 5
         writer.add(rows(5, 60))

@@ -1,4 +1,4 @@
-"""vggnet.evaluation.scoring: every protocol against its definition, written out picture by picture."""
+"""vggnet.evaluation.scoring: every protocol against its definition, picture by picture."""
 
 from collections import Counter
 from dataclasses import replace
@@ -97,8 +97,7 @@ def slid(net: Model, image: Image.Image, step: int) -> list[Array]:
         for left in range(0, image.width - side + 1, step)
     ]
     return [
-        net.logits(net.preprocessing.pixels_to_input(np.asarray(each)[None]))[0]
-        for each in windows
+        net.logits(net.preprocessing.pixels_to_input(np.asarray(each)[None]))[0] for each in windows
     ]
 
 

@@ -21,7 +21,14 @@ from vggnet.weights.rewrite import fully_convolutional_spec
 # Windows that overlap, padding of every kind, pools that drop a row of odd maps.
 ODD = Spec(
     "odd",
-    ("conv5-4/2p1", "maxpool3/2", "conv3-6 conv1-6", "maxpool", "conv3-5/1p0", "FC-9 FC-7 soft-max"),
+    (
+        "conv5-4/2p1",
+        "maxpool3/2",
+        "conv3-6 conv1-6",
+        "maxpool",
+        "conv3-5/1p0",
+        "FC-9 FC-7 soft-max",
+    ),
     48,
 )
 SPECS = (FULLY_CONNECTED, AVERAGE, ODD)
