@@ -16,6 +16,7 @@ from small_data import write_pictures
 from small_scores import write_weights
 
 from vggnet.cli import protocols
+from vggnet.cli.model_options import ModelChoice, ReadAs
 from vggnet.cli.protocols import in_words
 from vggnet.evaluation import scores_file, scoring
 from vggnet.evaluation.published_results import Expected
@@ -279,6 +280,20 @@ def test_what_was_published_is_compared(
     assert lines[3].endswith("90.000 published (a test): NOT equal: outside the interval")
     accuracies = (found["top1"], 1.0)
     assert run(capsys, *asked)[0] == 0
+
+
+def test_weights_are_known_by_name_and_a_file_by_its_bytes(
+    net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choice(weights: str) -> ModelChoice:
+        nothing = ReadAs(*[None] * 8)
+        return ModelChoice(weights, nothing, "auto", "fp32", None, None)
+
+    assert protocols._known_as(choice("vgg16@oxford")) == "vgg16@oxford"
+    assert protocols._known_as(choice(net)) == net
+    known = {"published": "vgg16@torchvision", "sha256": ""}
+    monkeypatch.setattr("vggnet.cli.weights_files.bytes_of", lambda path: known)
+    assert protocols._known_as(choice(net)) == "vgg16@torchvision"
 
 
 MISTAKES = {

@@ -280,13 +280,17 @@ def _record(
     from vggnet.weights.named import weights_file
 
     nets = []
-    for choice, protocol, scale in zip(job.choices, protocols, scales, strict=True):
+    for choice, model, protocol, scale in zip(
+        job.choices, job.models, protocols, scales, strict=True
+    ):
         with weights_file(choice.weights) as path:
             known = bytes_of(path)
         nets.append(
             {
                 "weights": choice.weights,
                 "sha256": known["sha256"],
+                "read_as": choice.read_as.given(),
+                "preprocessing": model.preprocessing.to_json(),
                 "protocol": protocol.to_json(),
                 "training_scale": str(scale),
             }
