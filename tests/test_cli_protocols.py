@@ -16,9 +16,11 @@ from small_data import write_pictures
 from small_scores import write_weights
 
 from vggnet.cli import protocols
+from vggnet.cli.evaluate import evaluate
 from vggnet.cli.model_options import ModelChoice, ReadAs
 from vggnet.cli.protocols import in_words
 from vggnet.evaluation import scores_file, scoring
+from vggnet.evaluation.protocols import NAMES
 from vggnet.evaluation.published_results import Expected
 from vggnet.evaluation.scores_file import ScoresWriter, read_scores
 
@@ -294,6 +296,11 @@ def test_weights_are_known_by_name_and_a_file_by_its_bytes(
     known = {"published": "vgg16@torchvision", "sha256": ""}
     monkeypatch.setattr("vggnet.cli.weights_files.bytes_of", lambda path: known)
     assert protocols._known_as(choice(net)) == "vgg16@torchvision"
+
+
+def test_the_choices_are_the_protocols_there_are() -> None:
+    (option,) = (each for each in evaluate.params if each.name == "protocol")
+    assert list(option.type.choices) == list(NAMES)  # type: ignore[attr-defined]
 
 
 MISTAKES = {

@@ -61,7 +61,7 @@ def test_a_calibrated_net_lies_on_the_diagonal(tmp_path: Path) -> None:
 def test_a_contact_sheet_shows_the_pictures(tmp_path: Path) -> None:
     red = Image.new("RGB", (300, 100), (210, 40, 50))
     found = [(Mistake(i, f"{i}.png", 0, 1, 0.9, 0.004), red) for i in range(8)]
-    draw_mistakes(found, ["a class with a very long name indeed", "$x_1$ & co"], tmp_path / "a.png")
+    draw_mistakes(found, ["a class with a very long name indeed", "fox"], tmp_path / "a.png")
     assert share_of(tmp_path / "a.png", (210, 40, 50)) > 0.1
     draw_mistakes(found[:1], ["a", "b"], tmp_path / "one.png")
     assert share_of(tmp_path / "one.png", (210, 40, 50)) > 0.15
@@ -70,3 +70,13 @@ def test_a_contact_sheet_shows_the_pictures(tmp_path: Path) -> None:
 def test_long_names_and_small_shares_are_shortened() -> None:
     assert figures._shortened("a class with a very long name") == "a class with a very lon…"
     assert (figures._percent(0.004), figures._percent(0.9)) == ("<1%", "90%")
+
+
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    """A formula that is none, and letters that the font may lack, are no reason to fail."""
+    picture = Image.new("RGB", (30, 30))
+    found = [(Mistake(0, "0.png", 0, 1, 0.9, 0.1), picture)]
+    draw_mistakes(found, [r"$\frac{", "埃及猫"], tmp_path / "a.png")
+    named = [replace(each, name=r"$\frac{ 埃及猫") for each in classes(3)]
+    draw_confusion(np.eye(3, dtype=np.int64), named, tmp_path / "b.png")
+    assert share_of(tmp_path / "b.png", (0, 0x72, 0xB2)) > 0.1

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,16 @@ def test_other_files_are_told(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"No such file or directory: '.*none/scores"):
         ScoresWriter(tmp_path / "none" / "scores.parquet", RECORD)
+
+
+def test_without_pyarrow_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    path = tmp_path / "scores.parquet"
+    with pytest.raises(ValueError, match=r"needs pyarrow: pip install 'vggnet\[parquet\]'"):
+        ScoresWriter(path, RECORD)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=r"needs pyarrow: pip install 'vggnet\[parquet\]'"):
+        read_scores(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["scores.parquet"]

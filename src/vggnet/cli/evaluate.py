@@ -14,7 +14,7 @@ import click
 from vggnet.cli.model_options import ModelChoice, several_models_options
 from vggnet.cli.options import Whole, command, format_option
 from vggnet.cli.output import Format, note, print_json
-from vggnet.cli.protocols import Asked, protocol_options
+from vggnet.cli.protocol_options import Asked, protocol_options
 
 if TYPE_CHECKING:
     from vggnet.data import Dataset

@@ -9,48 +9,24 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from functools import wraps
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from vggnet.cli.model_options import ModelChoice, with_options
-from vggnet.cli.options import Whole
+from vggnet.cli.model_options import ModelChoice
 from vggnet.cli.output import Format, note, print_json
+from vggnet.cli.protocol_options import Asked
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from vggnet.data import Dataset
-    from vggnet.evaluation.protocols import Protocol, ScoreAverage, TrainingScale
+    from vggnet.evaluation.protocols import Protocol, TrainingScale
     from vggnet.evaluation.reports import Report
     from vggnet.evaluation.scores_file import Row, ScoresTable
     from vggnet.model import Model
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the options of a protocol say; None where one was not given."""
-
-    protocol: str | None
-    scales: tuple[int, ...] | None
-    train_scale: str | None
-    flip: bool | None
-    score_average: ScoreAverage | None
-    save: Path | None
-    resume: bool
-    expect: str | None
-
-    @property
-    def anything(self) -> bool:
-        """Whether one of them was given, so that it is not the plain centre crop."""
-        return any(value not in (None, False) for value in vars(self).values()) or (
-            self.flip is not None
-        )
 
 
 @dataclass(frozen=True)
@@ -66,73 +42,6 @@ class Job:
     batch_size: int
     models: Sequence[Model]
     choices: Sequence[ModelChoice]
-
-
-class Scales(click.ParamType[tuple[int, ...]]):
-    """Lengths of the short side in pixels."""
-
-    name = "scales"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return "Q,Q,..."
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        whole = Whole(1, 10_000)
-        return tuple(whole.convert(each.strip(), param, ctx) for each in str(value).split(","))
-
-
-_OPTIONS = (
-    click.option(
-        "--protocol",
-        type=click.Choice(["centre", "single", "multi-scale", "dense", "multicrop", "both"]),
-        help="The paper's names: the whole picture at one scale (single) or three (multi-scale, "
-        "also called dense), 5 x 5 crops at three scales, or both. All test the mirror image too.  "
-        "[default: one centre crop]",
-    ),
-    click.option(
-        "--scales", type=Scales(),
-        help="Test scales, the short side in pixels.  [default: as the paper takes them for the "
-        "scale that the net was trained at]",
-    ),
-    click.option(
-        "--train-scale", metavar="S|S-S",
-        help="The scale that the net was trained at, such as 256 or 256-512.  [default: what the "
-        "file says, else its resize]",
-    ),
-    click.option(
-        "--flip/--no-flip", default=None,
-        help="Whether the mirror image is tested too.  [default: in all protocols but centre]",
-    ),
-    click.option(
-        "--score-average", type=click.Choice(["logits", "softmax"]),
-        help="What of the positions of a dense map is averaged.  [default: logits]",
-    ),
-    click.option(
-        "--save", type=click.Path(path_type=Path), metavar="FILE.parquet",
-        help="Write each picture's scores to a file, as they come; vggnet report reads it.",
-    ),
-    click.option(
-        "--resume", is_flag=True, help="Go on with the --save file of a job that was cut off."
-    ),
-    click.option(
-        "--expect", type=click.Choice(["published"]),
-        help="Compare with what was published for these weights, and end with status 1 where it "
-        "is not equal within the interval.",
-    ),
-)  # fmt: skip
-
-
-def protocol_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options of Asked; it gets them as `asked`."""
-
-    @wraps(command)
-    def wrapped(**values: Any) -> Any:
-        taken = {each.name: values.pop(each.name) for each in fields(Asked)}
-        return command(asked=Asked(**taken), **values)
-
-    return with_options(_OPTIONS, wrapped)
 
 
 def run(job: Job, asked: Asked, strict: bool, format: Format) -> int:

@@ -5,7 +5,9 @@ In: a Report, or mistakes and their pictures. Out: PNG files. Needs matplotlib.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ _BLUE, _ORANGE, _GREY = "#0072B2", "#E69F00", "0.45"
 _MOST_NAMED = 40  # classes whose names fit beside a matrix
 _COLUMNS = 6  # of the contact sheet
 _NAME_LENGTH = 24  # letters of a name there
+_CHINESE_FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "SimHei",
+                  "PingFang SC", "Microsoft YaHei")  # fmt: skip
 
 
 def can_draw() -> bool:
@@ -29,6 +33,25 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
+@contextmanager
+def _plain_text() -> Iterator[None]:
+    """Names as they are: a dollar sign begins no formula, and Chinese is drawn where a font is.
+
+    Where none is, its letters are boxes, and nobody is told of each.
+    """
+    from matplotlib import font_manager, rc_context
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = ["DejaVu Sans", *(each for each in _CHINESE_FONTS if each in there)]
+    with (
+        rc_context({"text.parse_math": False, "font.family": fonts}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
+@_plain_text()
 def draw_confusion(
     confusion_KK: NDArray[np.int64], classes: Sequence[ClassAccuracy], path: Path
 ) -> None:
@@ -61,6 +84,7 @@ def draw_confusion(
     _save(figure, path)
 
 
+@_plain_text()
 def draw_reliability(found: Calibration, path: Path) -> None:
     """Accuracy over confidence; on the diagonal a probability means what it says."""
     figure = _figure(5, 5.6)
@@ -88,6 +112,7 @@ def draw_reliability(found: Calibration, path: Path) -> None:
     _save(figure, path)
 
 
+@_plain_text()
 def draw_mistakes(
     found: Sequence[tuple[Mistake, Image.Image]], names: Sequence[str], path: Path
 ) -> None:
