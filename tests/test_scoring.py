@@ -184,6 +184,21 @@ def test_both_is_the_mean_of_dense_and_multicrop(dataset: Dataset) -> None:
     assert relative_error(dense, crops) > 1e-3
 
 
+def test_a_crop_is_answered_by_the_net_itself_whatever_dense_maps_average(
+    dataset: Dataset,
+) -> None:
+    """A crop of a net with a global average has a map of scores too, which is not asked for."""
+    net = model(AVERAGE)
+    both, dense, crops = (
+        scores(net_of(net, Protocol(each, each, (17, 24), True, "softmax")), dataset)  # type: ignore[arg-type]
+        for each in ("both", "dense", "multicrop")
+    )
+    assert relative_error(both, (dense + crops) / 2) < 1e-6
+    for index, row in enumerate(crops):
+        expected = multicrop_by_hand(net, picture(dataset, index), (17, 24))
+        assert relative_error(row, expected) < 1e-6
+
+
 def test_fusion_is_the_mean_of_soft_maxes_class_by_class(dataset: Dataset) -> None:
     protocol, at_another = Protocol("a", "dense", (20,)), Protocol("a", "dense", (24,))
     one, other = model(FULLY_CONNECTED), model(AVERAGE, seed=5, names=NAMES[::-1])
