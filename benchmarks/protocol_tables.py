@@ -25,6 +25,7 @@ _ENGLISH = {
     "centre": "one centre crop",
     "net": "`{name}` alone under the same protocol",
     "columns": "| tested | Q | top-1 | top-5 | gain, top-1 | gain, top-5 |",
+    "verdict": "{gain}: {says}",
     "helps": "helps",
     "hurts": "hurts",
     "neither": "no difference seen",
@@ -40,6 +41,7 @@ _CHINESE = {
     "centre": "单个中心裁剪",
     "net": "同一方式下单独的 `{name}`",
     "columns": "| 测试方式 | Q | top-1 | top-5 | top-1 提升 | top-5 提升 |",
+    "verdict": "{gain}：{says}",
     "helps": "有帮助",
     "hurts": "有害",
     "neither": "看不出差别",
@@ -109,7 +111,8 @@ def _gain(row: dict[str, Any], name: str, words: dict[str, Any]) -> str:
     if gain == low == high == 0:
         return ""
     says = words["helps"] if low > 0 else words["hurts"] if high < 0 else words["neither"]
-    return f"{100 * gain:+.1f} ({100 * low:+.1f}..{100 * high:+.1f}): {says}"
+    text = f"{100 * gain:+.1f} ({100 * low:+.1f}..{100 * high:+.1f})"
+    return str(words["verdict"].format(gain=text, says=says))
 
 
 def tables(found: Iterable[dict[str, Any]], words: dict[str, Any]) -> str:

@@ -57,8 +57,13 @@ def test_the_mended_error_is_measured_on_other_pictures() -> None:
     found = calibration(posteriors, targets)
     assert temperature(posteriors[::2], targets[::2]) == pytest.approx(20, rel=1e-3)
     assert temperature(posteriors[1::2], targets[1::2]) == pytest.approx(3, rel=0.15)
-    at_its_own = at_temperature(posteriors, found.temperature)
-    assert found.error_mended > 1.5 * expected_error(bins(at_its_own, targets))
+    fitted = [temperature(posteriors[i::2], targets[i::2]) for i in (0, 1)]
+    by_other, by_own = np.empty_like(posteriors), np.empty_like(posteriors)
+    for i in (0, 1):
+        by_other[i::2] = at_temperature(posteriors[i::2], fitted[1 - i])
+        by_own[i::2] = at_temperature(posteriors[i::2], fitted[i])
+    assert found.error_mended == pytest.approx(expected_error(bins(by_other, targets)))
+    assert found.error_mended != pytest.approx(expected_error(bins(by_own, targets)), rel=0.01)
 
 
 def test_certain_answers_have_finite_temperatures() -> None:

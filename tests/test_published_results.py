@@ -79,6 +79,8 @@ def test_equal_means_within_the_interval_and_the_last_printed_digit() -> None:
     measured = {"top1": 0.72, "top5": 0.92}
     intervals = {"top1": (0.71, 0.7296), "top5": (0.9126, 0.93)}
     assert verdict(found, measured, intervals) == {"top1": True, "top5": False}
+    below = {"top1": (0.7304, 0.74), "top5": (0.9124, 0.93)}
+    assert verdict(found, measured, below) == {"top1": True, "top5": True}
     line = sentence(found, "top5", 0.92, intervals["top5"], False)
     assert line == (
         "top5: 92.000 measured, 91.260 to 93.000; 91.200 published (Table 3 of the paper): NOT "
