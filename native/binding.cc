@@ -262,7 +262,7 @@ NB_MODULE(_native, module) {
            "of its own where it has none.")
       .def_prop_ro("threads", &Workspaces::threads);
   nb::class_<Kernels> kernels(module, "Kernels", "What is compiled for one instruction set.");
-  bind_training(kernels);
+  bind_training(module, kernels);
   kernels
       .def_prop_ro("name", [](const Kernels& kernels) { return kernels.name; })
       .def_ro("has_bf16", &Kernels::has_bf16)

@@ -68,6 +68,6 @@ class Workspaces {
 };
 
 // What training computes, in training_binding.cc.
-void bind_training(nb::class_<Kernels>& kernels);
+void bind_training(nb::module_& module, nb::class_<Kernels>& kernels);
 
 }  // namespace vggnet

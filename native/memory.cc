@@ -27,6 +27,12 @@ void Memory::reserve(std::size_t bytes) {
   *this = Memory(bytes);
 }
 
+void Memory::offer() const {
+#ifdef MADV_FREE
+  if (data_) madvise(data_, bytes_, MADV_FREE);
+#endif
+}
+
 Memory::~Memory() {
   if (data_) munmap(data_, bytes_);
 }

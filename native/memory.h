@@ -21,6 +21,8 @@ class Memory {
 
   // Room for at least `bytes`; what it held is lost when it has to grow.
   void reserve(std::size_t bytes);
+  // The system may have it back for now; until it does, what is in it stays.
+  void offer() const;
   std::size_t bytes() const { return bytes_; }
   template <class Element>
   Element* as() const {

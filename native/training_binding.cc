@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "binding.h"
+#include "block_cache.h"
 
 namespace vggnet {
 namespace {
@@ -182,9 +183,28 @@ void activate_gradient(const Kernels& kernels, const Array& gradient, const Arra
   });
 }
 
+// The interpreter's lock guards it. Arrays may live as long as the process, and so does it.
+BlockCache& blocks() {
+  static BlockCache& blocks = *new BlockCache;
+  return blocks;
+}
+
+nb::ndarray<nb::numpy, float> empty(std::size_t numbers) {
+  check(numbers > 0, "an array must hold a number");
+  auto* const block = new Memory(blocks().take(numbers * sizeof(float)));
+  const nb::capsule owner(block, [](void* data) noexcept {
+    Memory* const block = static_cast<Memory*>(data);
+    blocks().give(std::move(*block));
+    delete block;
+  });
+  return {block->as<float>(), {numbers}, owner};
+}
+
 }  // namespace
 
-void bind_training(nb::class_<Kernels>& kernels) {
+void bind_training(nb::module_& module, nb::class_<Kernels>& kernels) {
+  module.def("empty", empty, "numbers"_a,
+             "An array of float32, whatever is in it, of memory that is used again when it goes.");
   kernels
       .def("convolve", convolve, "inputs"_a.noconvert(), "weight"_a.noconvert(), "turned"_a,
            "bias"_a.noconvert().none(), "tile"_a, "relu"_a, "outputs"_a.noconvert(), "workspaces"_a,

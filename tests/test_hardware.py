@@ -101,7 +101,9 @@ def test_the_remark_says_what_is_computed_and_why(
 
 
 def test_other_threads_are_refused_and_both_numbers_named() -> None:
-    with pytest.raises(ValueError, match=r"cpu with 5 threads, .* cpu with 4 threads, .* leave"):
+    with pytest.raises(
+        ValueError, match=r"on cpu with 5 threads, .* on cpu with 4 threads, .* leave"
+    ):
         choose("auto", 4, "auto", BEGUN)
 
 
@@ -113,7 +115,9 @@ def test_convolutions_by_another_are_refused_and_both_named(begun: Hardware, ask
 
 
 def test_another_device_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"begun on cuda with 5 threads, .* cpu with 5 threads"):
+    with pytest.raises(
+        ValueError, match=r"begun on cuda with 5 threads, .* on cpu with 5 threads, "
+    ):
         choose("cpu", None, "auto", Hardware("cuda", 5, "bf16"))
 
 

@@ -22,6 +22,9 @@ class Weights:
     def bytes(self) -> int:
         """Memory of its own; 0 where an array is used in place."""
 
+def empty(numbers: int) -> NDArray[np.float32]:
+    """An array, whatever is in it, of memory that is used again when it goes."""
+
 class Workspaces:
     """Threads and buffers, one set a concurrent caller."""
 

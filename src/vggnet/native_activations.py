@@ -14,7 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from vggnet.native_gradients import before_activation, fits_maps, identity, maps, workspaces
+from vggnet.native_gradients import (
+    before_activation,
+    empty_maps,
+    fits_maps,
+    identity,
+    maps,
+    workspaces,
+)
 from vggnet.native_kernels import find_kernels
 
 
@@ -99,7 +106,7 @@ class _NormalisedActivation(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         z, mean, variance, scale, shift = ctx.saved_tensors
         of_z, of_weight, of_bias = (
-            torch.empty_like(z),
+            empty_maps(*z.shape),
             torch.empty_like(mean),
             torch.empty_like(mean),
         )
@@ -114,6 +121,6 @@ class _NormalisedActivation(torch.autograd.Function):
 def _forward(z: Tensor, scale: Tensor, shift: Tensor, pool: bool) -> Tensor:
     images, channels, height, width = z.shape
     size = (height // 2, width // 2) if pool else (height, width)
-    y = torch.empty((images, channels, *size), dtype=z.dtype, memory_format=torch.channels_last)
+    y = empty_maps(images, channels, *size)
     find_kernels().activate(maps(z), scale.numpy(), shift.numpy(), pool, maps(y), workspaces())
     return y

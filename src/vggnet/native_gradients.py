@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vggnet import _native
 
 _CHANNEL_BLOCK = 16
+_LARGE = 1 << 20  # numbers of which a tensor would be given back to the system when it goes
 _TILES = (2, 4, 5, 6)
 _GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
 # What Winograd takes beside its products, in products that take as long: for each number that the
@@ -131,7 +132,7 @@ class _Convolution(torch.autograd.Function):
 
 def before_activation(gradient_NCHW: Tensor, z_NCHW: Tensor, pool: bool) -> Tensor:
     """The gradient of z where that of relu(z) is given, or with `pool` of its 2x2 max-pool."""
-    of_z = torch.empty_like(z_NCHW)
+    of_z = empty_maps(*z_NCHW.shape)
     scale, shift = identity(z_NCHW)
     find_kernels().activate_gradient(
         maps(gradient_NCHW), maps(z_NCHW), scale.numpy(), shift.numpy(), pool,
@@ -151,9 +152,7 @@ def _run(
 ) -> Tensor:
     """The convolution, or with `turned` its adjoint: from outputs to inputs, kernels turned."""
     channels = weight.shape[1 if turned else 0]
-    y = torch.empty(
-        (len(x), channels, *x.shape[2:]), dtype=x.dtype, memory_format=torch.channels_last
-    )
+    y = empty_maps(len(x), channels, *x.shape[2:])
     find_kernels().convolve(
         maps(x),
         weight.detach().numpy(),
@@ -165,6 +164,21 @@ def _run(
         workspaces(),
     )
     return y
+
+
+def empty_maps(images: int, channels: int, height: int, width: int) -> Tensor:
+    """x_NCHW, float32 and channels-last, whatever is in it.
+
+    Large ones lie in memory that is kept from step to step, as much as was in use at most.
+    """
+    shape, size = (images, channels, height, width), images * channels * height * width
+    if size < _LARGE:
+        return torch.empty(shape, memory_format=torch.channels_last)
+    from vggnet import _native
+
+    storage = torch.from_numpy(_native.empty(size)).untyped_storage()
+    strides = (size // images, 1, width * channels, channels)
+    return torch.empty(0).set_(storage, 0, shape, strides)
 
 
 def maps(x_NCHW: Tensor) -> NDArray[np.float32]:
