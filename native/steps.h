@@ -93,7 +93,7 @@ struct Call {
 // its outputs is known; either target may be null. Maps are float32, their pixels without filling.
 struct KernelGradient {
   Map input, output;
-  int tile;
+  int tile;  // of Winograd's; 0: by the definition, where inputs may have any number of channels
   const float* inputs;
   const float* output_gradients;
   int images;

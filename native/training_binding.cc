@@ -17,11 +17,12 @@ using namespace nb::literals;
 using Kernels3x3 = nb::ndarray<const float, nb::ndim<4>, nb::device::cpu>;
 using KernelsOut = nb::ndarray<float, nb::ndim<4>, nb::device::cpu>;
 
-// maps_NHWC, whose channels fill its pixels.
+// maps_NHWC, whose channels fill its pixels; or pictures, of fewer than 16.
 template <class Maps>
-Map map_of(const Maps& maps) {
+Map map_of(const Maps& maps, bool pictures = false) {
   check(maps.ndim() == 4 && maps.size() > 0, "maps must have the shape (images, rows, columns, channels)");
-  check(maps.shape(3) % kChannelBlock == 0, "channels must be a multiple of 16");
+  check(maps.shape(3) % kChannelBlock == 0 || (pictures && maps.shape(3) < kChannelBlock),
+        "channels must be a multiple of 16");
   const double numbers = double(maps.shape(1) + 2) * double(maps.shape(2) + 2) * double(maps.shape(3));
   check(numbers <= std::numeric_limits<int>::max() && maps.shape(0) < 1 << 30,
         "maps are too large for the native engine");
@@ -37,15 +38,16 @@ Strides strides_of(const Weight& weight, const Map& in, const Map& out) {
 }
 
 void check_maps(const Map& in, const Map& out, std::size_t images, std::size_t images_out, int tile) {
+  check((tile == 0) == (in.channels < kChannelBlock), "tile must be 0 for pictures, and only for them");
   check(images == images_out && in.height == out.height && in.width == out.width,
         "inputs and outputs must have as many images, rows and columns");
-  check(tile == 2 || (tile >= 4 && tile <= 6), "tile must be 2, 4, 5 or 6");
+  check(tile == 0 || tile == 2 || (tile >= 4 && tile <= 6), "tile must be 2, 4, 5 or 6");
 }
 
 void convolve(const Kernels& kernels, const Array& inputs, const Kernels3x3& weight, bool turned,
               const std::optional<Array>& bias, int tile, bool relu, const Output& outputs,
               Workspaces& workspaces) {
-  const Map in = map_of(inputs), out = map_of(outputs);
+  const Map in = map_of(inputs, true), out = map_of(outputs);
   check_maps(in, out, inputs.shape(0), outputs.shape(0), tile);
   const float* numbers = weight.data();
   Strides strides;
@@ -56,24 +58,31 @@ void convolve(const Kernels& kernels, const Array& inputs, const Kernels3x3& wei
   } else {
     strides = strides_of(weight, in, out);
   }
+  check(tile || (strides.column == 1 && strides.row == 3 && strides.input == 9 &&
+                 strides.output == 9 * in.channels),
+        "the weight of pictures must be contiguous");
   check(!bias || (bias->ndim() == 1 && bias->shape(0) == std::size_t(out.channels)),
         "the bias must have one number an output");
   workspaces.use([&](Workspace& workspace) {
     Weights& packed = workspace.kernels;
     packed.bias.assign(round_up(out.channels, 64), 0);
     if (bias) std::copy(bias->data(), bias->data() + out.channels, packed.bias.begin());
-    kernels.pack_winograd(numbers, strides, out.channels, in.channels, tile, packed, workspace.team);
-    const Step step{.kind = Kind::kWinograd, .input = in, .output = out, .kernel = 3, .padding = 1,
+    const Kind kind = tile ? Kind::kWinograd : Kind::kDirect;
+    if (tile)
+      kernels.pack_winograd(numbers, strides, out.channels, in.channels, tile, packed, workspace.team);
+    else
+      kernels.pack_direct(weight.data(), out.channels, in.channels, 3, in.pixel, packed, workspace.team);
+    const Step step{.kind = kind, .input = in, .output = out, .kernel = 3, .padding = 1,
                     .tile = tile, .relu = relu, .weights = &packed};
-    kernels.run[int(Kind::kWinograd)](step, {inputs.data(), outputs.data(), int(inputs.shape(0)),
-                                             workspace.team, workspace.scratch});
+    kernels.run[int(kind)](step, {inputs.data(), outputs.data(), int(inputs.shape(0)), workspace.team,
+                                  workspace.scratch});
   });
 }
 
 void convolve_gradient(const Kernels& kernels, const Array& inputs, const Array& output_gradients,
                        int tile, const KernelsOut& weight, const std::optional<Output>& bias,
                        Workspaces& workspaces) {
-  const Map in = map_of(inputs), out = map_of(output_gradients);
+  const Map in = map_of(inputs, true), out = map_of(output_gradients);
   check_maps(in, out, inputs.shape(0), output_gradients.shape(0), tile);
   const Strides strides = strides_of(weight, in, out);
   check(!bias || (bias->ndim() == 1 && bias->shape(0) == std::size_t(out.channels)),

@@ -1,6 +1,7 @@
 // The kernels of one instruction set, VGGNET_TARGET, as one table.
 #include "activation.h"
 #include "direct.h"
+#include "direct_gradient.h"
 #include "elementwise.h"
 #include "gradient.h"
 #include "linear.h"
@@ -66,6 +67,7 @@ void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, i
 }
 
 void run_kernel_gradient(const KernelGradient& wanted) {
+  if (wanted.tile == 0) return direct_kernel_gradient(wanted);
   if (wanted.tile == 2) return kernel_gradient<2>(wanted);
   if (wanted.tile == 4) return kernel_gradient<4>(wanted);
   if (wanted.tile == 5) return kernel_gradient<5>(wanted);

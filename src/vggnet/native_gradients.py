@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 
 from vggnet.native_kernels import find_kernels
 
@@ -46,11 +47,14 @@ def fits_maps(x_NCHW: Tensor) -> bool:
     Not where torch is to round to another type, to compile, or to differentiate by its functional
     transforms, which do not see what happens here.
     """
+    return _fits(x_NCHW) and x_NCHW.shape[1] % _CHANNEL_BLOCK == 0
+
+
+def _fits(x_NCHW: Tensor) -> bool:
     return (
         _is_plain(x_NCHW)
         and x_NCHW.dim() == 4
         and x_NCHW.numel() > 0
-        and x_NCHW.shape[1] % _CHANNEL_BLOCK == 0
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
@@ -58,14 +62,22 @@ def fits_maps(x_NCHW: Tensor) -> bool:
 
 
 def fits(x_NCHW: Tensor, weight_KCYX: Tensor, bias_K: Tensor | None) -> bool:
-    """Whether `convolve` takes these: maps as `fits_maps` has them, to channels that are so too."""
+    """Whether `convolve` takes these: maps as `fits_maps` has them, to channels that are so too.
+
+    Or from pictures, which have fewer than 16 channels.
+    """
     return (
-        fits_maps(x_NCHW)
+        _fits(x_NCHW)
+        and (x_NCHW.shape[1] % _CHANNEL_BLOCK == 0 or _are_pictures(x_NCHW.shape[1]))
         and _is_plain(weight_KCYX)
         and (bias_K is None or _is_plain(bias_K))
         and weight_KCYX.shape[1:] == (x_NCHW.shape[1], 3, 3)
         and weight_KCYX.shape[0] % _CHANNEL_BLOCK == 0
     )
+
+
+def _are_pictures(channels: int) -> bool:
+    return channels < _CHANNEL_BLOCK
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -112,7 +124,12 @@ class _Convolution(torch.autograd.Function):
             gradient = before_activation(gradient, y, pool=False)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         input_wanted, weight_wanted, bias_wanted = ctx.needs_input_grad[:3]
-        of_input = _run(gradient, weight, None, turned=True) if input_wanted else None
+        of_input = None
+        if input_wanted and _are_pictures(weight.shape[1]):
+            shape = (len(gradient), weight.shape[1], *gradient.shape[2:])
+            of_input = conv2d_input(shape, weight, gradient, padding=1)  # type: ignore[no-untyped-call]
+        elif input_wanted:
+            of_input = _run(gradient, weight, None, turned=True)
         of_weight = of_bias = None
         if weight_wanted:
             of_weight = torch.empty_like(weight)
@@ -120,7 +137,7 @@ class _Convolution(torch.autograd.Function):
             find_kernels().convolve_gradient(
                 maps(x),
                 maps(gradient),
-                _tile(x, len(weight), _GRADIENT_TILES),
+                0 if _are_pictures(x.shape[1]) else _tile(x, len(weight), _GRADIENT_TILES),
                 of_weight.numpy(),
                 None if of_bias is None else of_bias.numpy(),
                 workspaces(),
@@ -152,13 +169,14 @@ def _run(
 ) -> Tensor:
     """The convolution, or with `turned` its adjoint: from outputs to inputs, kernels turned."""
     channels = weight.shape[1 if turned else 0]
+    pictures = _are_pictures(x.shape[1])
     y = empty_maps(len(x), channels, *x.shape[2:])
     find_kernels().convolve(
         maps(x),
-        weight.detach().numpy(),
+        (weight.detach().contiguous() if pictures else weight.detach()).numpy(),
         turned,
         None if bias is None else bias.detach().contiguous().numpy(),
-        _tile(x, channels, _TILES),
+        0 if pictures else _tile(x, channels, _TILES),
         relu,
         maps(y),
         workspaces(),
