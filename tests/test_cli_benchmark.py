@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from instruction_sets import SETS
 
-from vggnet.cli import main
+from vggnet.cli import benchmark_training, main
 from vggnet.engines.native import NativeEngine
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.torch_network import Network
 from vggnet.weights.own_file import save
 from vggnet.weights.random_weights import random_state
 from vggnet.weights.weights import Weights
@@ -48,6 +50,53 @@ def test_each_engine_names_what_it_computed_in() -> None:
 def test_engines_that_lack_what_is_asked_are_left_out() -> None:
     found = run("benchmark", "--threads", "1", "--repeats", "1", "--format", "json")
     assert set(json.loads(found.stdout)["engines"]) == {"native", "torch"}
+
+
+def test_training_steps_are_timed_beside_torch_s(tmp_path: Path) -> None:
+    small = Spec("small", ("conv3-16 conv3-16", "maxpool", "avgpool FC-5"), 16, batch_norm=True)
+    path = tmp_path / "small.safetensors"
+    save(path, Weights(small, random_state(small), Preprocess(16, 16, 1 / 255, (0.5, 0.5, 0.5))))
+    arguments = ("benchmark", "--train", "--weights", str(path), "--batch", "2", "--repeats", "2")
+    found = run(*arguments, "--threads", "1", "--format", "json")
+    assert found.returncode == 0, found.stderr
+    report = json.loads(found.stdout)
+    made_for = (report["batch"], report["threads"], report["repeats"], report["instruction_set"])
+    assert made_for == (2, 1, 2, os.environ.get("VGGNET_ISA", SETS[0]))
+    rows = {(row["convolutions"], row["precision"]): row for row in report["training"]}
+    assert {("native", "fp32"), ("torch", "fp32")} <= set(rows)
+    speed = rows["native", "fp32"]["images_per_second"] / rows["torch", "fp32"]["images_per_second"]
+    assert rows["native", "fp32"]["ratio_to_torch_fp32"] == pytest.approx(speed)
+    assert rows["torch", "fp32"]["ratio_to_torch_fp32"] == 1
+    table = run(*arguments).stdout
+    assert re.search(r"^native +fp32 +[0-9.]+ +[0-9.]+ *$", table, re.M), table
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["--layers"], "--train times whole steps in every precision: leave --layers out"),
+        (
+            ["--precision", "bf16"],
+            "--train times whole steps in every precision: leave --precision",
+        ),
+    ],
+)
+def test_what_does_not_go_with_training_is_one_line(more: list[str], text: str) -> None:
+    found = run("benchmark", "--train", *more)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"vggnet: {text}")
+    assert len(found.stderr.splitlines()) == 1
+
+
+def test_both_take_turns_at_the_same_weights() -> None:
+    spec = Spec("small", ("conv3-16 conv3-16", "maxpool", "avgpool FC-5"), 16, batch_norm=True)
+    network = Network(spec, seed=0, convolutions="torch")
+    twin = benchmark_training._twin(network, "native")
+    assert twin.convolutions == "native"
+    assert [*map(id, twin.parameters())] == [*map(id, network.parameters())]
+    images = torch.randn(2, 3, 16, 16)
+    theirs = network.eval()(images)
+    torch.testing.assert_close(twin.eval()(images), theirs)
 
 
 def test_layers_against_the_peak() -> None:

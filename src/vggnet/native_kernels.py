@@ -6,6 +6,7 @@ In: what was built, what this machine has, VGGNET_ISA. Out: the kernels compiled
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,14 @@ def find_kernels() -> _native.Kernels:
 
     Raises ValueError for a name that this machine lacks.
     """
+    return _kernels(instruction_set())
+
+
+@cache
+def _kernels(name: str) -> _native.Kernels:
     from vggnet import _native
 
     try:
-        return _native.kernels(instruction_set())
+        return _native.kernels(name)
     except ValueError as error:
         raise ValueError(f"VGGNET_ISA: {error}") from None

@@ -2,7 +2,7 @@
 
 In: a model, a batch size. Out: milliseconds a picture for every engine that is there, measured in
 turns, and what each computed in; with --layers where the native engine's time goes, against the
-most that the machine does.
+most that the machine does; with --train pictures a second of a training step.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _MOST_BYTES = 4 << 30  # of the activations that --layers may hold
     "vggnet benchmark",
     "vggnet benchmark --weights vgg16 --batch 8 --precision bf16",
     "vggnet benchmark --weights vgg16 --layers",
+    "vggnet benchmark --train --batch 64",
 )
 @click.option(
     "--weights",
@@ -42,10 +43,20 @@ _MOST_BYTES = 4 << 30  # of the activations that --layers may hold
     default="tiny-imagenet",
     help="tiny-imagenet, a weight file, or a configuration such as vgg16 with random weights.",
 )
-@click.option("--batch", type=Whole(1, 1024), default=1, help="Pictures a call.")
+@click.option(
+    "--batch",
+    type=Whole(1, 1024),
+    help="Pictures a call or step.  [default: 1; 32 with --train]",
+)
 @precision_option
 @threads_option
 @click.option("--repeats", type=Whole(1, 1000), default=20, help="Calls of each engine.")
+@click.option(
+    "--train",
+    is_flag=True,
+    help="Time steps of training by the native engine's convolutions and by torch's, all in the "
+    "precisions that they have here.",
+)
 @click.option(
     "--layers",
     is_flag=True,
@@ -55,10 +66,11 @@ _MOST_BYTES = 4 << 30  # of the activations that --layers may hold
 @format_option("table", "json")
 def benchmark(
     weights: str,
-    batch: int,
+    batch: int | None,
     precision: str,
     threads: int | None,
     repeats: int,
+    train: bool,
     layers: bool,
     format: Format,
 ) -> None:
@@ -66,6 +78,10 @@ def benchmark(
 
     They answer random pictures in turns; medians are shown.
     """
+    if train:
+        _show_training(weights, batch or 32, precision, threads, repeats, layers, format)
+        return
+    batch = batch or 1
     spec, state = _network(weights)
     if layers:
         _check_memory(spec, batch)
@@ -100,6 +116,24 @@ def benchmark(
     for name, entry in report["engines"].items():  # type: ignore[attr-defined]
         table.add_row(name, entry["precision"], f"{entry['milliseconds_per_image']:.2f}")
     standard_output().print(table)
+
+
+def _show_training(
+    weights: str, batch: int, precision: str, threads: int | None, repeats: int, layers: bool,
+    format: Format,
+) -> None:  # fmt: skip
+    from vggnet.cli.benchmark_training import show_training
+    from vggnet.spec import configuration
+    from vggnet.weights import load
+
+    if layers or precision != "fp32":
+        what = "--layers" if layers else "--precision"
+        raise ValueError(f"--train times whole steps in every precision: leave {what} out")
+    try:
+        spec = configuration(weights)
+    except ValueError:
+        spec = load(weights).spec
+    show_training(spec, weights, batch, threads, repeats, format)
 
 
 def _network(weights: str) -> tuple[Spec, State]:
