@@ -1,11 +1,17 @@
 """3x3 convolutions of torch tensors by the native engine, against torch in float64."""
 
+import copy
 import gc
+import io
 import os
+import signal
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -18,7 +24,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from vggnet import native_gradients
-from vggnet.native_gradients import convolve, fits
+from vggnet.native_gradients import convolve, empty_maps, fits
 
 BOUND = 1e-5  # of the relative error, in the Euclidean norm
 MOST = 2e-5  # of the largest error over the largest number
@@ -307,6 +313,120 @@ class TestGraph:
                 y.backward(gradient)
         again = found(tensors, gradient)
         assert all(torch.equal(*pair) for pair in zip(again, right, strict=True))
+
+    def test_what_a_hook_lets_go_during_the_way_back_is_still_there_for_it(self) -> None:
+        (x, weight, bias), gradient = draw(2, 32, 48, 9, 11)
+        right = found([x, weight, bias], gradient)
+        held = [x * 1]
+        held.append(convolve(held[0], weight, bias))
+
+        def let_go(_: Tensor) -> None:
+            held.clear()
+            gc.collect()
+            held.append(torch.randn(2, 32, 9, 11))  # would lie where they lay
+
+        held[1].register_hook(let_go)
+        held[1].backward(gradient)
+        assert len(held) == 1
+        assert torch.equal(x.grad, right[1])
+        assert torch.equal(weight.grad, right[2])
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+    def test_ctrl_c_within_a_step_stops_it_and_the_next_is_right(self) -> None:
+        """At any moment: in the engine, where it waits for the end of a call, and between calls."""
+        torch.set_num_threads(2)
+        tensors, gradient = draw(4, 64, 64, 17, 19)
+        right = found(tensors, gradient)
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        stopped = 0
+        try:
+            for number in range(40):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 1e-4 * (1 + number))
+                    while True:
+                        found(tensors, gradient)
+                except KeyboardInterrupt:
+                    stopped += 1
+                again = found(tensors, gradient)
+                assert all(torch.equal(*pair) for pair in zip(again, right, strict=True))
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert stopped == 40
+
+
+class TestLargeMaps:
+    """They lie in memory that is used again."""
+
+    SHAPE = (1, 16, 300, 300)
+
+    def test_what_goes_makes_room_for_the_next(self) -> None:
+        first = empty_maps(*self.SHAPE)
+        address = first.data_ptr()
+        second = empty_maps(*self.SHAPE)
+        assert second.data_ptr() != address
+        view = first[:, :4]
+        del first
+        assert empty_maps(*self.SHAPE).data_ptr() != address  # the view is still there
+        del view
+        assert empty_maps(*self.SHAPE).data_ptr() == address
+
+    @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+    def test_what_is_kept_is_not_more_than_was_in_use(self) -> None:
+        """A size that does not fit what is free takes its place."""
+        program = """
+from vggnet.native_gradients import empty_maps
+
+def size():
+    return int(open("/proc/self/statm").read().split()[0]) * 4096 >> 20
+
+def maps(mebibytes):
+    return empty_maps(1, 16, mebibytes, 1 << 14)
+
+held = [maps(64) for _ in range(4)]
+most = size()
+held.clear()
+assert most - size() < 8  # it is kept
+other = maps(100)
+assert 16 < most - size() < 48  # of the four two are left, beside the other
+again = [maps(64) for _ in range(2)]
+assert 16 < most - size() < 48  # which are these
+del other, again
+for _ in range(1001):
+    maps(16)
+assert most - size() > 200  # forgotten
+"""
+        subprocess.run([sys.executable, "-c", program], check=True)
+
+    def test_they_are_tensors_like_any_other(self) -> None:
+        y = empty_maps(*self.SHAPE)
+        assert y.shape == self.SHAPE
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert not y._is_view()
+        y.fill_(1)
+        assert copy.deepcopy(y).sum() == y.numel()
+        with io.BytesIO() as file:
+            torch.save(y, file)
+            file.seek(0)
+            assert torch.equal(torch.load(file, weights_only=True), y)
+        (x, weight, bias), _ = draw(1, 16, 16, 300, 300)
+        z = convolve(x, weight, bias)
+        z.relu_().sum().backward()  # in place
+        assert x.grad is not None
+
+    def test_they_outlive_a_fork(self) -> None:
+        y = empty_maps(*self.SHAPE).fill_(3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            try:
+                del y
+                other = empty_maps(*self.SHAPE).fill_(4)
+                os._exit(int(other.min() != 4))
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert y.min() == 3
 
 
 class TestCallers:
