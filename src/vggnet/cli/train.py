@@ -16,6 +16,7 @@ import click
 from rich.progress import TaskID
 
 from vggnet.cli.options import Real, Whole, command
+from vggnet.cli.outlook import show_outlook
 from vggnet.cli.output import note
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
@@ -44,6 +45,11 @@ from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
     "--recipe",
     type=click.Choice(list(RECIPES)),
     help="The recipe that options change.  [default: modern]",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would happen, how long it would take and in how much memory; train nothing.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, as its checkpoint says.")
 @click.option(
@@ -84,6 +90,7 @@ def train(
     changes: dict[str, Any],
     out: Path,
     recipe: str | None,
+    dry_run: bool,
     resume: bool,
     epochs: int | None,
     workers: int,
@@ -102,6 +109,8 @@ def train(
     bits as a run that was left alone: on the same type of CPU, with the number of threads that it
     was begun with.
     """
+    if dry_run and resume:
+        raise ValueError("--dry-run is of a new run: leave --resume out")
     if epochs is not None:
         if resume:
             raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
@@ -111,6 +120,7 @@ def train(
     _need_torch()
     from vggnet.training import checkpoint
     from vggnet.training import train as run
+    from vggnet.training.dry_run import look_ahead
     from vggnet.training.loop import Interrupted, TrainingOptions
 
     with StopRequest() as stop, _Reporter() as reporter:
@@ -119,7 +129,10 @@ def train(
             strict=strict, validation=validation, reporter=reporter, should_stop=stop.requested,
         )  # fmt: skip
         try:
-            if resume:
+            if dry_run:
+                assert asked is not None
+                outlook = look_ahead(dataset, asked, options)
+            elif resume:
                 run.resume(dataset, options, asdict(asked) if asked else changes)
             else:
                 assert asked is not None
@@ -129,6 +142,8 @@ def train(
             begun = (out / checkpoint.FILE_NAME).exists()
             reporter.note(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
             return stop.exit_status
+    if dry_run:
+        show_outlook(outlook)
     return 0
 
 

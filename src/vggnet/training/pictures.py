@@ -74,6 +74,17 @@ class DecodedPictures:
             self.dataset.keep(limit, scratch, progress)
         return False
 
+    def expected_bytes(self, indices: NDArray[np.int64]) -> int:
+        """What these pictures take decoded, by a sample of them."""
+        return int(self._mean_bytes(indices) * len(indices))
+
+    def _mean_bytes(self, indices: NDArray[np.int64]) -> float:
+        sample = [
+            _decoded(self.dataset, int(index))
+            for index in indices[:: max(1, len(indices) // _SAMPLE)]
+        ]
+        return float(np.mean([0 if isinstance(each, str) else each.nbytes for each in sample]))
+
     def _decode(
         self,
         indices: NDArray[np.int64],
@@ -81,11 +92,7 @@ class DecodedPictures:
         progress: Callable[[int], None],
         num_workers: int,
     ) -> bool:
-        sample = [
-            _decoded(self.dataset, int(index))
-            for index in indices[:: max(1, len(indices) // _SAMPLE)]
-        ]
-        mean = float(np.mean([0 if isinstance(each, str) else each.nbytes for each in sample]))
+        mean = self._mean_bytes(indices)
         if mean * len(indices) > limit:
             return False
         spent = 0

@@ -1,0 +1,164 @@
+"""What a training run would do, take and last, told without doing it.
+
+In: a Dataset, a Recipe, TrainingOptions. Out: an Outlook. A few steps are timed on a network that
+is then thrown away; nothing is written, and torch's random state is left as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vggnet.analysis import BYTES_PER_ELEMENT, analyze
+from vggnet.data import Dataset
+from vggnet.machine import available_memory
+from vggnet.training.beginning import Beginning, begin
+from vggnet.training.loop import TrainingOptions
+from vggnet.training.pictures import DecodedPictures, batches
+from vggnet.training.recipe import Recipe
+from vggnet.training.run import Run, figures
+from vggnet.training.schedule import rate_at
+from vggnet.training.train import check_new
+
+_MOST_STEPS, _SECONDS = 4, 2.0  # timed at each side of pictures
+_TEST_BATCH = 64  # pictures, as in `evaluate`
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a run needs at least: what it must hold at once."""
+
+    weights: int  # and their gradients, momenta and average
+    activations: int  # of a batch, or the part of it that is computed at a time
+    pictures: int  # decoded; 0 where they are read from disk as they are needed
+    available: int  # on the device, before the run
+
+    @property
+    def on_device(self) -> int:
+        return self.weights + self.activations
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds, measured now."""
+
+    computing: dict[int, float]  # a step, by the side of its pictures
+    preparing: dict[int, float]  # a batch, in one process
+    testing: float  # the held-back pictures once
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run would do; `timing` is None where it would not fit into memory."""
+
+    beginning: Beginning
+    memory: Memory
+    timing: Timing | None
+    workers: int
+
+    def rates(self) -> list[float]:
+        """The learning rate in the middle of each epoch; of plateau while accuracy rises."""
+        start, steps = self.beginning, self.beginning.steps_per_epoch
+        middles = range(steps // 2, start.num_steps, steps)
+        return [rate_at(start.recipe, step, start.num_steps) for step in middles]
+
+    def step_seconds(self, size: int) -> float:
+        """Of a step with pictures of that side; workers prepare batches while others are used."""
+        assert self.timing is not None
+        computing, preparing = self.timing.computing[size], self.timing.preparing[size]
+        return max(computing, preparing / self.workers) if self.workers else computing + preparing
+
+    @property
+    def seconds(self) -> float:
+        """The whole run, tests of the held-back pictures included."""
+        assert self.timing is not None
+        sizes = self.beginning.recipe.epoch_sizes
+        steps = sum(self.step_seconds(size) for size in sizes) * self.beginning.steps_per_epoch
+        return steps + self.timing.testing * len(sizes)
+
+
+def look_ahead(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Outlook:
+    """What `train` would do with these. Raises what it would: ValueError, and Diverged."""
+    check_new(options.folder)
+    start = begin(dataset, recipe, options)
+    pictures = DecodedPictures(dataset)
+    memory = _memory(start, pictures, options)
+    timing = None
+    if memory.on_device <= memory.available:
+        devices = [start.hardware.device] if start.hardware.kind == "cuda" else []
+        with torch.random.fork_rng(devices):
+            timing = _time(start, pictures, options)
+    return Outlook(start, memory, timing, options.workers)
+
+
+def _memory(start: Beginning, pictures: DecodedPictures, options: TrainingOptions) -> Memory:
+    recipe = start.recipe
+    copies = 4 if recipe.weight_average else 3
+    costs = [analyze(start.spec, size) for size in set(recipe.epoch_sizes)]
+    at_once = -(-min(recipe.batch_size, len(start.training)) // recipe.accumulate)
+    free = available_memory()
+    limit = free // 2 if options.memory_limit is None else options.memory_limit
+    decoded = pictures.expected_bytes(start.training)
+    on_cuda = start.hardware.kind == "cuda"
+    return Memory(
+        weights=copies * BYTES_PER_ELEMENT * costs[0].parameters,
+        activations=at_once * BYTES_PER_ELEMENT * max(cost.activations for cost in costs),
+        pictures=decoded if decoded <= limit else 0,
+        available=torch.cuda.mem_get_info(start.hardware.device)[0] if on_cuda else free,
+    )
+
+
+def _time(start: Beginning, pictures: DecodedPictures, options: TrainingOptions) -> Timing:
+    run, recipe = start.run(), start.recipe
+    computing, preparing = {}, {}
+    for size in dict.fromkeys(recipe.epoch_sizes):
+        first_step = recipe.epoch_sizes.index(size) * start.steps_per_epoch
+        begun = time.perf_counter()
+        pixels, labels = next(
+            batches(pictures, recipe, start.training, first_step, 0,
+                    shift_axes_CC=run.shift_axes_CC)
+        )  # fmt: skip
+        preparing[size] = time.perf_counter() - begun
+        computing[size] = _step_seconds(run, pixels, labels)
+    return Timing(computing, preparing, _testing(run, start))
+
+
+def _step_seconds(run: Run, pixels_NHWC: Tensor, labels_N: Tensor) -> float:
+    """The least of a few steps with the batch, or with as much of it as takes a second.
+
+    Of less than a batch the time is taken in proportion, which is a little too much: the
+    optimizer's share does not grow with the pictures.
+    """
+    count = min(len(labels_N), max(2, run.recipe.accumulate))
+    run.train_step(pixels_NHWC[:count], labels_N[:count])  # the first one prepares much
+    spent: list[float] = []
+    while sum(spent) < _SECONDS and len(spent) < _MOST_STEPS:
+        begun = time.perf_counter()
+        figures([run.train_step(pixels_NHWC[:count], labels_N[:count])])  # waits for the device
+        seconds = time.perf_counter() - begun
+        more = min(len(labels_N), max(count, int(count * _SECONDS / 4 / seconds)))
+        if more > 2 * count or (more == len(labels_N) > count):
+            count, spent = more, []
+        else:
+            spent.append(seconds)
+    return min(spent) * len(labels_N) / count
+
+
+def _testing(run: Run, start: Beginning) -> float:
+    if not len(start.held_back):
+        return 0.0
+    side = start.recipe.test_crop(start.recipe.test_size)
+    count = min(_TEST_BATCH, len(start.held_back))
+    function, seconds = run.function(), 0.0
+    for some in (1, min(8, count), count):  # the first also prepares
+        images_NCHW = np.zeros((some, 3, side, side), np.float32)
+        begun = time.perf_counter()
+        function(images_NCHW)
+        seconds = (time.perf_counter() - begun) / some
+        if seconds * count > _SECONDS:
+            break
+    return seconds * len(start.held_back)
