@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "Test a model on labelled pictures."),
     "report": ("report", "Say what saved scores show: classes, confusions, calibration."),
     "train": ("train", "Train a network."),
+    "find-lr": ("find_lr", "Find the learning rate to train a network at."),
     "features": ("features", "Write the activations of layers to a file."),
     "benchmark": ("benchmark", "Time the engines on this machine."),
     "completion": ("completion", "Print what makes a shell complete vggnet's commands."),
@@ -51,7 +52,8 @@ class Commands(click.Group):
         if cmd_name not in self.table:
             return None
         module = import_module(f"vggnet.cli.{self.table[cmd_name][0]}")
-        found: click.Command = getattr(module, cmd_name if cmd_name != "list" else "list_files")
+        name = "list_files" if cmd_name == "list" else cmd_name.replace("-", "_")
+        found: click.Command = getattr(module, name)
         return found
 
     def resolve_command(

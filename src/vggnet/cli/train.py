@@ -115,15 +115,15 @@ def train(
         if resume:
             raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
         changes = changes | {"epochs": epochs}
-    asked = _recipe(recipe or "modern", changes) if recipe or not resume else None
-    dataset, validation = open_dataset(data, "train"), _kept_apart(data)
-    _need_torch()
+    asked = chosen_recipe(recipe or "modern", changes) if recipe or not resume else None
+    dataset, validation = open_dataset(data, "train"), kept_apart(data)
+    need_torch()
     from vggnet.training import checkpoint
     from vggnet.training import train as run
     from vggnet.training.dry_run import look_ahead
     from vggnet.training.loop import Interrupted, TrainingOptions
 
-    with StopRequest() as stop, _Reporter() as reporter:
+    with StopRequest() as stop, TrainingReporter() as reporter:
         options = TrainingOptions(
             out, workers, device, threads, convolutions, checkpoint_seconds, stop_after,
             strict=strict, validation=validation, reporter=reporter, should_stop=stop.requested,
@@ -147,7 +147,7 @@ def train(
     return 0
 
 
-def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
+def chosen_recipe(name: str, changes: dict[str, Any]) -> Recipe:
     """The recipe of that name with the changes, and with what is usual from weights they name."""
     if changes.get("init"):
         return fine_tuning(RECIPES[name], changes, load_weights(changes["init"]).spec.input_size)
@@ -155,12 +155,13 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
     return start(RECIPES[name], changes)
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Raises ValueError where torch, which training needs, is missing."""
     if find_spec("torch") is None:
         raise ValueError("training needs torch: pip install 'vggnet[train]'")
 
 
-def _kept_apart(data: str) -> Dataset | None:
+def kept_apart(data: str) -> Dataset | None:
     """The validation pictures of the data, else its test pictures, where it keeps any apart."""
     for split in splits(data):
         if split != "train":
@@ -171,7 +172,7 @@ def _kept_apart(data: str) -> Dataset | None:
     return None
 
 
-class _Reporter:
+class TrainingReporter:
     """Progress on standard error: a bar on a terminal, a line an epoch elsewhere.
 
     Where the terminal is gone, and writing fails, the run goes on to its checkpoint.
@@ -185,7 +186,7 @@ class _Reporter:
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> _Reporter:
+    def __enter__(self) -> TrainingReporter:
         self._progress.start()
         return self
 
