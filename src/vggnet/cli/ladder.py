@@ -1,0 +1,129 @@
+"""`vggnet ladder DATA`: all the nets of the paper's Table 3, one after the other.
+
+In: pictures. Out: a folder with a run's folder for each net and scale. It can be read before it
+runs, and taken up again wherever it was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from vggnet.cli.options import Real, Whole, command
+from vggnet.cli.recipe_options import recipe_options
+from vggnet.cli.stopping import StopRequest
+from vggnet.cli.tables import standard_output
+from vggnet.cli.train import TrainingReporter, kept_apart, need_torch
+from vggnet.data import open_dataset
+
+if TYPE_CHECKING:
+    from vggnet.training.ladder import Rung
+    from vggnet.weights.weights import Weights
+
+
+@command(
+    "vggnet ladder DATA --dry-run",
+    "vggnet ladder DATA --out runs/ladder       # again, after it was stopped, to go on",
+    "vggnet ladder DATA --width 0.25 --input-size 64 --epochs 20 --holdout 2500",
+)
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    default=Path("runs/ladder"),
+    help="Folder of the runs.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="List the runs, what each starts from; train nothing."
+)
+@click.option("--epochs", type=Whole(1, 10**6), help="Epochs of each run.  [default: 74]")
+@click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pictures.")
+@click.option("--threads", type=Whole(1, 1024), help="Threads that compute.  [default: all]")
+@click.option("--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1.")
+@click.option(
+    "--checkpoint-seconds",
+    type=Real(0),
+    default=60.0,
+    help="Time between checkpoints; 0 for one after every step.",
+)
+@recipe_options
+def ladder(
+    data: str,
+    changes: dict[str, Any],
+    out: Path,
+    dry_run: bool,
+    epochs: int | None,
+    workers: int,
+    threads: int | None,
+    device: str,
+    checkpoint_seconds: float,
+) -> int:
+    """Train all the nets of the paper's Table 3.
+
+    Net A at S = 256; B, C, D and E from layers of it; then C, D and E at S = 384 and at S drawn
+    from [256; 512], each from the one before. The options change the paper's recipe for all.
+
+    Stopped by Ctrl-C, SIGTERM or anything else, the same command goes on where it was.
+    """
+    need_torch()
+    from vggnet.training.ladder import climb, finished, rungs
+    from vggnet.training.loop import Interrupted, TrainingOptions
+
+    if epochs is not None:
+        changes = changes | {"epochs": epochs}
+    all_rungs = rungs(out, changes)
+    dataset, validation = open_dataset(data, "train"), kept_apart(data)
+    with StopRequest() as stop, TrainingReporter() as reporter:
+        options = TrainingOptions(
+            out, workers, device, threads, checkpoint_seconds, validation=validation,
+            reporter=reporter, should_stop=stop.requested,
+        )  # fmt: skip
+        if dry_run:
+            done = {
+                rung.name: weights
+                for rung in all_rungs
+                if (weights := finished(out / rung.name, rung, options))
+            }
+        else:
+            try:
+                done = climb(dataset, all_rungs, options, reporter.note)
+            except (Interrupted, KeyboardInterrupt) as interruption:
+                what = str(interruption) or "stopped before a step was done"
+                reporter.note(f"{what}; the same command goes on")
+                return stop.exit_status
+    _show(all_rungs, out, done)
+    return 0
+
+
+def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for header in ("run", "net", "S", "starts from", "rate", "epochs", "state"):
+        table.add_column(header, no_wrap=True)
+    for rung in all_rungs:
+        recipe = rung.recipe
+        drawn = f"drawn ({recipe.initialization})"
+        start = f"{rung.source}, all layers" if recipe.init else f"{rung.source}, the rest {drawn}"
+        weights = done.get(rung.name)
+        begun = (out / rung.name / "checkpoint.pt").exists()
+        state = _accuracy(weights) if weights else "begun" if begun else "to do"
+        table.add_row(
+            rung.name, rung.config, recipe.short_side, start if rung.source else drawn,
+            f"{recipe.learning_rate:g}", str(len(recipe.epoch_sizes)), state,
+        )  # fmt: skip
+    console = standard_output()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+
+
+def _accuracy(weights: Weights) -> str:
+    """The best on the held-back pictures, in percent."""
+    metrics: Any = weights.training["metrics"]
+    scores = metrics.get("held_back", {}).values()
+    return f"done, top-1 {100 * max(each['top1'] for each in scores):.2f}" if scores else "done"
