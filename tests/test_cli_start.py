@@ -81,7 +81,7 @@ def test_every_help_has_an_example_and_no_raw_types(
 @pytest.mark.parametrize("command", every_command(), ids=" ".join)
 def test_every_line_of_help_is_a_sentence(command: tuple[str, ...]) -> None:
     module, _ = COMMANDS[command[0]] if len(command) == 1 else _WEIGHTS[command[1]]
-    name = command[-1] if command[-1] != "list" else "list_files"
+    name = command[-1].replace("-", "_") if command[-1] != "list" else "list_files"
     found: click.Command = getattr(import_module(f"vggnet.cli.{module}"), name)
     texts = {
         option.name: option.help for option in found.params if isinstance(option, click.Option)
