@@ -70,9 +70,9 @@ def find_lr(
     device: str,
     format: Format,
 ) -> None:
-    """Find the learning rate by the range test (Smith 2015).
+    """Find the learning rate to train a network at.
 
-    Networks of the recipe are trained for some steps while the rate rises, and thrown away. DATA
+    The range test (Smith 2015): networks of the recipe are trained for some steps while the rate rises, and thrown away. DATA
     and the options are those of `vggnet train`; give the rate that is found to it as --lr.
     """
     chosen = chosen_recipe(recipe, changes)

@@ -64,7 +64,7 @@ def ladder(
     device: str,
     checkpoint_seconds: float,
 ) -> int:
-    """Train all the nets of the paper's Table 3.
+    """Train all the nets of the paper, each from the one before it.
 
     Net A at S = 256; B, C, D and E from layers of it; then C, D and E at S = 384 and at S drawn
     from [256; 512], each from the one before. The options change the paper's recipe for all.
