@@ -72,8 +72,9 @@ def find_lr(
 ) -> None:
     """Find the learning rate to train a network at.
 
-    The range test (Smith 2015): networks of the recipe are trained for some steps while the rate rises, and thrown away. DATA
-    and the options are those of `vggnet train`; give the rate that is found to it as --lr.
+    The range test (Smith 2015): networks of the recipe are trained for some steps while the rate
+    rises, and thrown away. DATA and the options are those of `vggnet train`; give the rate that is
+    found to it as --lr.
     """
     chosen = chosen_recipe(recipe, changes)
     if output is not None and output.suffix.lower() != ".png":
