@@ -81,8 +81,8 @@ def ladder(
     dataset, validation = open_dataset(data, "train"), kept_apart(data)
     with StopRequest() as stop, TrainingReporter() as reporter:
         options = TrainingOptions(
-            out, workers, device, threads, checkpoint_seconds, validation=validation,
-            reporter=reporter, should_stop=stop.requested,
+            out, workers, device, threads, checkpoint_seconds=checkpoint_seconds,
+            validation=validation, reporter=reporter, should_stop=stop.requested,
         )  # fmt: skip
         if dry_run:
             done = {
