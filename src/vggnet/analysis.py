@@ -25,9 +25,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
+from vggnet.drawing.quantities import dimensions, grouped, short
 from vggnet.layers import ActivationShape, Kind, Layer
 from vggnet.spec import Spec, configuration
+
+if TYPE_CHECKING:
+    from vggnet.drawing.network import Drawn
 
 BYTES_PER_ELEMENT = 4  # float32
 IN_PLACE: frozenset[Kind] = frozenset({"relu", "dropout"})
@@ -118,6 +123,22 @@ class Analysis:
         return Analysis(
             self.spec, self.input, tuple(layer for layer in self.layers if layer.type == kind)
         )
+
+    def drawn(self, name: str | None = None) -> Drawn:
+        """What `vggnet.drawing.network.network_scene` takes; `name` is its heading."""
+        from vggnet.drawing.network import Drawn
+
+        size = dimensions(self.input[1:])
+        facts = f"{grouped(self.parameters)} parameters, {short(self.macs)} MACs on {size} pixels"
+        return Drawn(name or self.spec.name, facts, self.spec.layers_at(*self.input[1:]))
+
+    def _repr_html_(self) -> str:
+        """The drawing and the table of costs, for notebooks."""
+        from vggnet.drawing.costs import costs_table
+        from vggnet.drawing.network import network_scene
+        from vggnet.drawing.svg import svg
+
+        return svg(network_scene([self.drawn()])) + costs_table(self.to_json())
 
     def to_json(self) -> dict[str, object]:
         """Plain values. Sizes in elements with bytes beside them, shares as fractions of 1."""

@@ -295,6 +295,13 @@ class Spec:
                 raise ValueError(f"the {key} of a spec is {kind.__name__}, not {values[key]!r}")
         return Spec(**{**values, "rows": tuple(rows)})
 
+    def _repr_html_(self) -> str:
+        """The network as a drawing, for notebooks."""
+        from vggnet.drawing.network import Drawn, network_scene
+        from vggnet.drawing.svg import svg
+
+        return svg(network_scene([Drawn(self.name, " ".join(self.tokens), self.layers)]))
+
     def __str__(self) -> str:
         """The column of Table 1, with a header and rules between the stages."""
         weights = sum(token.startswith(("conv", "FC")) for token in self.tokens)

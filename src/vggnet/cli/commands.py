@@ -16,6 +16,7 @@ import click
 COMMANDS = {
     "predict": ("predict", "Name what is on photographs."),
     "describe": ("describe", "Show what a network costs, layer by layer."),
+    "draw": ("draw", "Draw networks as SVG, PNG or a page of HTML."),
     "stack": ("stack", "Compare a stack of small kernels with the one that sees as much."),
     "labels": ("labels", "List the classes of a model, in the order of its outputs."),
     "weights": ("commands", "List, fetch, inspect and convert weight files."),

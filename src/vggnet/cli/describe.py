@@ -6,11 +6,8 @@ share of each layer in parameters and MACs, then the totals; or the same as JSON
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
-from reprlib import repr as short_repr
 
 import click
 from rich import box
@@ -18,14 +15,14 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from vggnet.analysis import IN_PLACE, Analysis, LayerCost, analyze
-from vggnet.cli.options import Real, Whole, command, format_option, precision_option
+from vggnet.analysis import IN_PLACE, Analysis, LayerCost
+from vggnet.cli.networks import NetworkChoice, network_options, title_of
+from vggnet.cli.options import command, format_option, precision_option
 from vggnet.cli.output import Format, print_json
 from vggnet.cli.plan import show_plan
-from vggnet.cli.side_by_side import dimensions, mebibytes, short, side_by_side
+from vggnet.cli.side_by_side import dimensions, mebibytes, side_by_side
 from vggnet.cli.tables import standard_output
-from vggnet.layers import LARGEST
-from vggnet.spec import Head, Spec, configuration
+from vggnet.drawing.quantities import short
 
 _SHORTEST_BAR, _LONGEST_BAR = 8, 20  # characters for the whole, of which a bar is a share
 # From roomy to narrow: blanks beside each column, and whether there is one for activations.
@@ -38,30 +35,11 @@ _LAYOUTS = ((1, True), (1, False), (0, False))
     "vggnet describe vgg16 --head average --classes 10 --input-size 64",
     "vggnet describe vgg16 --plan",
 )
-@click.argument("names", metavar="CONFIG-OR-WEIGHTS...", nargs=-1, required=True)
-@click.option("--input-size", metavar="N|HxW", help="Size of the picture in pixels: 224, 256x320.")
-@click.option("--width", type=Real(), default=1.0, help="Factor for the channels of each layer.")
-@click.option("--classes", type=Whole(), help="Number of classes.")
-@click.option(
-    "--head",
-    type=click.Choice(["fc", "average"]),
-    help="Three FC layers, or a global average and one.",
-)
-@click.option("--batch-norm", is_flag=True, help="Put a batch norm after each convolution.")
+@network_options
 @click.option("--plan", is_flag=True, help="Show how the native engine runs it here, instead.")
 @precision_option
 @format_option("table", "json")
-def describe(
-    names: tuple[str, ...],
-    input_size: str | None,
-    width: float,
-    classes: int | None,
-    head: Head | None,
-    batch_norm: bool,
-    plan: bool,
-    precision: str,
-    format: Format,
-) -> None:
+def describe(choice: NetworkChoice, plan: bool, precision: str, format: Format) -> None:
     """Show what a network costs, layer by layer.
 
     Shapes, parameters, MACs, receptive fields, and the share of each layer in the whole.
@@ -69,19 +47,12 @@ def describe(
     CONFIG-OR-WEIGHTS is A, A-LRN, B, C, D, E, AlexNet, vgg11 to vgg19, each with _bn too; or
     whatever --weights takes elsewhere. Several of them are shown side by side.
     """
-    specs = [
-        _spec(name).scaled(
-            width=width, num_classes=classes, head=head, batch_norm=True if batch_norm else None
-        )
-        for name in names
-    ]
-    size = None if input_size is None else _parse_size(input_size)
     if plan:
-        if len(specs) > 1:
-            raise ValueError(f"--plan is of one network, not of {len(specs)}: give one name")
-        show_plan(specs[0], size, precision, format)
+        if len(choice.names) > 1:
+            raise ValueError(f"--plan is of one network, not of {len(choice.names)}: give one name")
+        show_plan(choice.specs()[0], choice.size(), precision, format)
         return
-    analyses = [analyze(spec, size) for spec in specs]
+    analyses = choice.analyses()
     if format == "json":
         found = [analysis.to_json() for analysis in analyses]
         print_json(found if len(found) > 1 else found[0])
@@ -90,32 +61,10 @@ def describe(
     if len(analyses) > 1:
         console.print(side_by_side(analyses, console))
         return
-    console.print(_fitted(analyses[0], names[0], console))
+    console.print(_fitted(analyses[0], choice.names[0], console))
     console.print()
     for line in _totals(analyses[0]):
         console.print(line, soft_wrap=not console.is_terminal)
-
-
-def _spec(name: str) -> Spec:
-    """The configuration of that name, or the spec of an embedded model or of a weight file."""
-    try:
-        return configuration(name)
-    except ValueError as error:
-        from vggnet.weights.named import EMBEDDED, load_weights
-
-        if name not in EMBEDDED and "://" not in name and not Path(name).exists():
-            raise ValueError(f"{error}; nor is there a weight file of that name") from None
-    return load_weights(name).spec
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,7})(?:x([0-9]{1,7}))?", text.strip(), re.IGNORECASE)
-    if not match:
-        raise ValueError(
-            f"input size {short_repr(text)}: give a side or HEIGHTxWIDTH, as 224 or 256x320, "
-            f"of at most {LARGEST:,}"
-        )
-    return int(match[1]), int(match[2] or match[1])
 
 
 def _fitted(analysis: Analysis, name: str, console: Console) -> Table:
@@ -164,7 +113,7 @@ def _table(
         padding=(0, padding, 0, 0),
         pad_edge=False,
         show_edge=False,
-        title=Text(f"{_title(analysis.spec, name)} on {dimensions(analysis.input[1:])} pixels\n"),
+        title=Text(f"{title_of(analysis.spec, name)} on {dimensions(analysis.input[1:])} pixels\n"),
         title_justify="left",
         show_footer=True,
     )
@@ -202,54 +151,6 @@ def _table(
             str(layer.jump),
         )
     return table
-
-
-def _title(spec: Spec, asked: str) -> str:
-    """The paper's name, the one `asked` for where it is another configuration's name, and in what
-    but the input size the spec differs from the paper's net.
-    """
-    try:
-        paper = configuration(spec.name)
-    except ValueError:
-        return spec.name
-    changes = [asked.strip()] if _is_other_name(asked, spec.name) else []
-    if spec.batch_norm != paper.batch_norm:
-        changes.append("batch norm" if spec.batch_norm else "no batch norm")
-    head: Head | None = "average" if "avgpool" in spec.tokens else None
-    width = _width(spec, paper.scaled(head=head, num_classes=spec.num_classes))
-    if width is None:
-        changes.append("other layers")
-    elif width != 1:
-        changes.append(f"width {width:.6g}")
-    if head:
-        changes.append("global average")
-    if spec.num_classes != paper.num_classes:
-        changes.append(f"{spec.num_classes:,} classes" if spec.num_classes else "no head")
-    return f"{spec.name} ({', '.join(changes)})" if changes else spec.name
-
-
-def _is_other_name(asked: str, name: str) -> bool:
-    """Whether it is a configuration's name, and not only spelled in another case."""
-    try:
-        return configuration(asked).name == name and asked.strip().lower() != name.lower()
-    except ValueError:
-        return False
-
-
-def _width(spec: Spec, paper: Spec) -> float | None:
-    """A factor that makes the paper's channels the spec's, in the fewest digits; None: no such."""
-    mine, papers = (
-        [layer.output[0] for layer in each.layers if layer.kind in ("conv", "fc")]
-        for each in (spec, paper)
-    )
-    if len(mine) != len(papers):
-        return None
-    pairs = list(zip(mine, papers, strict=True))[: -1 if spec.num_classes else None]
-    # Each number was rounded, and none goes below 1.
-    low = max(((count - 0.5) / of_paper for count, of_paper in pairs if count > 1), default=0.0)
-    high = min((count + 0.5) / of_paper for count, of_paper in pairs)
-    widths = (round((low + high) / 2, digits) for digits in range(1, 10))
-    return next((w for w in widths if w > 0 and paper.scaled(w).tokens == spec.tokens), None)
 
 
 def _totals(analysis: Analysis) -> list[str]:

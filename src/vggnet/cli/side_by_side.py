@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vggnet.analysis import BYTES_PER_ELEMENT, Analysis
+from vggnet.drawing.quantities import short
 
 
 def side_by_side(analyses: Sequence[Analysis], console: Console) -> Table:
@@ -61,15 +62,6 @@ def _field(analysis: Analysis) -> int:
 
 def dimensions(sizes: tuple[int, ...]) -> str:
     return "x".join(map(str, sizes))
-
-
-def short(count: int) -> str:
-    """Three digits and G, M or K: 1.85 G, 925 M, 86.7 M."""
-    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
-        if count >= unit:
-            scaled = count / unit
-            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {letter}"
-    return str(count)
 
 
 def mebibytes(elements: int) -> str:

@@ -1,0 +1,79 @@
+"""`vggnet draw CONFIG-OR-WEIGHTS... -o net.svg`: networks as a drawing.
+
+In: names of configurations or weight files, and how they are varied. Out: one file, whose suffix
+says what it is: an SVG, a PNG, or a page of HTML with the drawing and the table of costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from vggnet.analysis import Analysis
+from vggnet.cli.networks import NetworkChoice, network_options, title_of
+from vggnet.cli.options import command
+from vggnet.drawing.network import network_scene
+from vggnet.drawing.scene import Scene
+from vggnet.drawing.svg import svg
+
+
+@command(
+    "vggnet draw D -o vgg16.svg",
+    "vggnet draw A E -o a-and-e.html        # one beneath the other, differences marked",
+    "vggnet draw D --head average --classes 10 --input-size 64 -o small.png",
+)
+@network_options
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", required=True,
+    help="The file to write: .svg, .png, or .html, which needs no other file.",
+)  # fmt: skip
+def draw(choice: NetworkChoice, out: Path) -> None:
+    """Draw networks as SVG, PNG or a page of HTML.
+
+    Columns of layers: their height is the side of the map and their width the channels, both on a
+    log scale. Of several networks equal layers stand beneath each other and those that differ are
+    marked.
+    """
+    from vggnet.atomic import whole_path
+    from vggnet.image import picture_name
+
+    write = _WRITERS.get(out.suffix.lower())
+    if write is None:
+        raise ValueError(
+            f"{picture_name(out)}: name a file that ends with {', '.join(_WRITERS)}, which says "
+            "what to write"
+        )
+    analyses = choice.analyses()
+    drawn = [
+        analysis.drawn(title_of(analysis.spec, name))
+        for analysis, name in zip(analyses, choice.names, strict=True)
+    ]
+    scene = network_scene(drawn)
+    with whole_path(out) as partial:
+        write(partial, scene, analyses)
+    print(f"written to {picture_name(out)}")
+
+
+def _write_svg(path: Path, scene: Scene, _: Sequence[Analysis]) -> None:
+    path.write_text(svg(scene), encoding="utf-8")
+
+
+def _write_png(path: Path, scene: Scene, _: Sequence[Analysis]) -> None:
+    from vggnet.drawing.raster import raster
+
+    raster(scene).save(path, "PNG")
+
+
+def _write_html(path: Path, scene: Scene, analyses: Sequence[Analysis]) -> None:
+    from vggnet.drawing.page import page
+
+    path.write_text(page(svg(scene), [each.to_json() for each in analyses]), encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[Path, Scene, Sequence[Analysis]], None]] = {
+    ".svg": _write_svg,
+    ".png": _write_png,
+    ".html": _write_html,
+}
