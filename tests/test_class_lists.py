@@ -11,6 +11,7 @@ from vggnet.class_lists import (
     LANGUAGES,
     LISTS,
     Label,
+    find_class,
     in_language,
     labels,
     labels_from_names,
@@ -197,3 +198,17 @@ def test_json_round_trip() -> None:
 def test_json_that_is_no_label(values: object, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Label.from_json(values)
+
+
+@pytest.mark.parametrize("text", ["espresso", "Espresso", "n07920052", "193"])
+def test_a_class_is_found_by_name_wnid_or_index(text: str) -> None:
+    known = labels("tiny-imagenet")
+    assert known[find_class(known, text)].wnid == "n07920052"
+
+
+def test_a_class_that_is_not_found() -> None:
+    known = labels("imagenet-1k")
+    with pytest.raises(ValueError, match=r"no class 'espreso': did you mean 'espresso'\? vggnet"):
+        find_class(known, "espreso")
+    with pytest.raises(ValueError, match="several classes are called 'crane': give the index, 134"):
+        find_class(known, "crane")

@@ -10,8 +10,9 @@ they got two words for it: "sunglass" is 墨镜 and "sunglasses" 太阳镜.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -90,6 +91,27 @@ def _rows(file: str) -> list[list[str]]:
     """The wnids and words of a file of the package."""
     path = resources.files("vggnet") / "label_lists" / f"{file}.tsv"
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def find_class(labels: Sequence[Label], text: str) -> int:
+    """The index of the class with this name (in whatever case), WordNet id or index.
+
+    Raises ValueError where there is none, which names a near one, or several have the name.
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    wanted = text.strip().lower()
+    found = [label.index for label in labels if wanted in (label.wnid, label.name.lower())] or [
+        label.index for label in labels if label.words.lower() == wanted
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = " and ".join(f"{index} ({labels[index].words})" for index in found)
+        raise ValueError(f"several classes are called {text!r}: give the index, {listed}")
+    near = get_close_matches(wanted, [label.name.lower() for label in labels], 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"no class {text!r}: {hint}vggnet labels lists the classes of a model")
 
 
 def labels_from_names(class_names: Iterable[str]) -> tuple[Label, ...]:

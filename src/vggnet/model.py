@@ -43,6 +43,15 @@ class Prediction:
     probability: float
 
 
+class Predictions(list[Prediction]):
+    """The classes of one picture, best first; a list that shows itself as bars in notebooks."""
+
+    def _repr_html_(self) -> str:
+        from vggnet.drawing.answers import answers_table
+
+        return answers_table([(each.label, each.probability) for each in self])
+
+
 def load(
     weights: str | Path | Weights = "tiny-imagenet",
     *,
@@ -152,9 +161,11 @@ class Model:
         logits_NK = self.logits(images_NCHW)
         # By the logits, since different ones may be rounded to one probability.
         order_NK = np.argsort(-logits_NK, axis=1, kind="stable")[:, :top]
-        answers = []
+        answers: list[list[Prediction]] = []
         for row_K, best in zip(softmax(logits_NK), order_NK, strict=True):
-            answers.append([self._prediction(int(index), float(row_K[index])) for index in best])
+            answers.append(
+                Predictions(self._prediction(int(index), float(row_K[index])) for index in best)
+            )
         return answers
 
     def _prediction(self, index: int, probability: float) -> Prediction:

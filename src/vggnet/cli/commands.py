@@ -18,6 +18,7 @@ COMMANDS = {
     "describe": ("describe", "Show what a network costs, layer by layer."),
     "draw": ("draw", "Draw networks as SVG, PNG or a page of HTML."),
     "stack": ("stack", "Compare a stack of small kernels with the one that sees as much."),
+    "explain": ("explain", "Show what on a photograph made a network say so."),
     "labels": ("labels", "List the classes of a model, in the order of its outputs."),
     "weights": ("commands", "List, fetch, inspect and convert weight files."),
     "evaluate": ("evaluate", "Test a model on labelled pictures."),
