@@ -71,9 +71,20 @@ def test_maps_share_one_scale() -> None:
 
 
 def test_vectors_are_squares_and_other_shapes_are_refused() -> None:
-    assert maps_picture(np.arange(100.0)).width >= 98
+    assert maps_picture(np.arange(100.0)).height >= 98
     with pytest.raises(ValueError, match=r"\(C, H, W\) or \(C,\), not \(1, 2, 3, 4\)"):
         maps_picture(np.zeros((1, 2, 3, 4)))
+
+
+def test_a_few_large_values_do_not_darken_the_rest() -> None:
+    maps = np.ones((1, 64, 64), np.float32)
+    maps[0, 0, 0] = 1000
+    picture = np.asarray(maps_picture(maps, side=64))
+    assert np.array_equal(picture[32, 32], colours(np.ones((1, 1)), 0, 1)[0, 0])
+
+
+def test_large_maps_are_reduced() -> None:
+    assert maps_picture(np.ones((4, 128, 128), np.float32), side=32).height < 100
 
 
 def test_filters_in_the_order_of_colours() -> None:

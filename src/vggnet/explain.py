@@ -18,7 +18,6 @@ Shapes: C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
@@ -36,6 +35,8 @@ from vggnet.attribution import (
     occlusion,
     patch_and_stride,
 )
+from vggnet.drawing.maps import captioned, overlay, png
+from vggnet.drawing.panels import Panel, panels
 from vggnet.drawing.scales import ScaleName, span
 from vggnet.engines.reference import softmax
 from vggnet.image import PictureSource
@@ -120,8 +121,6 @@ class Map:
 
     def _repr_png_(self) -> bytes:
         """The map alone, for notebooks."""
-        from vggnet.drawing.maps import captioned, overlay
-
         height, width = (4 * side for side in self.size)
         factor = max(1.0, 448 / max(height, width))
         blank = Image.new("RGB", (round(width * factor), round(height * factor)))
@@ -145,8 +144,6 @@ class Explanation:
 
     def picture(self, strength: float = 0.6) -> Image.Image:
         """The photograph, each map over it, and the answers as bars; see `drawing.panels`."""
-        from vggnet.drawing.panels import Panel, panels
-
         shown = [
             Panel(
                 _TITLES[each.method], each.caption,
@@ -256,10 +253,3 @@ def in_pixels(preprocessing: Preprocess, side: int) -> Preprocess:
 def _by(sizes: Sequence[int]) -> str:
     """80x80, which no line break tears apart."""
     return "x".join(map(str, sizes))
-
-
-def png(picture: Image.Image) -> bytes:
-    """The picture as a PNG file's bytes."""
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()

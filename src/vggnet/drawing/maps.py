@@ -6,19 +6,21 @@ columns.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from vggnet.drawing.raster import raster
 from vggnet.drawing.scales import ScaleName, colours, span
 from vggnet.drawing.scene import Scene, Words
 from vggnet.drawing.theme import LIGHT
 
-_CAPTION = 20  # pixels for a line beneath a picture
-_LEAST_WIDTH = 240  # of a picture with a caption
+_CAPTION = 22  # pixels for a line beneath a picture
+_LEAST_WIDTH = 320  # of a picture with a caption
 
 
 def enlarged(values_HW: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
@@ -48,16 +50,18 @@ def colour_bar(width: int, height: int, scale: ScaleName = "viridis") -> Image.I
 
 
 def grid(tiles: Sequence[NDArray[np.uint8]], side: int, space: int = 2) -> Image.Image:
-    """Pictures (H, W, 3) of one size in rows, enlarged without smoothing, near to a square.
+    """Pictures (H, W, 3) of one size in rows, near to a square.
 
-    The longer side of each becomes `side` pixels, or a multiple of its own that is less.
-    Raises ValueError for none.
+    The longer side of each becomes the largest multiple of its own that is no more than `side`
+    pixels, without smoothing; a longer one is reduced to `side`. Raises ValueError for none.
     """
     if not tiles:
         raise ValueError("there is nothing to show side by side")
     height, width = tiles[0].shape[:2]
-    factor = max(1, side // max(height, width))
-    height, width = height * factor, width * factor
+    longer = max(height, width)
+    target = longer * (side // longer) if side >= longer else side
+    height, width = (max(1, round(each * target / longer)) for each in (height, width))
+    filter = Image.Resampling.NEAREST if side >= longer else Image.Resampling.BOX
     columns = math.ceil(math.sqrt(len(tiles) * height / width))
     rows = math.ceil(len(tiles) / columns)
     sheet = Image.new(
@@ -65,7 +69,7 @@ def grid(tiles: Sequence[NDArray[np.uint8]], side: int, space: int = 2) -> Image
     )
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        picture = Image.fromarray(tile).resize((width, height), Image.Resampling.NEAREST)
+        picture = Image.fromarray(tile).resize((width, height), filter)
         sheet.paste(picture, (column * (width + space), row * (height + space)))
     return sheet
 
@@ -74,7 +78,8 @@ def maps_picture(maps_CHW: NDArray[np.floating], side: int = 64) -> Image.Image:
     """The maps of a layer, channel 0 first, in rows; one scale for all, its range beneath.
 
     Of FC layers each number, (C,), is a square. Negative values, which stand before a ReLU, make
-    the scale signed. Raises ValueError for other shapes.
+    the scale signed. It ends where 99.5% of the values do; the largest is stated. Raises ValueError
+    for other shapes.
     """
     maps_CHW = np.asarray(maps_CHW)
     if maps_CHW.ndim == 1:
@@ -82,10 +87,13 @@ def maps_picture(maps_CHW: NDArray[np.floating], side: int = 64) -> Image.Image:
     if maps_CHW.ndim != 3:
         raise ValueError(f"the maps of one picture are (C, H, W) or (C,), not {maps_CHW.shape}")
     scale: ScaleName = "signed" if maps_CHW.min() < 0 else "viridis"
-    low, high = span(maps_CHW, scale)
+    largest = float(np.abs(maps_CHW).max())
+    reach = _reach(maps_CHW, 99.5)
+    low, high = -reach if scale == "signed" else 0.0, reach
     tiles = [colours(map_HW, low, high, scale) for map_HW in maps_CHW]
     side = side if maps_CHW.shape[1] > 1 else 8
-    return captioned(grid(tiles, side), _range(low, high), scale)
+    text = f"{low:.3g} to {high:.3g}, the largest is {largest:.3g}"
+    return captioned(grid(tiles, side), text, scale)
 
 
 def filters_picture(
@@ -93,33 +101,57 @@ def filters_picture(
 ) -> Image.Image:
     """Kernels over the three colours of a picture, as the colours that they look for.
 
-    Grey is 0, and one scale holds for all: the largest weight is 0 or 255. Raises ValueError where
-    there are not three channels.
+    Grey is 0, and one scale holds for all; it ends where 98% of the weights do, and the largest is
+    stated. Raises ValueError where there are not three channels.
     """
     if weights_OCYX.ndim != 4 or weights_OCYX.shape[1] != 3:
         raise ValueError(f"kernels over colours are (O, 3, Y, X), not {weights_OCYX.shape}")
     in_order = weights_OCYX if colour_order == "RGB" else weights_OCYX[:, ::-1]
-    largest = float(np.abs(in_order).max()) or 1.0
-    pixels_OYXC = np.rint(127.5 + 127.5 * in_order.transpose(0, 2, 3, 1) / largest)
+    reach = _reach(in_order, 98) or 1.0
+    share_OYXC = np.clip(in_order.transpose(0, 2, 3, 1) / reach, -1, 1)
+    pixels_OYXC = np.rint(127.5 + 127.5 * share_OYXC)
     sheet = grid(list(pixels_OYXC.astype(np.uint8)), side)
-    return captioned(sheet, f"grey is 0, white +{largest:.3g}, black -{largest:.3g}")
+    largest = float(np.abs(in_order).max())
+    return captioned(
+        sheet, f"grey is 0, white {reach:.2g}, black -{reach:.2g}; the largest is {largest:.2g}"
+    )
 
 
 def captioned(picture: Image.Image, text: str, scale: ScaleName | None = None) -> Image.Image:
     """The picture with a line beneath it, which begins with the colours of the scale."""
-    from vggnet.drawing.raster import raster
-
     width = max(picture.width, _LEAST_WIDTH)
     bar = 80 if scale else 0
-    words = Words(bar + 8 * bool(bar), 14, text, 11)
+    words = Words(bar + 8 * bool(bar), 16, text, 13)
     line = raster(Scene(width, _CAPTION, "", (words,)), scale=1)
     if scale:
-        line.paste(colour_bar(bar, 10, scale), (0, 5))
+        line.paste(colour_bar(bar, 10, scale), (0, 6))
     sheet = Image.new("RGB", (width, picture.height + _CAPTION), LIGHT["ground"])
     sheet.paste(picture, (0, 0))
     sheet.paste(line, (0, picture.height))
     return sheet
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.3g} to {high:.3g}"
+def framed(photograph: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:
+    """A copy with a frame (left, top, right, bottom), black and white, so that it always shows."""
+    picture = photograph.copy()
+    draw = ImageDraw.Draw(picture)
+    left, top, right, bottom = (round(side) for side in box)
+    thick = max(1, round(min(photograph.size) / 150))
+    for colour, inset in (("black", 0), ("white", thick)):
+        corners = (left + inset, top + inset, right - 1 - inset, bottom - 1 - inset)
+        if corners[2] >= corners[0] and corners[3] >= corners[1]:
+            draw.rectangle(corners, outline=colour, width=thick)
+    return picture
+
+
+def png(picture: Image.Image) -> bytes:
+    """The picture as a PNG file's bytes."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _reach(values: NDArray[np.floating], percent: float) -> float:
+    """What so many of the values do not exceed, but for their signs; the largest, if that is 0."""
+    sizes = np.abs(values)
+    return float(np.percentile(sizes, percent)) or float(sizes.max())
