@@ -1,4 +1,4 @@
-"""The code in docs/python.md and its translation does what it says it does."""
+"""The code in the pages of docs/ and their translations does what it says it does."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("python.md", "python.zh-CN.md")
-TESTING_PAGES = ("testing.md", "testing.zh-CN.md")
+NAMES = {
+    "python": ("without-torch", "perceptual-loss", "training", "gradients"),
+    "explain": ("explain", "unit"),
+}
 
 
 def blocks(page: str) -> list[str]:
@@ -16,7 +18,12 @@ def blocks(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "code", blocks(PAGES[0]), ids=["without-torch", "perceptual-loss", "training", "gradients"]
+    "code",
+    [
+        pytest.param(code, id=name)
+        for page, names in NAMES.items()
+        for name, code in zip(names, blocks(f"{page}.md"), strict=True)
+    ],
 )
 def test_a_block_prints_what_stands_beside_it(
     code: str,
@@ -26,7 +33,7 @@ def test_a_block_prints_what_stands_beside_it(
 ) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, PAGES[0], "exec"), {})
+    exec(compile(code, "a page of docs/", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     expected = re.findall(r"print\(.*\)  # (.+)", code)
     assert expected
@@ -40,14 +47,14 @@ def test_the_block_about_protocols(
     cats.mkdir(parents=True)
     (cats / "cat.jpg").symlink_to(ROOT / "examples" / "cat.jpg")
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks(TESTING_PAGES[0])
-    exec(compile(code, TESTING_PAGES[0], "exec"), {})
+    (code,) = blocks("testing.md")
+    exec(compile(code, "testing.md", "exec"), {})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.+)", code)
 
 
-@pytest.mark.parametrize("pages", [PAGES, TESTING_PAGES])
-def test_the_pages_have_the_same_code(pages: tuple[str, str]) -> None:
-    def bare(page: str) -> list[str]:
-        return [re.sub(r'# .*|""".*"""', "", code) for code in blocks(page)]
+@pytest.mark.parametrize("page", [*NAMES, "testing"])
+def test_the_pages_have_the_same_code(page: str) -> None:
+    def bare(name: str) -> list[str]:
+        return [re.sub(r'# .*|""".*"""', "", code) for code in blocks(name)]
 
-    assert bare(pages[0]) == bare(pages[1])
+    assert bare(f"{page}.md") == bare(f"{page}.zh-CN.md")
