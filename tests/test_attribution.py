@@ -126,16 +126,17 @@ def test_gradient_is_the_slope_of_the_score(spec: Spec) -> None:
     model = model_of(spec)
     images = random_images(2, 16, 16)
     found = gradient(model, images, [0, 5])
-    step = 1e-2
+    step = 1e-3
     for picture, index in ((0, 0), (1, 5)):
-        row, column = np.unravel_index(found[picture].argmax(), (16, 16))
-        slopes = []
-        for channel in range(3):
-            moved = np.repeat(images[picture : picture + 1], 2, axis=0)
-            moved[:, channel, row, column] += (-step, step)
-            below, above = model.logits(moved)[:, index]
-            slopes.append(abs(above - below) / (2 * step))
-        assert found[picture, row, column] == pytest.approx(max(slopes), rel=0.05)
+        for place in np.argsort(found[picture], axis=None)[-6:]:
+            row, column = np.unravel_index(place, (16, 16))
+            slopes = []
+            for channel in range(3):
+                moved = np.repeat(images[picture : picture + 1], 2, axis=0)
+                moved[:, channel, row, column] += (-step, step)
+                below, above = model.logits(moved)[:, index]
+                slopes.append(abs(above - below) / (2 * step))
+            assert found[picture, row, column] == pytest.approx(max(slopes), rel=0.02)
 
 
 def test_gradient_without_torch_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

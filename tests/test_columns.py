@@ -49,6 +49,7 @@ def test_equal_neighbours_are_folded() -> None:
         ("conv3-8 conv1-8",),
         ("conv3-8 conv3-8/2",),  # the map is another one
         ("conv3-8", "maxpool", "conv3-8"),
+        ("conv3-8p0 conv3-8p0",),
         ("conv3-8 LRN conv3-8",),
         ("conv3-8", "maxpool", "maxpool"),
     ],
@@ -76,6 +77,13 @@ def test_what_differs_is_marked_in_both() -> None:
     assert ("conv3_3*", "conv3_3*") in rows("C", "D")
     marked = [slot for slot in rows("D", "D-BN") if "*" in str(slot)]
     assert len(marked) == 13  # each convolution has a batch norm in one of them
+
+
+def test_layers_of_one_name_stand_beneath_each_other_though_their_widths_differ() -> None:
+    both = slots([configuration("D").scaled(0.5).layers, configuration("D").layers])
+    assert all(one and other and one.name == other.name for one, other in both)
+    same = [one.name for one, _ in both if one and not one.differs]
+    assert same == ["input", "pool1", "pool2", "pool3", "pool4", "pool5", "prob"]
 
 
 def test_fc6_of_another_input_differs_though_it_does_the_same() -> None:

@@ -20,6 +20,7 @@ def test_the_signed_scale_is_centred_at_0() -> None:
     values = np.array([[-3.0, 0.0, 1.0]])
     low, high = span(values, "signed")
     assert (low, high) == (-3, 3)
+    assert span(-values, "signed") == (-3, 3)
     blue, middle, orange = colours(values, low, high, "signed")[0].astype(int)
     assert np.ptp(middle) == 0
     assert blue[2] > blue[0]

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import reduce
 from math import prod
 
 from vggnet.layers import ActivationShape, Kind, Layer
@@ -73,8 +72,8 @@ def units(layers: Sequence[Layer]) -> list[Unit]:
 def slots(networks: Sequence[Sequence[Layer]]) -> list[Slot]:
     """The units of each network, equal ones of one network and the next in one slot.
 
-    Paired are first layers of the same name that do the same, then those of the same name, then
-    those that do the same, then those of the same kind.
+    Paired are first layers of the same name that do the same, then those that do the same, then
+    those of the same kind.
     """
     first, *others = (units(layers) for layers in networks)
     aligned: list[Slot] = [(unit,) for unit in first]
@@ -96,7 +95,6 @@ def _beside(aligned: list[Slot], other: list[Unit], number: int) -> list[Slot]:
 _Key = Callable[[Unit], Hashable]
 _KEYS: tuple[_Key, ...] = (
     lambda unit: (unit.name, unit.does),
-    lambda unit: unit.name,
     lambda unit: unit.does,
     lambda unit: unit.kind,
 )
@@ -130,16 +128,13 @@ def _marked(slot: Slot) -> Slot:
 
 def folds(aligned: Sequence[Slot]) -> list[Fold]:
     """Neighbours of the same convolution and map, gathered; other layers stand alone."""
-
-    def grown(found: list[Fold], slot: Slot) -> list[Fold]:
+    found: list[Fold] = []
+    for slot in aligned:
         if found and _alike(found[-1], slot):
             found[-1].append(slot)
         else:
             found.append([slot])
-        return found
-
-    nothing: list[Fold] = []
-    return reduce(grown, aligned, nothing)
+    return found
 
 
 def _alike(fold: Fold, slot: Slot) -> bool:

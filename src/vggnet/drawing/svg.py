@@ -38,17 +38,11 @@ def _style() -> str:
     )
 
 
-def _rules(theme: dict[str, str], inside: str = ".network") -> list[str]:
+def _rules(theme: dict[str, str]) -> list[str]:
     return [
-        f"{inside} .{role}{{{'stroke' if role == 'line' else 'fill'}:{colour}}}"
+        f".network .{role}{{{'stroke' if role == 'line' else 'fill'}:{colour}}}"
         for role, colour in theme.items()
     ]
-
-
-def forced_theme(name: str) -> str:
-    """Rules for a page whose reader has chosen "light" or "dark" against his system."""
-    inside = f'[data-theme="{name}"] .network'
-    return "".join(_rules(DARK if name == "dark" else LIGHT, inside))
 
 
 def _element(shape: Shape) -> str:
