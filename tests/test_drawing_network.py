@@ -110,6 +110,11 @@ def test_a_map_that_is_not_square_is_as_high_as_a_square_of_its_size() -> None:
     assert boxes(wide)["conv1_1"].height == pytest.approx(boxes(scene(spec))["conv1_1"].height)
 
 
+def test_a_long_name_has_room() -> None:
+    drawing = scene(Spec("x" * 400, ("conv3-8",), 8))
+    assert all(text.left + text.width <= drawing.width for text in words(drawing))
+
+
 def test_nothing_is_no_drawing() -> None:
     with pytest.raises(ValueError, match="there is no network to draw: name one or more"):
         network_scene([])

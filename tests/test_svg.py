@@ -48,6 +48,12 @@ def test_names_from_a_file_are_escaped() -> None:
     assert root.find(f".//{SVG}b") is None
 
 
+def test_names_that_xml_cannot_hold_are_written_out() -> None:
+    spec = Spec("a\x00b\n\x1b[31m", ("conv3-4",), 8)
+    for text in (svg(network_scene([analyze(spec).drawn()])), spec._repr_html_()):
+        assert ElementTree.fromstring(text).findtext(f"{SVG}title") == r"a\x00b\n\x1b[31m"
+
+
 def luminance(colour: str) -> float:
     channels = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

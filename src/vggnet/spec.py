@@ -300,7 +300,9 @@ class Spec:
         from vggnet.drawing.network import Drawn, network_scene
         from vggnet.drawing.svg import svg
 
-        return svg(network_scene([Drawn(self.name, " ".join(self.tokens), self.layers)]))
+        weights = sum(token.startswith(("conv", "FC")) for token in self.tokens)
+        facts = f"{weights} weight layers, on {self.input_size}×{self.input_size} pixels"
+        return svg(network_scene([Drawn(self.name, facts, self.layers)]))
 
     def __str__(self) -> str:
         """The column of Table 1, with a header and rules between the stages."""

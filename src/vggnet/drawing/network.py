@@ -18,6 +18,7 @@ from vggnet.drawing.quantities import dimensions, grouped
 from vggnet.drawing.scene import Box, Diamond, Rule, Scene, Shape, Words, text_width
 from vggnet.drawing.theme import MEANINGS, ROLES
 from vggnet.layers import Layer
+from vggnet.printable import printable
 
 _MARGIN, _AXIS = 16, 26  # pixels around the drawing, and for the figures of the scale
 _OCTAVE, _LOWEST = 20, 10  # height of each doubling of the map's side, and of a side of 1
@@ -69,9 +70,9 @@ def network_scene(networks: Sequence[Drawn]) -> Scene:
     right = places[-1].x + places[-1].width
     legend = list(_legend(places, several=len(networks) > 1))
     texts = [shape for shape in legend if isinstance(shape, Words)]
-    heads = [text_width(each.facts, _SIZE + 1) for each in networks]
-    width = max(right, *(_MARGIN + each for each in heads),
-                *(each.left + each.width for each in texts)) + _MARGIN  # fmt: skip
+    texts += [_heading(each, 0) for each in networks]
+    texts += [Words(_MARGIN, 0, each.facts, _SIZE + 1) for each in networks]
+    width = max(right, *(each.left + each.width for each in texts)) + _MARGIN
     shapes: list[Shape] = []
     y = float(_MARGIN)
     for number, network in enumerate(networks):
@@ -79,7 +80,7 @@ def network_scene(networks: Sequence[Drawn]) -> Scene:
         shapes += row.shapes(right)
         y = row.bottom + 2 * _SPACE
     shapes += [_moved(shape, y) for shape in legend]
-    title = " and ".join(network.name for network in networks)
+    title = " and ".join(printable(network.name) for network in networks)
     return Scene(width, y + 2 * _LINE + _MARGIN, title, tuple(shapes))
 
 
@@ -131,7 +132,7 @@ class _Row:
         return self.ground + 3 * _LINE + 4
 
     def shapes(self, right: float) -> Iterator[Shape]:
-        yield Words(_MARGIN, self.top + 14, self.network.name, 15, bold=True)
+        yield _heading(self.network, self.top + 14)
         yield Words(_MARGIN, self.top + 14 + _LINE, self.network.facts, _SIZE + 1, role="faint")
         yield from self._scale(right)
         for place in self.places:
@@ -184,6 +185,10 @@ class _Row:
         for label in labels:
             y += _LINE
             yield replace(label, x=x, y=y)
+
+
+def _heading(network: Drawn, y: float) -> Words:
+    return Words(_MARGIN, y, printable(network.name), 15, bold=True)
 
 
 def _legend(places: Sequence[_Place], several: bool) -> Iterator[Shape]:

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from vggnet.drawing.costs import costs_table
+from vggnet.printable import printable
 
 MODULES = ("selection.js", "sorting.js")
 _START = """
@@ -28,7 +29,7 @@ def page(drawing: str, described: Sequence[Mapping[str, Any]]) -> str:
     `described` is what `Analysis.to_json` gives of each. Without scripts it shows the same, but
     neither sorts nor lights up.
     """
-    names = [escape(str(each["name"])) for each in described]
+    names = [escape(printable(str(each["name"]))) for each in described]
     title = f"{' and '.join(names)}, layer by layer"
     headings = [f"<h2>{name}</h2>\n" if len(names) > 1 else "" for name in names]
     tables = "\n".join(
