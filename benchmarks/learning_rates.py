@@ -136,8 +136,8 @@ def draw(folder: Path, tests: dict[str, RangeTest], results: dict[str, Any]) -> 
         scores = [100 * line["top1"] for line in lines]
         schedule.plot(range(1, len(scores) + 1), scores, marker=".", label=name)
     schedule.set(title=f"{FIRST}, {RIGHT:g}, 8 epochs: held-back top-1, %", xlabel="epoch")
-    for axes in (loss, grid, test, schedule):
-        axes.legend()
+    for axes, place in ((loss, "best"), (grid, "upper right"), (test, "best"), (schedule, "best")):
+        axes.legend(loc=place)
     figure.savefig(folder / "learning-rate.png", dpi=80)
 
 
