@@ -128,7 +128,7 @@ def draw(folder: Path, tests: dict[str, RangeTest], results: dict[str, Any]) -> 
             grid.axvline(found.suggestion, color=colour, linestyle=":")
             test.axvline(found.suggestion, color=colour, linestyle=":")
     grid.set(title="4 epochs: held-back top-1, % (dotted: suggested)", xscale="log",
-             xlabel="highest rate of one cycle")  # fmt: skip
+             xlabel="highest rate of one cycle", ylim=(-2, 68))  # fmt: skip
     test.set(title="range test: loss after a step (dotted: suggested)", xscale="log",
              xlabel="rate", ylim=(2.35, 3))  # fmt: skip
     for name in SCHEDULES:

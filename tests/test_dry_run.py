@@ -37,10 +37,10 @@ def test_times_add_up(pictures: Path, tmp_path: Path) -> None:
     recipe = replace(SMALL, sizes="32x1,40x2")
     options = TrainingOptions(tmp_path / "run", workers=0)
     outlook = look_ahead(open_dataset(pictures, "train"), recipe, options)
-    timing = dry_run.Timing({32: 3.0, 40: 5.0}, {32: 1.0, 40: 8.0}, testing=0.5)
+    timing = dry_run.Timing({32: 3.0, 40: 5.0}, {32: 1.0, 40: 16.0}, testing=0.5)
     alone, two = (replace(outlook, timing=timing, workers=number) for number in (0, 2))
-    assert alone.seconds == pytest.approx(6 * 4 + 12 * 13 + 3 * 0.5)
-    assert two.seconds == pytest.approx(6 * 3 + 12 * 5 + 3 * 0.5)
+    assert alone.seconds == pytest.approx(6 * 4 + 12 * 21 + 3 * 0.5)
+    assert two.seconds == pytest.approx(6 * 3 + 12 * 8 + 3 * 0.5)
     assert outlook.timing is not None
     assert min(outlook.timing.computing.values()) > 0
 
