@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vggnet.analysis import analyze
-from vggnet.cli.side_by_side import short
 from vggnet.cli.small_chart import chart
+from vggnet.drawing.quantities import short
 
 if TYPE_CHECKING:
     from vggnet.training.dry_run import Outlook
