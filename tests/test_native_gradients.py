@@ -241,6 +241,8 @@ class TestGraph:
                 for place, each in enumerate((x, weight, bias))
             ]
             y = convolve(*tensors)
+            kept = y.grad_fn.saved_tensors  # type: ignore[union-attr]
+            assert (kept[0] is not None) == bool(wanted & 2)
             calls = mock.Mock(wraps=native_gradients.find_kernels())
             with mock.patch.object(native_gradients, "find_kernels", lambda calls=calls: calls):
                 y.backward(gradient)

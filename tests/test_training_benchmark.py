@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from vggnet.spec import Spec
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 import training
+import training_seeds
 from training_layers import layer_times
 from training_tasks import PEERS, Task, make_step
 
@@ -34,14 +36,12 @@ def test_everyone_computes_the_same_step(task: Task, tmp_path: Path) -> None:
 
 
 def test_convolutions_by_themselves() -> None:
-    first, second = layer_times(TINY, 2, 1, 1)
+    spec = Spec("tiny", ("conv3-16 conv3-20", "maxpool", "FC-5"), 8)
+    first, second = layer_times(Task(spec, 2, "tiny"), 2, 1, 1)
     operations = {f"torch {each}" for each in ("forward", "input", "kernel")}
-    assert set(first) == {"layer", *operations}  # three channels, which stay with torch
-    assert set(second) == {
-        "layer",
-        *operations,
-        *(o.replace("torch", "vggnet") for o in operations),
-    }
+    ours = {each.replace("torch", "vggnet") for each in operations}
+    assert set(first) == {"layer", *operations, *ours}
+    assert set(second) == {"layer", *operations}  # 20 channels, which stay with torch
     assert (first["layer"], second["layer"]) == ("conv1_1", "conv1_2")
 
 
@@ -62,3 +62,23 @@ def test_bf16_is_left_out_where_only_avx2_is_measured() -> None:
     assert training.parse(["--avx2"]).peers == ["vggnet fp32", "torch fp32"]
     assert training.parse(["--task", "paper"]).batch == 8
     assert training.parse(["--batch", "3"]).batch == 3
+
+
+def test_runs_of_several_seeds_are_compared(pictures: Path, tmp_path: Path) -> None:
+    options = ["--sizes", "32x1", "--threads", "1", "--batch-size", "4", "--holdout", "10"]
+    options += ["--lr", "1e-4"]
+    found: dict[str, list[Any]] = {"native": [], "torch": []}
+    for engine, outcomes in found.items():
+        training_seeds.train(str(pictures), tmp_path / engine, engine, 3, options)
+        outcomes.append(training_seeds.outcome(tmp_path / engine))
+        assert len(outcomes[0]["losses"]) == 12
+        assert 0 <= outcomes[0]["top1"] <= 1
+    compared = training_seeds.compare(found)
+    assert 0 < compared["first_losses_differ_by"] < 1e-3
+    one, other = [{"losses": [1.0, 2.0], "top1": top1} for top1 in (0.5, 0.7)]
+    again = [one, {"losses": [1.0, 2.25], "top1": 0.8}]
+    compared = training_seeds.compare({"native": [one, other], "torch": again})
+    assert compared["first_losses_differ_by"] == 0.25
+    assert compared["mean"] == pytest.approx({"native": 0.6, "torch": 0.65})
+    assert compared["deviation"]["native"] == pytest.approx(0.02**0.5)
+    assert compared["means_differ_by"] == pytest.approx(0.05)
