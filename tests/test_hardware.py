@@ -38,7 +38,7 @@ def test_auto_is_the_faster_precision(
     fast: bool, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
-    assert choose("cpu", 1, "auto").precision == precision
+    assert choose("cpu", 1, "auto", None, "torch").precision == precision
     for asked in ("fp32", "bf16"):
         assert choose("cpu", 1, asked).precision == asked
 
@@ -50,6 +50,8 @@ def test_auto_is_the_engine_for_fp32_on_the_cpu_where_it_was_built(
     assert choose("cpu", 1, "bf16").convolutions == "torch"
     assert choose("cpu", 1, "fp32", None, "torch").convolutions == "torch"
     monkeypatch.setattr("vggnet.native_kernels.absence", lambda: "it was not built")
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
+    assert choose("cpu", 1, "auto") == Hardware("cpu", 1, "bf16", "torch")
     assert choose("cpu", 1, "fp32").convolutions == "torch"
     with pytest.raises(ValueError, match=r"^convolutions 'native': it was not built; take 'torch'"):
         choose("cpu", 1, "fp32", None, "native")
@@ -59,7 +61,9 @@ def test_auto_is_the_engine_for_fp32_on_the_cpu_where_it_was_built(
 
 def test_the_engine_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
-    assert choose("cpu", 1, "auto", None, "native") == Hardware("cpu", 1, "fp32", "native")
+    for asked in ("auto", "native"):
+        found = choose("cpu", 1, "auto", None, asked)  # type: ignore[arg-type]
+        assert found == Hardware("cpu", 1, "fp32", "native")
     with pytest.raises(ValueError, match=r"'native': .* not in bf16 on cpu; take 'torch'"):
         choose("cpu", 1, "bf16", None, "native")
 

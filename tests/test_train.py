@@ -340,8 +340,9 @@ def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
         monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: fast)
         recipe = replace(SMALL, precision=asked, sizes="32x1", weight_average=0.0)
         options = TrainingOptions(tmp_path / name, workers=0, reporter=notes)
+        begun = replace(options, convolutions="torch", stop_after=2)
         with pytest.raises(Interrupted):
-            train(dataset, recipe, replace(options, stop_after=2))
+            train(dataset, recipe, begun)
         monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: not fast)
         assert resume(dataset, options).training["precision"] == precision
     first, second = (tmp_path / name / "metrics.jsonl" for name in ("asked", "auto"))
@@ -349,7 +350,7 @@ def test_a_run_keeps_the_precision_that_auto_was_where_it_began(
     assert [line for line in notes.lines if f"computes in {precision}" in line]
     assert [line for line in notes.lines if line.startswith("resuming") and precision in line]
     other = replace(SMALL, precision="fp32" if fast else "bf16", sizes="32x1", weight_average=0.0)
-    train(dataset, other, TrainingOptions(tmp_path / "other", workers=0))
+    train(dataset, other, TrainingOptions(tmp_path / "other", workers=0, convolutions="torch"))
     assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != first.read_bytes()
 
 

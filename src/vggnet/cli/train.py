@@ -73,8 +73,8 @@ from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
     "--convolutions",
     type=click.Choice(["auto", "native", "torch"]),
     default="auto",
-    help="Who computes them; auto: as the run was begun, else the native engine for fp32 on the "
-    "CPU and torch elsewhere.",
+    help="Who computes them: the native engine, in fp32 on the CPU, or torch; auto: as the run was "
+    "begun, else the native engine where it can.",
 )
 @click.option(
     "--checkpoint-seconds",

@@ -44,10 +44,10 @@ def choose(
 ) -> Hardware:
     """What was asked for, or where nothing was ("auto", None) what the run was begun on.
 
-    A new run takes CUDA where it is there, bf16 where that is faster in torch, and the native
-    engine for fp32 on the CPU. Raises ValueError for what is not here or does not go together, and
-    for a device, a number of threads or convolutions with which a run that was begun would go on to
-    other bits.
+    A new run takes CUDA where it is there; on the CPU the native engine, which in fp32 is faster
+    than torch in bf16; and elsewhere bf16 where that is faster than fp32. Raises ValueError for
+    what is not here or does not go together, and for a device, a number of threads or convolutions
+    with which a run that was begun would go on to other bits.
     """
     if device == "auto":
         device = saved.device if saved else "cuda" if torch.cuda.is_available() else "cpu"
@@ -57,7 +57,8 @@ def choose(
     if saved:
         computed = saved.precision
     elif precision == "auto":
-        computed = "bf16" if multiplies_bf16(device) and convolutions != "native" else "fp32"
+        engine = convolutions != "torch" and _why_not_native(Hardware(device, 1, "fp32")) is None
+        computed = "bf16" if multiplies_bf16(device) and not engine else "fp32"
     else:
         computed = precision
     chosen = Hardware(device, threads, computed)

@@ -175,7 +175,7 @@ class Recipe:
         0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
     )
     precision: Literal["auto", "bf16", "fp32"] = _option(
-        "auto", "Type that products are computed in; auto: bf16 where it is the faster one."
+        "auto", "Type that products are computed in; auto: the faster one; see --convolutions."
     )
     dtype: StoredType = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
     seed: int = _option(
