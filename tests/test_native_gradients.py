@@ -373,6 +373,7 @@ class TestLargeMaps:
         assert empty_maps(*self.SHAPE).data_ptr() == address
 
     @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+    @pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="another memory.cc")
     def test_what_is_kept_is_not_more_than_was_in_use(self) -> None:
         """A size that does not fit what is free takes its place."""
         program = """
