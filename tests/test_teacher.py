@@ -10,9 +10,11 @@ from same_run import assert_same_run
 from small_data import SMALL
 from torch.nn import functional
 
+from vggnet import torch_network
 from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
 from vggnet.preprocess import Preprocess
+from vggnet.torch_network import Convolutions, Network
 from vggnet.training import mix
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.run import Run
@@ -112,6 +114,26 @@ def test_a_taught_run_resumes_to_the_bit_and_with_its_own_teacher_alone(
     plain = train(dataset, replace(recipe, teacher=""), TrainingOptions(tmp_path / "plain", 0))
     assert (plain.state["conv1_1.weight"] != taught.state["conv1_1.weight"]).any()
     assert "teacher_sha256" not in plain.training
+
+
+@pytest.mark.parametrize("convolutions", ["native", "torch"])
+def test_the_engine_of_the_run_computes_the_teacher_too(
+    convolutions: Convolutions, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, file = open_dataset(pictures, "train"), _teacher(tmp_path / "a.safetensors")
+    recipe, asked = replace(SMALL, teacher=file), []
+
+    def network(weights: Weights, convolutions: Convolutions) -> Network:
+        asked.append(convolutions)
+        return torch_network.network(weights, convolutions=convolutions)
+
+    monkeypatch.setattr("vggnet.training.teacher.network", network)
+    options = TrainingOptions(tmp_path / "run", 0, stop_after=1, convolutions=convolutions)
+    with pytest.raises(Interrupted):
+        train(dataset, recipe, options)
+    with pytest.raises(Interrupted):
+        resume(dataset, replace(options, stop_after=2, convolutions="auto"))
+    assert asked == [convolutions] * 2
 
 
 def test_mistakes_are_one_line_that_names_the_weights(pictures: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
         arrays = starting_arrays(initial, spec)
     elif shallower is not None:
         arrays = arrays_of_shallower(shallower, spec, recipe.init_from)
-    teacher = teacher_of(recipe, dataset.classes, hardware.device)
+    teacher = teacher_of(recipe, dataset.classes, hardware)
     set_torch(hardware)
     if not len(held_back):
         note("nothing is held back: --holdout N tests on N pictures every epoch")

@@ -20,7 +20,8 @@ from torch.nn import functional
 from vggnet.class_lists import Label
 from vggnet.evaluation import class_indices
 from vggnet.model import load_weights
-from vggnet.torch_network import network
+from vggnet.torch_network import Convolutions, network
+from vggnet.training.hardware import Hardware
 from vggnet.training.recipe import Recipe
 from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import Weights
@@ -32,10 +33,16 @@ class Teacher:
     """One network, or several whose soft-max outputs are averaged. `digest` tells it from others.
 
     Raises ValueError, which names the weights, where they are not there, do not know all of the
-    classes, or cannot take one of the sizes.
+    classes, or cannot take one of the sizes. `convolutions` are computed as `Network` says.
     """
 
-    def __init__(self, recipe: Recipe, classes: Sequence[Label], device: str = "cpu") -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: Sequence[Label],
+        device: str = "cpu",
+        convolutions: Convolutions = "torch",
+    ) -> None:
         self.temperature = recipe.temperature
         self._members: list[tuple[Transfer, torch.nn.Module, Tensor]] = []
         digest = hashlib.sha256()
@@ -48,7 +55,7 @@ class Teacher:
                     weights.spec.layers_at(size, size)
             except ValueError as error:
                 raise ValueError(f"teacher {name}: {error}") from None
-            module = network(weights).eval().requires_grad_(False)
+            module = network(weights, convolutions=convolutions).eval().requires_grad_(False)
             self._members.append(
                 (
                     Transfer(weights.preprocessing, torch.device(device)),
@@ -73,9 +80,11 @@ class Teacher:
         return self.temperature**2 * functional.kl_div(answers_NK, targets_NK, reduction="sum")
 
 
-def teacher_of(recipe: Recipe, classes: Sequence[Label], device: str = "cpu") -> Teacher | None:
-    """The recipe's teacher, if it has one. Raises what Teacher does."""
-    return Teacher(recipe, classes, device) if recipe.teacher else None
+def teacher_of(recipe: Recipe, classes: Sequence[Label], hardware: Hardware) -> Teacher | None:
+    """The recipe's teacher on the run's hardware, if it has one. Raises what Teacher does."""
+    if not recipe.teacher:
+        return None
+    return Teacher(recipe, classes, hardware.device, hardware.convolutions)
 
 
 def _index(weights: Weights, classes: Sequence[Label]) -> Tensor:

@@ -92,7 +92,7 @@ def _continued(
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
-    teacher = teacher_of(recipe, dataset.classes, hardware.device)
+    teacher = teacher_of(recipe, dataset.classes, hardware)
     run = Run(
         recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision,
         convolutions=hardware.convolutions, teacher=teacher,
