@@ -11,6 +11,7 @@ from comparison import relative_error
 from instruction_sets import SETS
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from vggnet.native_activations import activate, fits
 from vggnet.torch_network import BatchNorm
@@ -138,6 +139,9 @@ def test_what_is_for_torch() -> None:
     assert not fits(z[:, :24], None, False)
     assert not fits(z.double(), None, False)
     assert not fits(torch.zeros(1, 16, 1, 1), BatchNorm(16, 1e-5), False)  # one number a channel
+    assert not fits(torch.zeros(1).expand(1, 16, 8190, 16382), None, True)  # 2^31 with the border
+    with FlopCounterMode(display=False):
+        assert not fits(z, None, True)
 
 
 def test_a_norm_that_counts_its_batches_goes_on_counting() -> None:

@@ -230,6 +230,29 @@ class TestTensors:
         torch.func.grad(lambda x: (seen.append(fits(x, weight, bias)), x.sum())[1])(x)
         assert seen == [False]
 
+    def test_maps_that_the_engine_cannot_count_are_for_torch(self) -> None:
+        """Of one number that lies in memory; 2^31 is that of numbers, zeros around included."""
+        number, weight = torch.zeros(1), torch.zeros(64, 16, 3, 3)
+        assert fits(number.expand(1, 16, 2046, 16382), weight[:16], None)
+        assert fits(number.expand(1, 16, 2045, 16382), weight, None)
+        assert not fits(number.expand(1, 16, 2046, 16382), weight, None)
+        assert not fits(number.expand(1, 16, 8190, 16382), weight[:16], None)
+        assert fits(number.expand(2**30 - 1, 16, 1, 1), weight, None)
+        assert not fits(number.expand(2**30, 16, 1, 1), weight, None)
+
+    @pytest.mark.parametrize("side", [9, 300])
+    def test_torch_s_defaults_may_be_others(self, side: int) -> None:
+        tensors, gradient = draw(1, 16, 16, side, side)
+        right = found(tensors, gradient)
+        before = torch.get_default_dtype()
+        try:
+            torch.set_default_dtype(torch.float64)
+            with torch.device("meta"):
+                ours = found(tensors, gradient)
+        finally:
+            torch.set_default_dtype(before)
+        assert all(torch.equal(*pair) for pair in zip(ours, right, strict=True))
+
 
 class TestGraph:
     def test_nothing_is_computed_that_nobody_wants(self) -> None:

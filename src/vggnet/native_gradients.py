@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from vggnet import _native
 
 _CHANNEL_BLOCK = 16
+# What the engine counts in 32 bits; training_binding.cc refuses more.
+_MOST_NUMBERS = 2**31 - 1
+_MOST_IMAGES = 2**30 - 1
 _LARGE = 1 << 20  # numbers of which a tensor would be given back to the system when it goes
 _TILES = (2, 4, 5, 6)
 _GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
@@ -44,21 +47,39 @@ _FOR_ROUNDING = 1.05  # tiles of 5 and 6, which round two to four times as much,
 def fits_maps(x_NCHW: Tensor) -> bool:
     """Whether the engine takes these maps: float32 on the CPU, channels in multiples of 16.
 
-    Not where torch is to round to another type, to compile, or to differentiate by its functional
-    transforms, which do not see what happens here.
+    Not where torch is to round to another type, or looks on, to compile, trace, count or transform:
+    it would not see what happens here. Nor maps of 2^31 numbers a picture, zeros around included.
     """
     return _fits(x_NCHW) and x_NCHW.shape[1] % _CHANNEL_BLOCK == 0
 
 
 def _fits(x_NCHW: Tensor) -> bool:
     return (
-        _is_plain(x_NCHW)
+        not _torch_looks_on()  # first, since a trace records what is asked of a tensor
+        and _is_plain(x_NCHW)
         and x_NCHW.dim() == 4
         and x_NCHW.numel() > 0
+        and len(x_NCHW) <= _MOST_IMAGES
+        and _numbers_with_border(x_NCHW, x_NCHW.shape[1]) <= _MOST_NUMBERS
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
     )
+
+
+def _torch_looks_on() -> bool:
+    """Whether operations are recorded or replaced: by a compiler, a trace, a mode, a transform."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._len_torch_dispatch_stack() > 0  # make_fx, FlopCounterMode
+        or torch._ops._len_torch_dispatch_stack_pre_dispatch() > 0  # type: ignore[no-untyped-call]
+        or torch._C._are_functorch_transforms_active()
+    )
+
+
+def _numbers_with_border(x_NCHW: Tensor, channels: int) -> int:
+    """Of one picture's maps with so many channels, with the zeros around them."""
+    height, width = x_NCHW.shape[2:]
+    return (height + 2) * (width + 2) * channels
 
 
 def fits(x_NCHW: Tensor, weight_KCYX: Tensor, bias_K: Tensor | None) -> bool:
@@ -73,6 +94,7 @@ def fits(x_NCHW: Tensor, weight_KCYX: Tensor, bias_K: Tensor | None) -> bool:
         and (bias_K is None or _is_plain(bias_K))
         and weight_KCYX.shape[1:] == (x_NCHW.shape[1], 3, 3)
         and weight_KCYX.shape[0] % _CHANNEL_BLOCK == 0
+        and _numbers_with_border(x_NCHW, weight_KCYX.shape[0]) <= _MOST_NUMBERS
     )
 
 
@@ -187,16 +209,20 @@ def _run(
 def empty_maps(images: int, channels: int, height: int, width: int) -> Tensor:
     """x_NCHW, float32 and channels-last, whatever is in it.
 
-    Large ones lie in memory that is kept from step to step, as much as was in use at most.
+    Large ones lie in memory that is kept from step to step, as much as was in use at most. After
+    the last step it stays with the process, until a thousand more large ones were asked for; the
+    system may take it where memory is short.
     """
     shape, size = (images, channels, height, width), images * channels * height * width
+    # Not torch's defaults, which may be others.
+    given: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
     if size < _LARGE:
-        return torch.empty(shape, memory_format=torch.channels_last)
+        return torch.empty(shape, memory_format=torch.channels_last, **given)
     from vggnet import _native
 
     storage = torch.from_numpy(_native.empty(size)).untyped_storage()
     strides = (size // images, 1, width * channels, channels)
-    return torch.empty(0).set_(storage, 0, shape, strides)
+    return torch.empty(0, **given).set_(storage, 0, shape, strides)
 
 
 def maps(x_NCHW: Tensor) -> NDArray[np.float32]:
