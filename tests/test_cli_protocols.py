@@ -171,6 +171,18 @@ def test_a_killed_job_that_is_resumed_ends_with_the_same_bytes(
     other = run(capsys, *save(net, pictures, path, "--resume", "--no-flip"))
     assert other[0] == 2
     assert "nets 0 protocol flip True there and False here" in other[2].splitlines()[-1]
+    other = run(capsys, *save(net, pictures, path, "--no-flip"))
+    assert (other[0], "delete it, or --save to another file" in other[2]) == (2, True)
+    assert path.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_a_job_that_is_resumed_from_nothing_says_so(
+    pictures: Path, net: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "scores.parquet"
+    status, _, err = run(capsys, *save(net, pictures, path, "--resume"))
+    assert status == 0
+    assert f"{path}: no scores to go on with are there; begins with the first picture" in err
 
 
 def test_ctrl_c_says_how_to_go_on(

@@ -16,7 +16,6 @@ from vggnet.evaluation import scores_file
 from vggnet.evaluation.scores_file import (
     Row,
     ScoresWriter,
-    differences,
     in_memory,
     read_scores,
 )
@@ -213,18 +212,49 @@ def test_a_file_stays_until_another_takes_its_place(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_differences_are_named_by_their_path() -> None:
-    other = {
-        **RECORD,
-        "command": "another",  # which is no difference
-        "nets": [{"weights": "b", "protocol": {"name": "single", "scales": [20]}}],
-    }
-    assert differences(RECORD, RECORD) == ""
-    assert differences(RECORD, other) == (
-        "nets 0 weights 'a' there and 'b' here, nets 0 protocol name 'dense' there and 'single' "
-        "here, nets 0 protocol scales 1 24 there and None here"
+def test_a_complete_file_of_another_job_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    write(path, 10)
+    before = path.read_bytes()
+    other = RECORD | {"nets": [{"weights": "a", "protocol": {"name": "single", "scales": [20]}}]}
+    text = (
+        r"scores\.parquet: the scores of another job: nets 0 protocol name 'dense' there and "
+        r"'single' here, nets 0 protocol scales 1 24 there and None here; delete it, or --save to "
+        "another file$"
     )
-    assert differences(RECORD, {}).endswith(" more")
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=text):
+            ScoresWriter(path, other, resume)
+    data = tmp_path / "data.parquet"
+    parquet.write_table(arrow.table({"a": [1]}), data)
+    with pytest.raises(ValueError, match="not scores that vggnet wrote .*; delete it, or --save"):
+        ScoresWriter(data, RECORD)
+    assert path.read_bytes() == before
+    assert {each.name for each in tmp_path.iterdir()} == {"scores.parquet", "data.parquet"}
+    write(path, 10)  # the same job again
+    ScoresWriter(path, RECORD | {"command": "another"})
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    text = r"scores\.parquet: another process is writing it; wait for its end, or --save to another"
+    with ScoresWriter(path, RECORD) as writer:
+        writer.add(rows(0, 5))
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                for resume in (False, True):
+                    with pytest.raises(ValueError, match=text):
+                        ScoresWriter(path, RECORD, resume)
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+    with ScoresWriter(path, RECORD, resume=True) as writer:
+        assert writer.done == 5
+        writer.finish()
+    assert [each.name for each in tmp_path.iterdir()] == ["scores.parquet"]
 
 
 def test_other_files_are_told(tmp_path: Path) -> None:

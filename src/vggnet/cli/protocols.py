@@ -97,7 +97,7 @@ def _table(
     job: Job, protocols: Sequence[Protocol], scales: Sequence[TrainingScale], asked: Asked
 ) -> tuple[ScoresTable, int]:
     """Every picture's scores, and how many were computed now; the others were there already."""
-    from vggnet.evaluation.scores_file import ScoresWriter, differences, in_memory, read_scores
+    from vggnet.evaluation.scores_file import ScoresWriter, check_same_job, in_memory, read_scores
 
     if asked.save is None:
         rows: list[Row] = []
@@ -106,15 +106,15 @@ def _table(
         return in_memory(rows, _record(job, protocols, scales)), len(rows)
     record = _record(job, protocols, scales)
     if asked.resume and asked.save.exists() and not ScoresWriter.parts_of(asked.save).exists():
-        table = read_scores(asked.save)
-        if differing := differences(table.record, record):
-            raise ValueError(f"{asked.save}: the scores of another job: {differing}")
+        check_same_job(asked.save, record)
         note(f"{asked.save}: complete already, so nothing is computed")
-        return table, 0
+        return read_scores(asked.save), 0
     with ScoresWriter(asked.save, record, asked.resume) as writer:
         done = before = writer.done
         if done:
             note(f"goes on after {done:,} pictures")
+        elif asked.resume:
+            note(f"{asked.save}: no scores to go on with are there; begins with the first picture")
         try:
             for chunk in _computed(job, protocols, done):
                 writer.add(chunk)
@@ -185,7 +185,7 @@ def _record(
     from vggnet.class_lists import Label
     from vggnet.cli.weights_files import bytes_of
     from vggnet.commit import commit_of
-    from vggnet.training.identity import fingerprint
+    from vggnet.data.fingerprint import fingerprint
     from vggnet.weights.named import weights_file
 
     nets = []

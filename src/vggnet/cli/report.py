@@ -139,7 +139,7 @@ def _draw_mistakes(path: Path, table: ScoresTable, number: int, data: str | None
     from vggnet.data import open_dataset, picture
     from vggnet.evaluation.figures import draw_mistakes
     from vggnet.evaluation.reports import mistakes
-    from vggnet.training.identity import data_differences, fingerprint
+    from vggnet.data.fingerprint import data_differences, fingerprint
 
     chosen = mistakes(table, number)
     if not chosen:

@@ -20,7 +20,8 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,14 @@ from numpy.typing import NDArray
 
 from vggnet.atomic import whole_file
 from vggnet.class_lists import Label
+from vggnet.differences import differences
+from vggnet.lock import locked
 
 PART_SECONDS = 10.0  # that may be lost by a kill, and the time of one chunk
 PART_ROWS = 4096
 _GROUP_ROWS = 1024  # rows of a row group of the file, whatever the parts were
 _VERSION = 1
-_RECORD = "record.json"
+_RECORD, _LOCK = "record.json", "lock"  # in the folder of the parts
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class ScoresWriter:
 
     With `resume` it goes on from the parts that are there. Raises ValueError where those are not
     there to be gone on with, are of another job (whose differences it names), or were not asked
-    for; and OSError, which names the file, where nothing can be written.
+    for, where a complete file is another job's, and where another process writes it; and OSError,
+    which names the file, where nothing can be written.
     """
 
     def __init__(self, path: Path, record: Mapping[str, Any], resume: bool = False) -> None:
@@ -82,26 +86,36 @@ class ScoresWriter:
         self.rows: list[Row] = []  # of the next part
         self.done = 0  # pictures that are in parts
         _arrow()
-        if not resume and self.parts.exists():
-            raise ValueError(
-                f"{self.parts}: the parts of a job that did not end; give --resume to go on with "
-                "it, or delete the folder"
-            )
-        if (self.parts / _RECORD).exists() or self._sorted_parts():
-            self._go_on()
-        else:
-            try:
-                self.parts.mkdir(exist_ok=True)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(self.parts)) from None
-            with whole_file(self.parts / _RECORD, only_writer=True) as file:
-                file.write(json.dumps(self.record, allow_nan=False).encode())
+        if path.exists():
+            check_same_job(path, self.record)
+        unasked = not resume and self.parts.exists()
+        try:
+            self.parts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.parts)) from None
+        busy = f"{path}: another process is writing it; wait for its end, or --save to another file"
+        with ExitStack() as stack:
+            stack.enter_context(locked(self.parts / _LOCK, busy))
+            if unasked:
+                raise ValueError(
+                    f"{self.parts}: the parts of a job that did not end; give --resume to go on "
+                    "with it, or delete the folder"
+                )
+            self._begin()
+            self._lock = stack.pop_all()  # until the end of the context
         self._last_part = time.monotonic()
 
     @staticmethod
     def parts_of(path: Path) -> Path:
         """The folder in which the parts of that file lie until all are there."""
         return path.with_name(f"{path.name}.parts")
+
+    def _begin(self) -> None:
+        if (self.parts / _RECORD).exists() or self._sorted_parts():
+            self._go_on()
+            return
+        with whole_file(self.parts / _RECORD, only_writer=True) as file:
+            file.write(json.dumps(self.record, allow_nan=False).encode())
 
     def _go_on(self) -> None:
         try:
@@ -111,7 +125,7 @@ class ScoresWriter:
                 f"{self.parts}: {_RECORD} cannot be read ({error}); delete the folder and begin "
                 "anew"
             ) from None
-        differing = differences(saved, self.record)
+        differing = _differences(saved, self.record)
         if differing:
             raise ValueError(f"{self.parts}: another job's parts: {differing}")
         self.record = saved  # with the command that began it
@@ -127,8 +141,9 @@ class ScoresWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, _: Any) -> None:
-        if not isinstance(error, OSError):  # after which another attempt would fail as well
-            self._write_part()
+        with self._lock:
+            if not isinstance(error, OSError):  # after which another attempt would fail as well
+                self._write_part()
 
     def add(self, rows: Sequence[Row]) -> None:
         """More pictures; all of one chunk, since a resumed job begins with a new one."""
@@ -177,28 +192,23 @@ class ScoresWriter:
 _MAY_DIFFER = ("command", "commit", "vggnet", "vggnet_scores", "data_path")
 
 
-def differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """What of a record is another job's: "precision 'bf16' there and 'fp32' here"; "" for none."""
-    there, here = (
-        dict(_leaves({key: value for key, value in each.items() if key not in _MAY_DIFFER}))
-        for each in (saved, json.loads(json.dumps(asked)))
-    )
-    differing = [
-        f"{name} {there.get(name)!r} there and {here.get(name)!r} here"
-        for name in {**there, **here}
-        if there.get(name) != here.get(name)
-    ]
-    more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-    return ", ".join(differing[:3]) + more
+def check_same_job(path: Path, record: Mapping[str, Any]) -> None:
+    """Raises ValueError, in one line that says what to do, where `path` is of another job."""
+    _, parquet = _arrow()
+    try:
+        differing = _differences(_record(path, _told(path, parquet.read_schema)), record)
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it, or --save to another file") from None
+    if differing:
+        raise ValueError(
+            f"{path}: the scores of another job: {differing}; delete it, or --save to another file"
+        )
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The plain values in nested ones, by their path: ("nets 0 protocol name", "dense")."""
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(inner, f"{name} {key}".strip())
-    else:
-        yield name, value
+def _differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """What of a record is another job's; "" for none."""
+    names = [name for name in {**saved, **asked} if name not in _MAY_DIFFER]
+    return differences(saved, {name: asked.get(name) for name in names})
 
 
 def read_scores(path: str | Path) -> ScoresTable:
@@ -212,17 +222,8 @@ def read_scores(path: str | Path) -> ScoresTable:
         unfinished = f"; its job has not ended ({parts.name}): go on with --resume"
         raise ValueError(f"{path}: no such file{unfinished if parts.is_dir() else ''}")
     table = _read(path)
-    try:
-        record = json.loads((table.schema.metadata or {})[b"vggnet"])
-        if record["vggnet_scores"] != _VERSION:
-            raise ValueError(
-                f"scores of version {record['vggnet_scores']!r}; this vggnet reads {_VERSION}"
-            )
-        num_classes = len(record["classes"])
-        if not table.schema.equals(_schema()):
-            raise ValueError(f"its columns are {', '.join(table.schema.names)}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not scores that vggnet wrote ({error})") from None
+    record = _record(path, table.schema)
+    num_classes = len(record["classes"])
     good = table.filter(table["scores"].is_valid())
     faulty = table.filter(table["scores"].is_null())
     values: NDArray[np.float32] = good["scores"].combine_chunks().flatten().to_numpy()
@@ -279,10 +280,32 @@ def _table(rows: Sequence[Row]) -> Any:
     )
 
 
-def _read(path: Path) -> Any:
-    arrow, parquet = _arrow()
+def _record(path: Path, schema: Any) -> dict[str, Any]:
+    """The record in a file's schema. Raises ValueError where it is not that of scores."""
     try:
-        return parquet.read_table(path)
+        record: dict[str, Any] = json.loads((schema.metadata or {})[b"vggnet"])
+        if record["vggnet_scores"] != _VERSION:
+            raise ValueError(
+                f"scores of version {record['vggnet_scores']!r}; this vggnet reads {_VERSION}"
+            )
+        len(record["classes"])
+        if not schema.equals(_schema()):
+            raise ValueError(f"its columns are {', '.join(schema.names)}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not scores that vggnet wrote ({error})") from None
+    return record
+
+
+def _read(path: Path) -> Any:
+    _, parquet = _arrow()
+    return _told(path, parquet.read_table)
+
+
+def _told(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What `read` gives; its errors in one line."""
+    arrow, _ = _arrow()
+    try:
+        return read(path)
     except (arrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from vggnet.data import Dataset
+from vggnet.differences import differences
 from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.training import checkpoint
-from vggnet.training.identity import differences
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import PAPER, fine_tuning, pre_training, vary

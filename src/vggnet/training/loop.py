@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vggnet.data import Dataset
+from vggnet.data.fingerprint import fingerprint
 from vggnet.evaluation import Score, evaluate
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
@@ -30,7 +31,6 @@ from vggnet.training.disk import writing
 from vggnet.training.hardware import Hardware
 from vggnet.training.held_back import HeldBack
 from vggnet.training.history import History, can_draw, draw_curves, read
-from vggnet.training.identity import fingerprint
 from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent

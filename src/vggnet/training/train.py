@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vggnet.data import Dataset
+from vggnet.data.fingerprint import data_differences, fingerprint
+from vggnet.differences import differences
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training import checkpoint
@@ -19,7 +21,6 @@ from vggnet.training.beginning import begin
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.history import can_draw
-from vggnet.training.identity import data_differences, differences, fingerprint
 from vggnet.training.lock import locked
 from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.pictures import steps_per_epoch

@@ -1,4 +1,4 @@
-"""vggnet.training.identity: another data set or recipe is noticed, and named."""
+"""vggnet.data.fingerprint and vggnet.differences: what is another is noticed, and named."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 from small_data import write_parquet, write_pictures
 
 from vggnet.data import open_dataset
-from vggnet.training.identity import data_differences, differences, fingerprint
+from vggnet.data.fingerprint import data_differences, fingerprint
+from vggnet.differences import differences
 
 
 def _fingerprint(path: Path):  # type: ignore[no-untyped-def]
@@ -84,3 +85,14 @@ def test_differences_are_of_what_is_asked_alone() -> None:
     assert differences(saved, {"width": 1.0, "seed": 4}) == (
         "width 0.5 there and 1.0 here, seed 3 there and 4 here"
     )
+
+
+def test_differences_are_named_by_their_path() -> None:
+    saved = {"nets": [{"weights": "a", "protocol": {"name": "dense", "scales": [20, 24]}}]}
+    asked = {"nets": [{"weights": "b", "protocol": {"name": "single", "scales": (20,)}}]}
+    assert differences(saved, saved) == ""
+    assert differences(saved, asked) == (
+        "nets 0 weights 'a' there and 'b' here, nets 0 protocol name 'dense' there and 'single' "
+        "here, nets 0 protocol scales 1 24 there and None here"
+    )
+    assert differences(saved, asked | {"seed": 3}).endswith(" and 1 more")

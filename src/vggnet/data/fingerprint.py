@@ -1,7 +1,7 @@
-"""What tells one run from another: recipe, network, pictures.
+"""What tells one data set from another.
 
-In: a Recipe, a Spec, a Dataset. Out: plain values that a checkpoint holds, and their differences in
-words.
+In: a Dataset. Out: plain values, which checkpoints and files of scores hold, and their differences
+in words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from vggnet.data import Dataset
+from vggnet.data.dataset import Dataset
+from vggnet.differences import differences
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:
@@ -44,15 +45,6 @@ def data_differences(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         if saved.get(name, found[name]) != found[name]:
             parts.append(f"{what} differ")
     return ", ".join(filter(None, parts))
-
-
-def differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """The entries of `asked` that are not those of `saved`, both values of each; "" for none."""
-    return ", ".join(
-        f"{name} {saved.get(name)!r} there and {value!r} here"
-        for name, value in asked.items()
-        if saved.get(name) != value
-    )
 
 
 def _digest(texts: Iterable[str]) -> str:
