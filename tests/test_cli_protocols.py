@@ -21,7 +21,7 @@ from vggnet.cli.model_options import ModelChoice, ReadAs
 from vggnet.cli.protocols import in_words
 from vggnet.evaluation import scores_file, scoring
 from vggnet.evaluation.protocols import NAMES
-from vggnet.evaluation.published_results import Expected
+from vggnet.evaluation.published_results import Expected, Conditions
 from vggnet.evaluation.scores_file import ScoresWriter, read_scores
 
 Capture = pytest.CaptureFixture[str]
@@ -72,7 +72,7 @@ def test_the_centre_crop_is_the_same_either_way(pictures: Path, net: str, capsys
     plain = evaluated(capsys, str(pictures), "--weights", net)
     found = evaluated(capsys, str(pictures), "--weights", net, "--protocol", "centre")
     assert (found["top1"], found["top5"]) == (plain["top1"], plain["top5"])
-    assert plain["protocol"] == "centre crop"
+    assert plain["protocol"] == found["protocol"] == "centre crop"
     assert "intervals" not in plain
 
 
@@ -269,10 +269,14 @@ def test_what_was_published_is_compared(
     status, _, err = run(capsys, *asked)
     assert status == 2
     assert "nothing is published of a file by its path" in err.splitlines()[-1]
+    monkeypatch.setattr(protocols, "_known_as", lambda choice: "vgg16")
+    status, _, err = run(capsys, *asked)
+    assert status == 2
+    assert err.splitlines()[-1].endswith("classes of ImageNet; these data have 3")
     told: list[object] = []
 
-    def known(names, protocol, scale):  # type: ignore[no-untyped-def]
-        told.extend([names, protocol.name, scale.low])
+    def known(names, protocol, tested, scale):  # type: ignore[no-untyped-def]
+        told.extend([names, protocol.name, tested, scale.low])
         return Expected(*accuracies, "a test", 0)
 
     monkeypatch.setattr("vggnet.evaluation.published_results.expected", known)
@@ -285,7 +289,7 @@ def test_what_was_published_is_compared(
     assert found["published"] == {
         "top1": 0.3, "top5": 1.0, "source": "a test", "equal": {"top1": same, "top5": True}
     }  # fmt: skip
-    assert told == [["vgg16@oxford"], "single", 20]
+    assert told == [["vgg16@oxford"], "single", Conditions(16, 3, None), 20]
     accuracies = (found["top1"], 0.9)
     status, out, _ = run(capsys, *asked)
     assert status == 1

@@ -101,6 +101,14 @@ def test_several_files_are_averaged(scores: dict[str, str], capsys: Capture) -> 
     assert json.loads(out)["calibration"]["error"] != found["fused"]["calibration"]["error"]
 
 
+def test_of_one_file_nothing_is_averaged(scores: dict[str, str], capsys: Capture) -> None:
+    status, _, err = run(capsys, "report", scores["dense"], "--score-average", "logits")
+    assert status == 0
+    assert (
+        err == "vggnet: --score-average has no effect on one file, of which nothing is averaged\n"
+    )
+
+
 def test_pictures_that_moved_are_found_by_data(
     scores: dict[str, str], folder: Path, tmp_path: Path, capsys: Capture
 ) -> None:

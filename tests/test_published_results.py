@@ -1,11 +1,14 @@
 """vggnet.evaluation.published_results: which figures a measured accuracy is compared with."""
 
+from dataclasses import replace
+
 import pytest
 
 from vggnet.evaluation.protocols import NAMES, Protocol, TrainingScale
 from vggnet.evaluation.published_results import (
     TABLE_3,
     TABLE_4,
+    Conditions,
     expected,
     sentence,
     verdict,
@@ -13,6 +16,7 @@ from vggnet.evaluation.published_results import (
 
 FIXED, JITTERED = TrainingScale(256, 256, "a test"), TrainingScale(256, 512, "a test")
 CENTRE = Protocol("centre", "centre", (256,), False)
+IMAGENET = Conditions(224, 1000, "validation")
 
 
 def named(name: str, scale: TrainingScale, **changes: object) -> Protocol:
@@ -40,17 +44,17 @@ def test_the_papers_figures(
     errors: tuple[float, float],
     source: str,
 ) -> None:
-    found = expected(names, named(protocol, scale), scale)
+    found = expected(names, named(protocol, scale), IMAGENET, scale)
     assert (100 * (1 - found.top1), 100 * (1 - found.top5)) == pytest.approx(errors)
     assert found.source == f"{source} of the paper"
     assert found.resolution == 5e-4
 
 
 def test_the_catalogs_figures_are_for_one_centre_crop() -> None:
-    found = expected(["vgg16"], CENTRE)
+    found = expected(["vgg16"], CENTRE, IMAGENET)
     assert (found.top1, found.top5, found.source) == (0.71592, 0.90382, "torchvision.models")
     assert found.resolution == pytest.approx(5e-6)
-    assert expected(["vgg16@keras"], CENTRE).resolution == pytest.approx(5e-4)
+    assert expected(["vgg16@keras"], CENTRE, IMAGENET).resolution == pytest.approx(5e-4)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +75,38 @@ def test_where_nothing_was_published_it_says_so(
     names: list[str], protocol: Protocol, scale: TrainingScale | None, says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
-        expected(names, protocol, scale)
+        expected(names, protocol, IMAGENET, scale)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tested", "says"),
+    [
+        (replace(CENTRE, scales=(384,)), IMAGENET, "resize 256 and crop 224, not for 384 and 224"),
+        (CENTRE, replace(IMAGENET, crop=256), "not for 256 and 256; leave --scales, --resize and"),
+        (CENTRE, replace(IMAGENET, crop=None), "not for 256 and None"),
+        (
+            CENTRE,
+            replace(IMAGENET, num_classes=200),
+            "1,000 classes of ImageNet; these .* have 200",
+        ),
+        (CENTRE, replace(IMAGENET, split="train"), "validation pictures .* not the train split"),
+    ],
+)
+def test_an_accuracy_is_that_of_its_crop_and_its_data(
+    protocol: Protocol, tested: Conditions, says: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"^vgg16: published for .*{says}"):
+        expected(["vgg16"], protocol, tested)
+    assert expected(["vgg16"], CENTRE, replace(IMAGENET, split=None)).top1 == 0.71592
+
+
+def test_the_papers_figures_are_of_the_same_data() -> None:
+    with pytest.raises(ValueError, match="published for the validation pictures"):
+        expected(["vgg16@oxford"], named("single", FIXED), replace(IMAGENET, split="test"), FIXED)
 
 
 def test_equal_means_within_the_interval_and_the_last_printed_digit() -> None:
-    found = expected(["vgg16@oxford"], named("single", FIXED), FIXED)  # 73.0 and 91.2
+    found = expected(["vgg16@oxford"], named("single", FIXED), IMAGENET, FIXED)  # 73.0 and 91.2
     measured = {"top1": 0.72, "top5": 0.92}
     intervals = {"top1": (0.71, 0.7296), "top5": (0.9126, 0.93)}
     assert verdict(found, measured, intervals) == {"top1": True, "top5": False}

@@ -320,6 +320,20 @@ def test_nets_and_scales_that_do_not_fit(spec: Spec, protocol: Protocol, says: s
         net_of(model(spec, names=names), protocol)
 
 
+def test_a_centre_crop_is_of_the_size_that_fc_layers_take() -> None:
+    """As the plain evaluation refuses it; otherwise the crop's dense map would be averaged."""
+    protocol = Protocol("centre", "centre", (30,), False)
+    for size in (14, 24):
+        preprocessing = Preprocess.torchvision(30, size)
+        fixed, any_size = (
+            Model(replace(model(spec).weights, preprocessing=preprocessing), "numpy")
+            for spec in (FULLY_CONNECTED, AVERAGE)
+        )
+        with pytest.raises(ValueError, match=f"FC layers take 16 x 16 pictures, not {size} x"):
+            net_of(fixed, protocol)
+        assert net_of(any_size, protocol).centre == size
+
+
 def test_nets_of_other_classes_are_not_averaged() -> None:
     one, protocol = model(FULLY_CONNECTED), Protocol("a", "dense", (20,))
     more = Spec("more", (*FULLY_CONNECTED.rows[:-1], "FC-10 FC-8 soft-max"), 16)

@@ -47,7 +47,7 @@ class Job:
 def run(job: Job, asked: Asked, strict: bool, format: Format) -> int:
     """Test, save and report; the exit status."""
     from vggnet.evaluation.protocols import parse_training_scale, protocol_for, training_scale
-    from vggnet.evaluation.published_results import expected
+    from vggnet.evaluation.published_results import Conditions, expected
     from vggnet.evaluation.reports import report
 
     if asked.resume and not asked.save:
@@ -70,7 +70,10 @@ def run(job: Job, asked: Asked, strict: bool, format: Format) -> int:
         note(f"{choice.weights}: {protocol}{source}")
     published = None
     if asked.expect:  # before hours of work
-        published = expected([_known_as(each) for each in job.choices], protocols[0], scales[0])
+        crop = job.models[0].preprocessing.crop
+        tested = Conditions(crop, len(job.dataset.classes), job.dataset.split)
+        names = [_known_as(each) for each in job.choices]
+        published = expected(names, protocols[0], tested, scales[0])
     start = time.perf_counter()
     table, computed = _table(job, protocols, scales, asked)
     seconds = time.perf_counter() - start
@@ -237,7 +240,7 @@ def _print(
 ) -> bool:
     """The result; whether it is what was published, where that was asked."""
     from vggnet.evaluation.published_results import sentence, verdict
-    from vggnet.evaluation.score import Score
+    from vggnet.evaluation.score import CENTRE_CROP, Score
 
     measured = {"top1": found.top1, "top5": found.top5}
     equal = verdict(published, measured, found.intervals) if published else {}
@@ -247,7 +250,7 @@ def _print(
             **measured,
             "images": found.images,
             "split": job.dataset.split,
-            "protocol": protocols[0].name,
+            "protocol": CENTRE_CROP if protocols[0].name == "centre" else protocols[0].name,
             "scales": [list(each.scales) for each in protocols] if len(names) > 1
             else list(protocols[0].scales),
             "training_scale": [str(each) for each in scales],

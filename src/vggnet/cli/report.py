@@ -36,8 +36,7 @@ _WORST = 5  # classes in the table
 @click.option(
     "--score-average",
     type=click.Choice(["softmax", "logits"]),
-    default="softmax",
-    help="What of several files is averaged: posteriors, or their logarithms.",
+    help="What of several files is averaged: posteriors, or their logarithms.  [default: softmax]",
 )
 @click.option(
     "--out",
@@ -54,7 +53,7 @@ _WORST = 5  # classes in the table
 @format_option("table", "json")
 def report(
     scores: tuple[str, ...],
-    score_average: ScoreAverage,
+    score_average: ScoreAverage | None,
     out: Path | None,
     mistakes: int,
     data: str | None,
@@ -70,7 +69,9 @@ def report(
     from vggnet.evaluation.scores_file import read_scores
 
     tables = [read_scores(path) for path in scores]
-    table = fused(tables, score_average) if len(tables) > 1 else tables[0]
+    table = fused(tables, score_average or "softmax") if len(tables) > 1 else tables[0]
+    if score_average and len(tables) == 1:
+        note("--score-average has no effect on one file, of which nothing is averaged")
     try:
         found = make_report(table, [dict(each.record) for each in tables])
     except ValueError as error:

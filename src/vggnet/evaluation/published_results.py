@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from vggnet.evaluation.intervals import Interval
 from vggnet.evaluation.protocols import Protocol, TrainingScale
-from vggnet.weights.published.catalog import CATALOG, is_name, published
+from vggnet.weights.published.catalog import CATALOG, PublishedFile, is_name, published
+from vggnet.weights.recognition.conventions import CONVENTIONS
 
 Scale = tuple[int, int]
 Errors = tuple[float, float]  # top-1 and top-5, in percent
@@ -56,6 +57,7 @@ TABLE_5: dict[tuple[str, str], Errors] = {
 # D and E together.
 TABLE_6: dict[str, Errors] = {"dense": (24.0, 7.1), "multicrop": (23.9, 7.2), "both": (23.7, 6.8)}
 
+_CLASSES = 1000  # of ImageNet, in all that is published here
 PAPER_FILES = {"vgg16@oxford": "D", "vgg19@oxford": "E"}  # the weights that the paper released
 
 
@@ -72,13 +74,29 @@ class Expected:
     resolution: float
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What else a measured accuracy depends on: the crop in pixels and the data.
+
+    `split` is None for data that have no splits, as a folder of the validation pictures alone.
+    """
+
+    crop: int | None
+    num_classes: int
+    split: str | None
+
+
 def expected(
-    names: Sequence[str], protocol: Protocol, scale: TrainingScale | None = None
+    names: Sequence[str],
+    protocol: Protocol,
+    tested: Conditions,
+    scale: TrainingScale | None = None,
 ) -> Expected:
-    """What was published for these weights under this protocol.
+    """What was published for these weights under this protocol, on ImageNet's validation pictures.
 
     `names` are those of published files; of Oxford's the paper's tables count, for which `scale` is
-    the S that they were trained at. Raises ValueError, in one line, where nothing was published.
+    the S that they were trained at. Raises ValueError, in one line, where nothing was published,
+    or not for such data or such a crop.
     """
     for name in names:
         if name not in CATALOG and not is_name(name):
@@ -87,12 +105,23 @@ def expected(
                 "such as vgg16 (vggnet weights list)"
             )
     files = [published(name) for name in names]
+    if tested.num_classes != _CLASSES:
+        raise ValueError(
+            f"{', '.join(names)}: published for the {_CLASSES:,} classes of ImageNet; these data "
+            f"have {tested.num_classes:,}"
+        )
+    if tested.split not in ("validation", None):
+        raise ValueError(
+            f"{', '.join(names)}: published for the validation pictures of ImageNet, not the "
+            f"{tested.split} split; leave --split out"
+        )
     if protocol.name == "centre":
         accuracy = files[0].accuracy
         if len(files) > 1 or accuracy is None or protocol.flip:
             raise ValueError(
                 f"{', '.join(names)}: no accuracy of one centre crop is published for it"
             )
+        _check_crop(files[0], protocol.scales[0], tested.crop)
         decimals = max(len(repr(each)) - 2 for each in (accuracy.top1, accuracy.top5))
         return Expected(accuracy.top1, accuracy.top5, accuracy.source, 0.5 * 10**-decimals)
     nets = [PAPER_FILES.get(file.name) for file in files]
@@ -103,6 +132,15 @@ def expected(
             f"{protocol.name}; the paper's tables are for {' and '.join(PAPER_FILES)}"
         )
     return _of_the_paper([net for net in nets if net], protocol, scale)
+
+
+def _check_crop(file: PublishedFile, resize: int, crop: int | None) -> None:
+    usual = CONVENTIONS[file.convention].preprocessing
+    if (resize, crop) != (usual.resize, usual.crop):
+        raise ValueError(
+            f"{file.name}: published for resize {usual.resize} and crop {usual.crop}, not for "
+            f"{resize} and {crop}; leave --scales, --resize and --crop out"
+        )
 
 
 def _of_the_paper(nets: Sequence[str], protocol: Protocol, scale: TrainingScale | None) -> Expected:

@@ -1,8 +1,8 @@
-"""Top-1 and top-5 accuracy under the paper's protocols.
+"""Top-1 and top-5 accuracy on one centre crop of each picture.
 
 In: a function images_NCHW -> logits_NK, so that any engine, a torch module or a user's own model
 can be tested; a Dataset; a Preprocess. Out: a Score. Source: Section 4 of the paper (top-1 and
-top-5 error); the one protocol so far is the centre crop of one scale.
+top-5 error). All other ways of testing are in scoring.py, under a Protocol.
 Shapes: N pictures, K classes, C channels, H and W rows and columns.
 """
 
@@ -25,6 +25,7 @@ from vggnet.image import PictureError
 from vggnet.machine import usable_cores
 from vggnet.preprocess import Preprocess
 
+CENTRE_CROP = "centre crop"  # the name of this way of testing, which others rely on
 Function = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
@@ -98,7 +99,7 @@ def evaluate(
         raise ValueError(f"{dataset.name}: no picture could be read; the first fault: {broken[0]}")
     seconds = time.perf_counter() - start
     return Score(
-        hits1 / images, hits5 / images, images, "centre crop", images / seconds, tuple(broken)
+        hits1 / images, hits5 / images, images, CENTRE_CROP, images / seconds, tuple(broken)
     )
 
 

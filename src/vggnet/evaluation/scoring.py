@@ -69,7 +69,8 @@ def net_of(model: Model, protocol: Protocol, first: Model | None = None) -> Net:
 
     Crops of a grid have the side that the spec is for, which is what a net was trained on; the one
     in the middle is that of the preprocessing. Raises ValueError for scales that are too small, a
-    net without a head, and classes that are not those of `first`.
+    net without a head, a centre crop of a size that its FC layers do not take, and classes that
+    are not those of `first`.
     """
     maps = BoundedMaps(model)
     crop, centre = model.spec.input_size, model.preprocessing.crop or model.spec.input_size
@@ -86,6 +87,8 @@ def net_of(model: Model, protocol: Protocol, first: Model | None = None) -> Net:
                 f"{model.name or model.spec.name}: scale {min(protocol.scales)} is less than "
                 f"{size}, {what}; give larger --scales"
             )
+    if protocol.crops == "centre":
+        model.spec.layers_at(centre, centre)  # a map of several positions is no centre crop
     classes = None
     if first is not None and first is not model:
         if first.spec.num_classes != model.spec.num_classes:
