@@ -21,7 +21,7 @@ from vggnet.cli.model_options import ModelChoice, ReadAs
 from vggnet.cli.protocols import in_words
 from vggnet.evaluation import scores_file, scoring
 from vggnet.evaluation.protocols import NAMES
-from vggnet.evaluation.published_results import Expected, Conditions
+from vggnet.evaluation.published_results import Conditions, Expected
 from vggnet.evaluation.scores_file import ScoresWriter, read_scores
 
 Capture = pytest.CaptureFixture[str]

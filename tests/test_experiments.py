@@ -61,11 +61,16 @@ class TestMeasures:
         # Of confidence 0.5 none was right, of 0.8 all were.
         assert found["calibration_error"] == pytest.approx((0.5 + 0.2) / 2, rel=1e-5)
 
+    def test_the_calibration_error_is_the_packages(self) -> None:
+        """A confidence of 1/3 is on an edge, and belongs to the bin below it."""
+        logits_NK = np.log(np.array([[1, 1, 1], [0.3, 0.36, 0.34]], dtype=np.float32))
+        found = measures.measures(logits_NK, np.array([0, 0]))
+        assert found["calibration_error"] == pytest.approx((2 / 3 + 0.36) / 2)
+
     def test_confidences_of_one_bin_make_up_for_each_other(self) -> None:
-        confidence_N = np.array([0.61, 0.62, 1.0])
-        right_N = np.array([True, False, True])
-        found = measures.calibration_error(confidence_N, right_N)
-        assert found == pytest.approx((1.23 - 1) / 3)
+        posteriors_NK = np.array([[0.61, 0.39], [0.62, 0.38], [1.0, 1e-9]], dtype=np.float32)
+        found = measures.measures(np.log(posteriors_NK), np.array([0, 1, 0]))
+        assert found["calibration_error"] == pytest.approx((1.23 - 1) / 3)
 
 
 class TestNets:

@@ -14,12 +14,13 @@ from same_run import assert_same_run
 from small_data import SMALL, Notes, write_pictures
 from torch import Tensor
 
-from vggnet.data import open_dataset
+from vggnet.data import open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
 from vggnet.training import checkpoint
 from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
+from vggnet.training.pictures import DecodedPictures
 from vggnet.training.reporter import Silent
 from vggnet.training.run import Diverged, Outcome, Run
 from vggnet.training.start import split
@@ -218,6 +219,53 @@ def test_a_picture_that_is_mended_after_a_strict_stop_was_never_missed(
         (whole / name).rename(tmp_path / "data" / name)
     assert resume(dataset, options).training["broken_pictures"] == 0
     assert_same_run(tmp_path / "alone", tmp_path / "cut")
+
+
+def test_broken_held_back_pictures_are_named_once_and_strict_stops(tmp_path: Path) -> None:
+    whole = write_pictures(tmp_path / "whole" / "data")
+    options = TrainingOptions(tmp_path / "alone", workers=0)
+    train(open_dataset(whole, "train"), SMALL, options)
+    broken = open_dataset(write_pictures(tmp_path / "data"), "train")
+    file = Path(broken.where(int(split(60, SMALL)[1][0])))
+    sound = file.read_bytes()
+    file.write_bytes(b"nonsense")
+    notes = Notes()
+    options = replace(options, folder=tmp_path / "lenient", reporter=notes)
+    weights = train(broken, SMALL, options)
+    (left_out,) = [text for text in notes.lines if text.startswith("left out: ")]
+    assert left_out.startswith(f"left out: {file}: not a JPEG")
+    assert weights.training["broken_pictures"] == 1
+    options = TrainingOptions(tmp_path / "strict", workers=0, strict=True)
+    with pytest.raises(PictureError, match="go on with --resume"):
+        train(broken, SMALL, options)
+    assert not [line for line in read(tmp_path / "strict" / "metrics.jsonl") if "epoch" in line]
+    file.write_bytes(sound)
+    assert resume(broken, options).training["broken_pictures"] == 0
+    assert_same_run(tmp_path / "alone", tmp_path / "strict")
+
+
+def test_held_back_pictures_are_kept_within_the_limit(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, given = [], []
+    fill = DecodedPictures.fill
+
+    def filled(self: DecodedPictures, indices: Any, limit: int, *others: Any) -> bool:
+        given.append(limit)
+        return fill(self, indices, limit, *others)
+
+    monkeypatch.setattr(DecodedPictures, "fill", filled)
+    monkeypatch.setattr(
+        "vggnet.training.held_back.picture",
+        lambda dataset, index: decoded.append(index) or picture(dataset, index),
+    )
+    held_back = SMALL.holdout
+    for limit, times in ((0, 3), (2**24, 1)):
+        decoded.clear()
+        options = TrainingOptions(tmp_path / str(limit), workers=0, memory_limit=limit)
+        train(open_dataset(pictures, "train"), SMALL, options)
+        assert len(decoded) == times * held_back
+        assert given.pop() == limit - limit * held_back // 60
 
 
 def test_broken_pictures_are_remembered_when_a_run_is_resumed(tmp_path: Path) -> None:

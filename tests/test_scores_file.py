@@ -227,7 +227,7 @@ def test_a_complete_file_of_another_job_is_refused(tmp_path: Path) -> None:
             ScoresWriter(path, other, resume)
     data = tmp_path / "data.parquet"
     parquet.write_table(arrow.table({"a": [1]}), data)
-    with pytest.raises(ValueError, match="not scores that vggnet wrote .*; delete it, or --save"):
+    with pytest.raises(ValueError, match=r"not scores that vggnet wrote .*; delete it, or --save"):
         ScoresWriter(data, RECORD)
     assert path.read_bytes() == before
     assert {each.name for each in tmp_path.iterdir()} == {"scores.parquet", "data.parquet"}

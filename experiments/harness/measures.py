@@ -1,7 +1,7 @@
 """How good answers are, and how well they know it.
 
 In: logits_NK and the right classes. Out: accuracies, the mean loss, the calibration error.
-Source: Guo et al. 2017, arXiv 1706.04599, for the expected calibration error.
+Source: vggnet.evaluation.calibration for the expected calibration error.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.evaluation import rank_of_target
-
-_BINS = 15
+from vggnet.evaluation.calibration import bins, expected_error
 
 
 def measures(logits_NK: NDArray[np.float32], targets_N: NDArray[np.int64]) -> dict[str, float]:
@@ -19,20 +18,9 @@ def measures(logits_NK: NDArray[np.float32], targets_N: NDArray[np.int64]) -> di
     ranks_N = rank_of_target(logits_NK, targets_N)
     shifted_NK = logits_NK.astype(np.float64) - logits_NK.max(axis=1, keepdims=True)
     log_NK = shifted_NK - np.log(np.exp(shifted_NK).sum(axis=1, keepdims=True))
-    confidence_N = np.exp(log_NK.max(axis=1))
     return {
         "top1": float((ranks_N < 1).mean()),
         "top5": float((ranks_N < 5).mean()),
         "loss": float(-log_NK[np.arange(len(targets_N)), targets_N].mean()),
-        "calibration_error": calibration_error(confidence_N, ranks_N < 1),
+        "calibration_error": expected_error(bins(np.exp(log_NK), targets_N)),
     }
-
-
-def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
-    """The mean distance of confidence from accuracy, over bins of equal width of confidence."""
-    bins_N = np.minimum((confidence_N * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        abs(confidence_N[bins_N == each].sum() - right_N[bins_N == each].sum())
-        for each in np.unique(bins_N)
-    ]
-    return float(sum(gaps) / len(confidence_N))

@@ -138,9 +138,9 @@ def _write(
 def _draw_mistakes(path: Path, table: ScoresTable, number: int, data: str | None) -> bool:
     """The contact sheet; False, and why, where there are no mistakes or no pictures."""
     from vggnet.data import open_dataset, picture
+    from vggnet.data.fingerprint import data_differences, fingerprint
     from vggnet.evaluation.figures import draw_mistakes
     from vggnet.evaluation.reports import mistakes
-    from vggnet.data.fingerprint import data_differences, fingerprint
 
     chosen = mistakes(table, number)
     if not chosen:

@@ -17,6 +17,7 @@ from vggnet.analysis import BYTES_PER_ELEMENT, analyze
 from vggnet.data import Dataset
 from vggnet.machine import available_memory
 from vggnet.training.beginning import Beginning, begin
+from vggnet.training.held_back import share
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.pictures import DecodedPictures, batches
 from vggnet.training.recipe import Recipe
@@ -102,6 +103,7 @@ def _memory(start: Beginning, pictures: DecodedPictures, options: TrainingOption
     at_once = -(-min(recipe.batch_size, len(start.training)) // recipe.accumulate)
     free = available_memory()
     limit = free // 2 if options.memory_limit is None else options.memory_limit
+    limit -= share(limit, len(start.training), len(start.held_back))
     decoded = pictures.expected_bytes(start.training)
     on_cuda = start.hardware.kind == "cuda"
     return Memory(

@@ -91,6 +91,8 @@ def _tested(loop: Loop, dataset: Dataset) -> dict[str, Any]:
         class_index=class_index,
         progress=loop.stop_if_asked,
     )
+    for fault in score.broken:
+        note(f"left out: {fault}")
     note(f"{split}:{score}")
     return {split: _figures(score)}
 

@@ -7,6 +7,7 @@ a Run turns into what its network takes, as it does with training pictures.
 from __future__ import annotations
 
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,24 @@ from numpy.typing import NDArray
 from vggnet.data import Dataset, picture
 from vggnet.preprocess import Preprocess
 
-_MOST = 2**30  # bytes kept in memory; what is beyond is decoded anew each time
+
+def share(memory_limit: int, num_training: int, num_held_back: int) -> int:
+    """How many bytes of the limit are for held-back pictures: by number, as many as for others."""
+    return memory_limit * num_held_back // (num_training + num_held_back)
 
 
 class HeldBack:
-    """The centre crops of pictures of a data set, by picture and size."""
+    """The centre crops of pictures of a data set, by picture and size.
 
-    def __init__(self, dataset: Dataset) -> None:
+    `most_bytes` are kept in memory; what is beyond is decoded anew each time.
+    """
+
+    def __init__(self, dataset: Dataset, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
         self._dataset = dataset
         self._kept: dict[tuple[int, int | None], NDArray[np.uint8]] = {}
         self._bytes = 0
+        self._keeping = Lock()
 
     def crops(self, preprocessing: Preprocess) -> partial[NDArray[np.uint8]]:
         """A function of a picture's index, which several threads may call for different ones.
@@ -39,7 +48,8 @@ class HeldBack:
             return kept
         rgb = picture(self._dataset, index)
         pixels_HWC = np.asarray(preprocessing.rescale_and_crop(rgb, self._dataset.where(index)))
-        if self._bytes + pixels_HWC.nbytes <= _MOST:
-            self._bytes += pixels_HWC.nbytes
-            self._kept[key] = pixels_HWC
+        with self._keeping:
+            if key not in self._kept and self._bytes + pixels_HWC.nbytes <= self.most_bytes:
+                self._bytes += pixels_HWC.nbytes
+                self._kept[key] = pixels_HWC
         return pixels_HWC

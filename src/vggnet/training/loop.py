@@ -29,7 +29,7 @@ from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
 from vggnet.training.disk import writing
 from vggnet.training.hardware import Hardware
-from vggnet.training.held_back import HeldBack
+from vggnet.training.held_back import HeldBack, share
 from vggnet.training.history import History, can_draw, draw_curves, read
 from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
@@ -96,7 +96,10 @@ class Loop:
         self.options, self.hardware, self.run = options, hardware, run
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
-        self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset)
+        limit = options.memory_limit
+        self.memory_limit = available_memory() // 2 if limit is None else limit
+        for_held_back = share(self.memory_limit, len(training), len(held_back))
+        self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset, for_held_back)
         self._broken_before = frozenset(saved.broken if saved else ())
         self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
         self.history = History(options.folder / "metrics.jsonl", self.progress.history)
@@ -195,9 +198,12 @@ class Loop:
             ) from None
 
     def test(self, size: int) -> Score:
-        """The score on the held-back pictures, their short side rescaled to `size`."""
+        """The score on the held-back pictures, their short side rescaled to `size`.
+
+        Broken ones are left out and remembered; with strict they raise PictureError.
+        """
         preprocessing = at_scale(self.run.preprocessing, self.run.recipe, size)
-        return evaluate(
+        score = evaluate(
             self.run.function(),
             self.dataset,
             preprocessing,
@@ -206,6 +212,9 @@ class Loop:
             progress=self.stop_if_asked,
             prepare=self.crops.crops(preprocessing),
         )
+        self.pictures.broken.update(score.broken)
+        self._stop_at_broken_pictures()
+        return score
 
     def draw(self) -> None:
         """The curves of the history so far, where matplotlib is there to draw them."""
@@ -218,8 +227,7 @@ class Loop:
             self.options.reporter.note(f"{path}: not drawn: {error.strerror or error}")
 
     def _decode(self) -> None:
-        limit = self.options.memory_limit
-        limit = available_memory() // 2 if limit is None else limit
+        limit = self.memory_limit - self.crops.most_bytes
         with self._noticing_workers_that_end():
             fits = self.pictures.fill(
                 self.training, limit, self.options.folder, self.stop_if_asked, self.options.workers
@@ -256,7 +264,8 @@ class Loop:
             self._stop()
 
     def _stop_at_broken_pictures(self) -> None:
-        """With strict: before a batch that lacks one is learnt from, so that it can be mended."""
+        """With strict: before a batch that lacks one is learnt from, or the score of a test that
+        lacks one is written, so that it can be mended."""
         if self.options.strict and self.pictures.broken:
             fault = min(self.pictures.broken)
             self.pictures.broken.clear()  # not left out
