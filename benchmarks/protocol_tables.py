@@ -51,7 +51,7 @@ _CHINESE = {
         "multicrop, one scale": "multicrop，单一尺度",
     },
     "sources": {
-        ", from the recipe in the weight file": "，取自权重文件中的训练方案",
+        ", from the recipe in the weight file": "，取自权重文件中的配方",
         ", from the resize of the weight file, which states no S": "，取自权重文件的 resize",
         ", from the input size of the weight file, which states no S": "，取自其输入尺寸",
     },

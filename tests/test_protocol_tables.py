@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from small_scores import write_weights
 
+from vggnet.evaluation.scores_file import read_scores
+
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 import protocol_tables
 import protocols
@@ -90,13 +92,16 @@ def test_every_row_of_two_nets_and_of_their_mean(
     monkeypatch.setattr(sys, "argv", ["protocols.py", str(pictures), *chosen])
     monkeypatch.setattr(protocols, "run", evaluate_here)
     protocols.main()
+    computed = {path.stem for path in (tmp_path / "scores" / "one_12").glob("*.parquet")}
+    each_scale = {f"{name}_{size}" for name in ("dense", "multicrop") for size in (18, 20, 22)}
+    assert computed == {"centre", "mirrored", "softmax_20"} | each_scale
     names = ["one", "two", "one+two"]
     found = {
         name: json.loads((tmp_path / "results" / f"protocols_{name}.json").read_text())
         for name in names
     }
     rows = [row["row"] for row in found["one"]["rows"]]
-    assert rows == [*protocols.ROWS, "both"]
+    assert rows == list(protocols.ROWS)
     for name in ("one", "two"):
         first = found[name]["rows"][0]
         assert (first["gain"], found[name]["pictures"]) == ({"top1": 0, "top5": 0}, 12)
@@ -111,6 +116,24 @@ def test_every_row_of_two_nets_and_of_their_mean(
     assert text.index("### `one`") < text.index("### `two`") < text.index("### the mean of")
     assert found["one"]["nets"][0]["head"] == "fc"
     assert np.isfinite(found["one"]["rows"][-1]["calibration_error"])
+
+
+def test_rows_of_several_scales_are_what_the_protocols_compute(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocols, "run", evaluate_here)
+    net = write_weights(tmp_path / "net.safetensors")
+    rows = protocols.scores(str(pictures), net, 6, tmp_path / "scores")
+    for name in ("multi-scale", "multicrop", "both"):
+        path = tmp_path / f"{name}.parquet"
+        evaluate_here(
+            ["evaluate", str(pictures), "--weights", net, "--protocol", name, "--limit", "6",
+             "--save", str(path)]
+        )  # fmt: skip
+        expected = read_scores(path)
+        assert rows[name].scales == expected.record["nets"][0]["protocol"]["scales"]
+        np.testing.assert_array_equal(rows[name].table.index, expected.index)
+        np.testing.assert_allclose(rows[name].table.scores_NK, expected.scores_NK, rtol=1e-5)
 
 
 def evaluate_here(command: list[str]) -> None:
