@@ -1,19 +1,28 @@
 """vggnet.training.dry_run: what would happen is told, and does not happen."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from command_line import run as command
 from small_data import SMALL
 
+from vggnet.analysis import analyze
+from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
+from vggnet.preprocess import Preprocess
 from vggnet.training import dry_run
+from vggnet.training import pictures as pictures_module
 from vggnet.training.dry_run import look_ahead
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.run import Run
 from vggnet.training.train import train
+from vggnet.weights import own_file
+from vggnet.weights.random_weights import random_state
+from vggnet.weights.weights import Weights
 
 
 def test_it_foretells_the_steps_and_rates_of_the_run(pictures: Path, tmp_path: Path) -> None:
@@ -43,6 +52,34 @@ def test_times_add_up(pictures: Path, tmp_path: Path) -> None:
     assert two.seconds == pytest.approx(6 * 3 + 12 * 8 + 3 * 0.5)
     assert outlook.timing is not None
     assert min(outlook.timing.computing.values()) > 0
+    assert outlook.timing.testing > 0
+
+
+def test_what_is_timed_are_pictures_as_the_run_has_them(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decoded where all of them fit into memory, as the run decodes them once."""
+    timed, decoded_while_timed = False, []
+    picture, batches = pictures_module.picture, dry_run.batches
+
+    def watched_picture(*arguments: Any) -> Any:
+        decoded_while_timed.append(timed)
+        return picture(*arguments)
+
+    def watched_batches(*arguments: Any, **named: Any) -> Iterator[Any]:
+        nonlocal timed
+        timed = True
+        first = next(batches(*arguments, **named))
+        timed = False
+        yield first
+
+    monkeypatch.setattr(pictures_module, "picture", watched_picture)
+    monkeypatch.setattr(dry_run, "batches", watched_batches)
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    look_ahead(dataset, SMALL, options)
+    assert sum(decoded_while_timed) == 0
+    look_ahead(dataset, SMALL, replace(options, memory_limit=0))
+    assert sum(decoded_while_timed) == SMALL.batch_size
 
 
 def test_a_batch_that_would_take_long_is_timed_by_a_part_of_it(
@@ -64,6 +101,10 @@ def test_a_batch_that_would_take_long_is_timed_by_a_part_of_it(
     monkeypatch.setattr(dry_run, "_SECONDS", 1e9)
     look_ahead(dataset, SMALL, options)
     assert seen == [2, 2, 8, 8, 8, 8]
+    seen.clear()
+    recipe = replace(SMALL, accumulate=3, batch_size=15)  # a part of one picture would not train
+    look_ahead(dataset, recipe, options)
+    assert seen == [6, 6, 15, 15, 15, 15]
 
 
 def test_memory_grows_as_the_recipe_says_and_too_much_of_it_is_not_tried(
@@ -77,6 +118,15 @@ def test_memory_grows_as_the_recipe_says_and_too_much_of_it_is_not_tried(
     assert 3 * whole.weights == 4 * alone.weights
     assert 50 * 36 * 36 * 3 <= whole.pictures <= 50 * 36 * 38 * 3
     assert look_ahead(dataset, SMALL, replace(options, memory_limit=0)).memory.pictures == 0
+    spec = replace(SMALL, width=0.1).spec(3)
+    labels = labels_from_names(["blue", "green", "red"])
+    preprocess = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    teacher = tmp_path / "teacher.safetensors"
+    own_file.save(teacher, Weights(spec, random_state(spec, 1), preprocess, labels))
+    taught = look_ahead(dataset, replace(SMALL, teacher=f"{teacher},{teacher}"), options).memory
+    cost = analyze(spec, 32)
+    assert taught.weights - whole.weights == 4 * 2 * cost.parameters
+    assert taught.activations - whole.activations == 4 * 8 * cost.peak_activations
     monkeypatch.setattr(dry_run, "available_memory", lambda: whole.on_device - 1)
     assert look_ahead(dataset, SMALL, options).timing is None
 

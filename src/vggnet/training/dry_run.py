@@ -6,6 +6,7 @@ is then thrown away; nothing is written, and torch's random state is left as it 
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from vggnet.machine import available_memory
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.held_back import share
 from vggnet.training.loop import TrainingOptions
-from vggnet.training.pictures import DecodedPictures, batches
+from vggnet.training.pictures import DecodedPictures, batches, keys
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run, figures
 from vggnet.training.schedule import rate_at
@@ -33,8 +34,8 @@ _TEST_BATCH = 64  # pictures, as in `evaluate`
 class Memory:
     """Bytes that a run needs at least: what it must hold at once."""
 
-    weights: int  # and their gradients, momenta and average
-    activations: int  # of a batch, or the part of it that is computed at a time
+    weights: int  # and their gradients, momenta and average; a teacher's weights
+    activations: int  # of a batch, or the part of it that is computed at a time, and a teacher's
     pictures: int  # decoded; 0 where they are read from disk as they are needed
     available: int  # on the device, before the run
 
@@ -48,7 +49,7 @@ class Timing:
     """Seconds, measured now."""
 
     computing: dict[int, float]  # a step, by the side of its pictures
-    preparing: dict[int, float]  # a batch, in one process
+    preparing: dict[int, float]  # a batch, in one process, of pictures as the run has them
     testing: float  # the held-back pictures once
 
 
@@ -75,7 +76,7 @@ class Outlook:
 
     @property
     def seconds(self) -> float:
-        """The whole run, tests of the held-back pictures included."""
+        """The whole run, tests of the held-back pictures included; not the decoding before it."""
         assert self.timing is not None
         sizes = self.beginning.recipe.epoch_sizes
         steps = sum(self.step_seconds(size) for size in sizes) * self.beginning.steps_per_epoch
@@ -92,7 +93,7 @@ def look_ahead(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Ou
     if memory.on_device <= memory.available:
         devices = [start.hardware.device] if start.hardware.kind == "cuda" else []
         with torch.random.fork_rng(devices):
-            timing = _time(start, pictures, options)
+            timing = _time(start, pictures, in_memory=memory.pictures > 0)
     return Outlook(start, memory, timing, options.workers)
 
 
@@ -106,19 +107,28 @@ def _memory(start: Beginning, pictures: DecodedPictures, options: TrainingOption
     limit -= share(limit, len(start.training), len(start.held_back))
     decoded = pictures.expected_bytes(start.training)
     on_cuda = start.hardware.kind == "cuda"
+    teachers = start.teacher.specs if start.teacher else ()
+    taught = [analyze(spec, max(recipe.epoch_sizes)) for spec in teachers]
+    numbers = copies * costs[0].parameters + sum(cost.parameters for cost in taught)
+    # A teacher needs no gradient, so that it holds a layer's input and output at a time.
+    maps = max(cost.activations for cost in costs)
+    maps += max((cost.peak_activations for cost in taught), default=0)
     return Memory(
-        weights=copies * BYTES_PER_ELEMENT * costs[0].parameters,
-        activations=at_once * BYTES_PER_ELEMENT * max(cost.activations for cost in costs),
+        weights=BYTES_PER_ELEMENT * numbers,
+        activations=at_once * BYTES_PER_ELEMENT * maps,
         pictures=decoded if decoded <= limit else 0,
         available=torch.cuda.mem_get_info(start.hardware.device)[0] if on_cuda else free,
     )
 
 
-def _time(start: Beginning, pictures: DecodedPictures, options: TrainingOptions) -> Timing:
+def _time(start: Beginning, pictures: DecodedPictures, in_memory: bool) -> Timing:
     run, recipe = start.run(), start.recipe
     computing, preparing = {}, {}
     for size in dict.fromkeys(recipe.epoch_sizes):
         first_step = recipe.epoch_sizes.index(size) * start.steps_per_epoch
+        if in_memory:  # the run decodes them once, before its first step
+            batch = next(keys(recipe, start.training, first_step))
+            pictures.fill(np.array([index for _, index, _ in batch]), sys.maxsize)
         begun = time.perf_counter()
         pixels, labels = next(
             batches(pictures, recipe, start.training, first_step, 0,
@@ -133,16 +143,19 @@ def _step_seconds(run: Run, pixels_NHWC: Tensor, labels_N: Tensor) -> float:
     """The least of a few steps with the batch, or with as much of it as takes a second.
 
     Of less than a batch the time is taken in proportion, which is a little too much: the
-    optimizer's share does not grow with the pictures.
+    optimizer's share does not grow with the pictures. Each of its parts has two pictures or more:
+    a batch norm cannot train on one with a map of 1 x 1.
     """
-    count = min(len(labels_N), max(2, run.recipe.accumulate))
+    parts = run.recipe.accumulate
+    count = min(len(labels_N), 2 * parts)
     run.train_step(pixels_NHWC[:count], labels_N[:count])  # the first one prepares much
     spent: list[float] = []
     while sum(spent) < _SECONDS and len(spent) < _MOST_STEPS:
         begun = time.perf_counter()
         figures([run.train_step(pixels_NHWC[:count], labels_N[:count])])  # waits for the device
         seconds = time.perf_counter() - begun
-        more = min(len(labels_N), max(count, int(count * _SECONDS / 4 / seconds)))
+        wanted = int(count * _SECONDS / 4 / seconds) // parts * parts  # equal parts, as of a batch
+        more = min(len(labels_N), max(count, wanted))
         if more > 2 * count or (more == len(labels_N) > count):
             count, spent = more, []
         else:
@@ -157,9 +170,9 @@ def _testing(run: Run, start: Beginning) -> float:
     count = min(_TEST_BATCH, len(start.held_back))
     function, seconds = run.function(), 0.0
     for some in (1, min(8, count), count):  # the first also prepares
-        images_NCHW = np.zeros((some, 3, side, side), np.float32)
+        pixels_NHWC = np.zeros((some, side, side, 3), np.uint8)
         begun = time.perf_counter()
-        function(images_NCHW)
+        function(pixels_NHWC)
         seconds = (time.perf_counter() - begun) / some
         if seconds * count > _SECONDS:
             break

@@ -20,6 +20,7 @@ from torch.nn import functional
 from vggnet.class_lists import Label
 from vggnet.evaluation import class_indices
 from vggnet.model import load_weights
+from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, network
 from vggnet.training.hardware import Hardware
 from vggnet.training.recipe import Recipe
@@ -30,7 +31,9 @@ View = Callable[[Transfer], Tensor]  # images_NCHW of the same pictures, prepare
 
 
 class Teacher:
-    """One network, or several whose soft-max outputs are averaged. `digest` tells it from others.
+    """One network, or several whose soft-max outputs are averaged.
+
+    `digest` tells it from others; `specs` are those of its networks.
 
     Raises ValueError, which names the weights, where they are not there, do not know all of the
     classes, or cannot take one of the sizes. `convolutions` are computed as `Network` says.
@@ -45,6 +48,7 @@ class Teacher:
     ) -> None:
         self.temperature = recipe.temperature
         self._members: list[tuple[Transfer, torch.nn.Module, Tensor]] = []
+        self.specs: list[Spec] = []
         digest = hashlib.sha256()
         for name in recipe.teachers:
             weights = load_weights(name)
@@ -55,6 +59,7 @@ class Teacher:
                     weights.spec.layers_at(size, size)
             except ValueError as error:
                 raise ValueError(f"teacher {name}: {error}") from None
+            self.specs.append(weights.spec)
             module = network(weights, convolutions=convolutions).eval().requires_grad_(False)
             self._members.append(
                 (
