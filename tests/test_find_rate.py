@@ -1,5 +1,6 @@
 """vggnet.training.find_rate: the range test reads curves as a person would, and touches no run."""
 
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,22 @@ import pytest
 import torch
 from command_line import run as command
 from PIL import Image
-from small_data import SMALL
+from small_data import SMALL, Notes, write_pictures
 
+from vggnet import native_kernels
+from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
+from vggnet.image import PictureError
+from vggnet.preprocess import Preprocess
 from vggnet.training import find_rate as module
 from vggnet.training.find_rate import find_rate, read_curves
 from vggnet.training.loop import Interrupted, TrainingOptions
+from vggnet.training.recipe import NETWORK_FIELDS, Recipe
 from vggnet.training.run import Diverged, Run
 from vggnet.training.train import resume, train
+from vggnet.weights import own_file
+from vggnet.weights.random_weights import random_state
+from vggnet.weights.weights import Weights
 
 RATES = np.geomspace(1e-4, 10, 101)
 OPTIONS = TrainingOptions(Path("nowhere"), workers=0)
@@ -68,6 +77,16 @@ def test_where_a_seed_diverged_the_curve_ends() -> None:
     found = read_curves(RATES, curves)
     assert (len(found.rates), found.diverged) == (85, True)
     assert found.suggestion is not None
+
+
+def test_the_reason_says_where_the_suggestion_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    valley = read_curves(RATES, [_curve(0)])
+    assert "; the suggestion is the latter divided by 2" in valley.reason
+    monkeypatch.setattr(module, "_BELOW_LEAST", 1000.0)
+    beneath = read_curves(RATES, [_curve(0)])
+    assert beneath.interval is not None
+    assert beneath.suggestion == beneath.interval[0]
+    assert "; the suggestion is the former, since the latter divided by 1000" in beneath.reason
 
 
 def test_a_flat_curve_gives_nothing_and_says_so() -> None:
@@ -134,6 +153,53 @@ def test_steps_are_those_of_training_with_a_rate_that_rises(
     assert rates == pytest.approx([1e-6] * 10 + [*np.geomspace(1e-6, 1e-3, 20), 1e-3])
     assert found.rates == pytest.approx(np.geomspace(1e-6, 1e-3, 20))
     assert len(found.by_seed[0]) == 20
+
+
+def test_a_run_there_is_one_of_training(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the teacher of the recipe, convolutions as asked for, and of no other schedule."""
+    spec, labels = SMALL.spec(3), labels_from_names(["blue", "green", "red"])
+    teacher = tmp_path / "teacher.safetensors"
+    preprocess = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    own_file.save(teacher, Weights(spec, random_state(spec, 1), preprocess, labels))
+    seen: list[tuple[Any, ...]] = []
+    begin = Run.__init__
+
+    def watched(run: Run, *arguments: Any, **named: Any) -> None:
+        begin(run, *arguments, **named)
+        given = inspect.signature(begin).bind(run, *arguments, **named).arguments
+        seen.append((given["teacher"].specs, given["convolutions"], run.recipe.schedule))
+
+    monkeypatch.setattr(Run, "__init__", watched)
+    recipe = replace(SMALL, teacher=str(teacher), warmup=0.3)
+    for asked in ("torch", "native") if native_kernels.absence() is None else ("torch",):
+        seen.clear()
+        options: Any = replace(OPTIONS, convolutions=asked)
+        dataset = open_dataset(pictures, "train")
+        find_rate(dataset, recipe, options, num_steps=20, num_seeds=1)
+        assert seen == [([spec], asked, "constant")]
+
+
+def test_pictures_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "some", num_each=6)
+    (folder / "red" / "000.png").write_bytes(b"no picture")
+    notes = Notes()
+    options = replace(OPTIONS, reporter=notes)
+    recipe = replace(SMALL, holdout=0)
+    find_rate(open_dataset(folder, "train"), recipe, options, num_steps=20, num_seeds=1)
+    named = [line for line in notes.lines if line.startswith("left out: ")]
+    assert len(named) == 1
+    assert "000.png" in named[0]
+    # The colours are measured before, on pictures of which this is one: a net that brings them.
+    weights = tmp_path / "start.safetensors"
+    spec, labels = SMALL.spec(3), labels_from_names(["blue", "green", "red"])
+    preprocess = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    own_file.save(weights, Weights(spec, random_state(spec, 1), preprocess, labels))
+    network = {name: getattr(Recipe(), name) for name in NETWORK_FIELDS}
+    begun = replace(recipe, init=str(weights), **network)
+    with pytest.raises(PictureError, match=r"000\.png: .*; mend it, or leave --strict out"):
+        find_rate(open_dataset(folder, "train"), begun, replace(options, strict=True), num_steps=20)
 
 
 def test_a_loss_belongs_to_the_step_before_it(

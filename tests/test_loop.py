@@ -363,13 +363,11 @@ def test_nothing_of_a_step_that_diverged_is_kept(
 
 
 # Hardly learns, so that held-back accuracy stays what it is.
-STALLED = replace(
-    SMALL, patience=1, sizes="32x8", learning_rate=1e-9, weight_average=0.0, batch_norm=False
-)
+STALLED = replace(SMALL, sizes="32x8", learning_rate=1e-9, weight_average=0.0, batch_norm=False)
 
 
 def test_plateau_ends_the_run_early_and_says_so(pictures: Path, tmp_path: Path) -> None:
-    recipe, notes = replace(STALLED, schedule="plateau"), Notes()
+    recipe, notes = replace(STALLED, schedule="plateau", patience=1), Notes()
     options = TrainingOptions(tmp_path, workers=0, reporter=notes)
     weights = train(open_dataset(pictures, "train"), recipe, options)
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
@@ -381,15 +379,16 @@ def test_plateau_ends_the_run_early_and_says_so(pictures: Path, tmp_path: Path) 
 def test_plateau_does_not_count_the_epochs_in_which_the_rate_rises(
     pictures: Path, tmp_path: Path
 ) -> None:
-    recipe = replace(STALLED, schedule="plateau", warmup_epochs=2)
+    recipe = replace(STALLED, schedule="plateau", patience=1, warmup_epochs=2)
     train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
     epochs = [line for line in read(tmp_path / "metrics.jsonl") if "epoch" in line]
     assert len(epochs) == 7  # two, then the best one, then one for each rate
 
 
 def test_no_other_schedule_ends_early(pictures: Path, tmp_path: Path) -> None:
-    weights = train(open_dataset(pictures, "train"), STALLED, TrainingOptions(tmp_path, workers=0))
-    assert weights.training["steps"] == 48
+    recipe = replace(STALLED, sizes="32x14")  # plateau would end it after 13 epochs
+    weights = train(open_dataset(pictures, "train"), recipe, TrainingOptions(tmp_path, workers=0))
+    assert weights.training["steps"] == 84
     assert "ended_by" not in weights.training
 
 

@@ -89,6 +89,16 @@ def test_the_first_recipes_are_read_and_mean_what_they_meant() -> None:
         Recipe.from_json({name: recorded[name] for name in recorded if name != "momentum"})
 
 
+def test_what_older_versions_accepted_without_effect_is_read() -> None:
+    constant = replace(MODERN, schedule="constant")
+    values = constant.to_json() | {"warmup": 0.5, "patience": 5}
+    assert Recipe.from_json(values) == constant
+    one_cycle = replace(MODERN, warmup=0.5)
+    assert Recipe.from_json(one_cycle.to_json() | {"patience": 5}) == one_cycle
+    with pytest.raises(ValueError, match=r"a recipe lacks \['patience'\]"):
+        Recipe.from_json({name: values[name] for name in values if name != "patience"})
+
+
 def test_the_test_scale_is_that_of_training() -> None:
     assert (PAPER.test_size, PAPER.test_crop(256)) == (256, 224)
     jittered = replace(PAPER, short_side="256-512", test_sizes="256,384,512")
@@ -107,6 +117,20 @@ def test_the_input_size_moves_the_schedule_with_it() -> None:
     small = vary(PAPER, {"input_size": 64})
     assert (small.sizes, small.short_side, small.test_size) == ("64x74", "73", 73)
     assert vary(PAPER, {"input_size": 96}).short_side == "110"  # of 109.7
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        ({"config": "A", "input_size": 32}, "32x18"),
+        ({"config": "A", "input_size": 32, "epochs": 5}, "32x5"),
+        ({"config": "A", "input_size": 48}, "36x10,48x8"),
+        ({"config": "conv3-8 / maxpool", "input_size": 32}, "16x8,24x6,32x4"),
+        ({"config": "A", "input_size": 32, "sizes": "16x1,32x2"}, "16x1,32x2"),  # asked for
+    ],
+)
+def test_no_size_shrinks_below_what_the_net_can_take(changes: dict[str, Any], sizes: str) -> None:
+    assert vary(MODERN, changes).sizes == sizes
 
 
 def test_the_schedule_moves_the_input_size_with_it() -> None:
@@ -198,7 +222,12 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
             {"warmup_epochs": 18.0, "schedule": "cosine"},
             "warmup_epochs 18.0 must be less than the 18 epochs",
         ),
-        ({"milestones": "3"}, "milestones '3' have no effect with schedule 'one-cycle'"),
+        ({"milestones": "3"}, "milestones '3' has no effect with schedule 'one-cycle': give sch"),
+        (
+            {"warmup": 0.5, "schedule": "cosine"},
+            "warmup 0.5 has no effect with schedule 'cosine': give warmup_epochs, or leave it out",
+        ),
+        ({"patience": 5}, "patience 5 has no effect with schedule 'one-cycle': give schedule pl"),
         ({"milestones": "3;4", "schedule": "step"}, "milestones '3;4' must be epochs such as"),
         ({"milestones": "4,3", "schedule": "step"}, "milestones '4,3' must rise and be less than"),
         ({"milestones": "3,18", "schedule": "step"}, "'3,18' must rise and be .* the 18 epochs"),

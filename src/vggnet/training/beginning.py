@@ -55,8 +55,9 @@ class Beginning:
     def num_steps(self) -> int:
         return self.steps_per_epoch * len(self.recipe.epoch_sizes)
 
-    def run(self) -> Run:
-        return Run(
+    def run(self, kind: type[Run] = Run) -> Run:
+        """A new run from here, of class `kind`."""
+        return kind(
             self.recipe,
             self.spec,
             self.preprocessing,

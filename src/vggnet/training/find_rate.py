@@ -21,17 +21,18 @@ import torch
 from numpy.typing import NDArray
 
 from vggnet.data import Dataset
+from vggnet.image import PictureError
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.history import can_draw
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.pictures import DecodedPictures, batches
-from vggnet.training.recipe import Recipe
+from vggnet.training.recipe import OF_A_SCHEDULE, Recipe
 from vggnet.training.run import Diverged, Run, figures
 
 LOWEST, HIGHEST = 1e-4, 10.0
 STEPS, SEEDS = 100, 3
 _PASSED_OVER = 10  # first steps, at the lowest rate: their loss falls whatever the rate is
-_DIVERGED = 2.0  # times the loss at the start
+_DIVERGED = 2.0  # times the first loss that counts
 _SMOOTH = 0.12  # decades: the deviation of the Gaussian that a curve is smoothed with
 _FALL = 0.1  # of the way from the start to the least loss: from there on it falls
 _LEAST_FALL = 3.0  # standard errors of the smoothed curve, which the fall must exceed
@@ -64,15 +65,6 @@ class RangeTest:
         }
 
 
-class _RisingRate(Run):
-    """A run at given rates, whatever its schedule says; the last one stays."""
-
-    rates: Sequence[float] = ()
-
-    def learning_rate(self) -> float:
-        return self.rates[min(self.step, len(self.rates) - 1)]
-
-
 def find_rate(
     dataset: Dataset,
     recipe: Recipe,
@@ -87,10 +79,10 @@ def find_rate(
     """Try `num_steps` rates from `lowest` to `highest`, evenly spaced in their logarithms.
 
     Each of `num_seeds` networks takes a step at each rate, on pictures of the size that the recipe
-    trains with for most of its epochs. Of `options` the device, threads, strictness, memory and
-    reporter count, and `should_stop`. `progress` is called with the number of steps done. Raises
-    ValueError for a range that is none, what `train` would raise, and KeyboardInterrupt where
-    asked to stop.
+    trains with for most of its epochs. Of `options` the workers, device, threads, convolutions,
+    strictness and reporter count, and `should_stop`. `progress` is called with the number of steps
+    done. Raises ValueError for a range that is none, what `train` would raise, and
+    KeyboardInterrupt where asked to stop.
     """
     if not 0 < lowest < highest:
         raise ValueError(f"the lowest rate {lowest:g} must be above 0 and below {highest:g}")
@@ -104,8 +96,7 @@ def find_rate(
     pictures = DecodedPictures(dataset)
     epochs = math.ceil(needed / start.steps_per_epoch)
     # Milestones and warm-up are of the run's own epochs, and no rate comes from them here.
-    only = replace(recipe, schedule="constant", milestones="", warmup_epochs=0.0,
-                   sizes=f"{size}x{epochs}")  # fmt: skip
+    only = replace(recipe, schedule="constant", sizes=f"{size}x{epochs}", **OF_A_SCHEDULE)
     rates = np.geomspace(lowest, highest, num_steps)
     curves: list[list[float]] = []
     devices = [start.hardware.device] if start.hardware.kind == "cuda" else []
@@ -114,6 +105,8 @@ def find_rate(
             seeded = replace(start, recipe=replace(only, seed=recipe.seed + number))
             done = number * needed
             curves.append(_curve(seeded, pictures, rates, options, done, progress))
+    for fault in sorted(pictures.broken):
+        options.reporter.note(f"left out: {fault}")
     return read_curves(rates, curves)
 
 
@@ -122,13 +115,18 @@ def steps_in_all(num_steps: int, num_seeds: int) -> int:
     return num_seeds * (num_steps + _PASSED_OVER + 1)
 
 
+def need_matplotlib() -> None:
+    """Raises ValueError where matplotlib, which `draw` needs, is missing."""
+    if not can_draw():
+        raise ValueError("a picture needs matplotlib: pip install 'vggnet[train]'")
+
+
 def draw(found: RangeTest, path: Path) -> None:
     """The curve of each seed, the smoothed one, and what it gave: a PNG.
 
     Raises ValueError where matplotlib is missing, and OSError.
     """
-    if not can_draw():
-        raise ValueError("a picture needs matplotlib: pip install 'vggnet[train]'")
+    need_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -157,11 +155,7 @@ def _curve(
 
     A step's own loss is that before its change, so it tells of the rate before.
     """
-    run = _RisingRate(
-        start.recipe, start.spec, start.preprocessing, start.num_steps, start.hardware.device,
-        start.arrays, start.hardware.precision, start.shift_axes_CC,
-    )  # fmt: skip
-    run.rates = [rates[0]] * _PASSED_OVER + rates.tolist()
+    run = start.run(_at([rates[0]] * _PASSED_OVER + rates.tolist()))
     losses: list[float] = []
     stream = batches(
         pictures, start.recipe, start.training, 0, options.workers,
@@ -170,6 +164,8 @@ def _curve(
     for number, (pixels, labels) in enumerate(stream):
         if options.should_stop():
             raise KeyboardInterrupt
+        if options.strict and pictures.broken:
+            raise PictureError(f"{min(pictures.broken)}; mend it, or leave --strict out")
         try:
             ((loss, _),) = figures([run.train_step(pixels, labels)])
         except Diverged:
@@ -177,17 +173,27 @@ def _curve(
         progress(done + number + 1)
         if number > _PASSED_OVER:
             losses.append(loss)
-            if loss > _DIVERGED * max(losses[0], min(losses)) or len(losses) == len(rates):
+            if loss > _DIVERGED * losses[0] or len(losses) == len(rates):
                 break
     return losses
+
+
+def _at(rates: Sequence[float]) -> type[Run]:
+    """Runs at these rates, one a step, whatever their schedule says; the last one stays."""
+
+    class RisingRate(Run):
+        def learning_rate(self) -> float:
+            return rates[min(self.step, len(rates) - 1)]
+
+    return RisingRate
 
 
 def read_curves(rates: NDArray[np.float64], curves: Sequence[Sequence[float]]) -> RangeTest:
     """What these losses, a curve a seed and each as long as its seed went, say of the rates.
 
     The interval goes from where the loss has fallen by a tenth of its whole fall to where it is
-    least. The suggestion is half the rate of the least loss: a rate that is stood for one step is
-    not for many (docs/learning-rate.md has the runs that this rests on).
+    least. The suggestion is half the rate of the least loss, but no rate below the interval: a rate
+    that one step survives, many do not (docs/learning-rate.md has the runs that this rests on).
     """
     length = min(map(len, curves))
     diverged = length < len(rates)
@@ -226,11 +232,15 @@ def read_curves(rates: NDArray[np.float64], curves: Sequence[Sequence[float]]) -
         )  # fmt: skip
     low = int(np.flatnonzero(smooth[: least + 1] <= first - _FALL * fall)[0])
     interval = (_rounded(tried[low]), _rounded(tried[least]))
-    suggestion = _rounded(max(tried[low], tried[least] / _BELOW_LEAST))
+    below = tried[least] / _BELOW_LEAST
+    if below >= tried[low]:
+        why = f"the latter divided by {_BELOW_LEAST:g}"
+    else:
+        why = f"the former, since the latter divided by {_BELOW_LEAST:g} is below it"
     return found(
-        suggestion, interval,
+        _rounded(max(tried[low], below)), interval,
         f"the loss falls from {interval[0]:g} on and is least at {interval[1]:g}; the suggestion "
-        "is half of that",
+        f"is {why}",
     )  # fmt: skip
 
 

@@ -229,20 +229,17 @@ class Recipe:
             raise ValueError(
                 "schedule 'plateau' watches held-back pictures: give a holdout above 0"
             )
-        if self.warmup_epochs and self.schedule == "one-cycle":
-            raise ValueError(
-                f"warmup_epochs {self.warmup_epochs} has no effect with schedule 'one-cycle': give "
-                "warmup, a share of the steps"
-            )
+        for name, instead in _idle_fields(self.schedule).items():
+            value = getattr(self, name)
+            if value != _DEFAULTS[name]:
+                raise ValueError(
+                    f"{name} {value!r} has no effect with schedule {self.schedule!r}: give "
+                    f"{instead}, or leave it out"
+                )
         if self.warmup_epochs >= epochs:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs} must be less than the {epochs} epochs of the "
                 "run"
-            )
-        if self.milestones and self.schedule != "step":
-            raise ValueError(
-                f"milestones {self.milestones!r} have no effect with schedule {self.schedule!r}: "
-                "give schedule step, or leave them out"
             )
         milestones = self.milestone_epochs
         if list(milestones) != sorted({*milestones}) or milestones[-1] >= epochs:
@@ -331,20 +328,47 @@ class Recipe:
     def from_json(values: Mapping[str, Any]) -> Recipe:
         """What `to_json` gave, in this version or an older one.
 
+        What older versions accepted without effect, a warmup and a patience of other schedules,
+        becomes the default.
         Raises ValueError for fields that a recipe of its version does not have.
         """
         left_out = _brought(values.get("init", ""), values.get("init_from", ""))
         since = {name: version for name, version in _SINCE.items() if name not in left_out}
-        return Recipe(**checked("a recipe", values, since))
+        known = checked("a recipe", values, since)
+        idle = {
+            name: _DEFAULTS[name]
+            for name in ("warmup", "patience")
+            if name in _idle_fields(known["schedule"])
+        }
+        return Recipe(**{**known, **idle})
 
 
 _SINCE: dict[str, int] = {entry.name: entry.metadata["since"] for entry in fields(Recipe)}
 _DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(Recipe)}
+# Which schedules look at a field, and what to give where another one is asked for.
+_SCHEDULES_OF: dict[str, tuple[tuple[str, ...], str]] = {
+    "warmup": (("one-cycle",), "warmup_epochs"),
+    "warmup_epochs": (
+        ("plateau", "step", "cosine", "constant"), "warmup, a share of the steps"
+    ),
+    "milestones": (("step",), "schedule step"),
+    "patience": (("plateau",), "schedule plateau"),
+}  # fmt: skip
+OF_A_SCHEDULE: dict[str, Any] = {name: _DEFAULTS[name] for name in _SCHEDULES_OF}
 _CHOICES: dict[str, tuple[str, ...]] = {
     name: get_args(hint)
     for name, hint in get_type_hints(Recipe).items()
     if get_origin(hint) is Literal
 }
+
+
+def _idle_fields(schedule: str) -> dict[str, str]:
+    """The fields that a schedule does not look at, and what to give instead of each."""
+    return {
+        name: instead
+        for name, (schedules, instead) in _SCHEDULES_OF.items()
+        if schedule not in schedules
+    }
 
 
 def _brought(init: str, init_from: str) -> tuple[str, ...]:

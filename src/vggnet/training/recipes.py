@@ -46,8 +46,9 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """`recipe` with the fields of `changes`.
 
     The sizes of the epochs and the short side move in proportion with a changed `input_size`, and
-    `input_size` becomes the last of changed `sizes`, unless they are given too. `epochs`, which is
-    no field, spreads that many over the sizes in proportion.
+    `input_size` becomes the last of changed `sizes`, unless they are given too. Sizes that are not
+    given, and are too small for the net, are left out. `epochs`, which is no field, are as many
+    as before where they are not given, and spread over the sizes in proportion.
     """
     changes = dict(changes)
     epochs = changes.pop("epochs", None)
@@ -60,14 +61,22 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     def moved(pattern: str, text: str) -> str:
         return re.sub(pattern, lambda side: str(max(1, round(int(side[0]) * factor))), text)
 
-    in_proportion = {
-        "sizes": moved(r"\d+(?=x)", recipe.sizes),
-        "short_side": moved(r"\d+", recipe.short_side),
-    }
-    changes = in_proportion | changes
-    if epochs is not None:
-        changes["sizes"] = _spread(changes["sizes"], epochs)
+    changes = {"short_side": moved(r"\d+", recipe.short_side)} | changes
+    if "sizes" not in changes:
+        sizes = moved(r"\d+(?=x)", recipe.sizes)
+        of_net = {*NETWORK_FIELDS, "input_size", "short_side"} & changes.keys()
+        taken = _large_enough(sizes, replace(recipe, **{name: changes[name] for name in of_net}))
+        changes["sizes"] = _spread(taken, epochs or len(recipe.epoch_sizes))
     return replace(recipe, **changes)
+
+
+def _large_enough(sizes: str, recipe: Recipe) -> str:
+    """The sizes that the recipe's net can take; of several the last, which the net is for, too."""
+    *smaller, last = sizes.split(",")
+    if not smaller:
+        return sizes
+    least = recipe.spec(2).minimum_size
+    return ",".join([part for part in smaller if int(part.split("x")[0]) >= least] + [last])
 
 
 def _spread(sizes: str, epochs: int) -> str:
