@@ -18,6 +18,7 @@ from vggnet.cli.small_chart import chart
 from vggnet.cli.train import chosen_recipe, need_torch
 from vggnet.data import open_dataset
 from vggnet.progress import counting_bar
+from vggnet.training.distributed import refuse_several
 from vggnet.training.recipes import RECIPES
 from vggnet.training.reporter import Silent
 
@@ -76,6 +77,7 @@ def find_lr(
     rises, and thrown away. DATA and the options are those of `vggnet train`; give the rate that is
     found to it as --lr.
     """
+    refuse_several("vggnet find-lr")
     chosen = chosen_recipe(recipe, changes)
     if output is not None and output.suffix.lower() != ".png":
         raise ValueError(f"{output}: the curve is drawn as a PNG: give a name that ends in .png")

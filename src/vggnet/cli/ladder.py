@@ -20,6 +20,7 @@ from vggnet.cli.stopping import StopRequest
 from vggnet.cli.tables import standard_output
 from vggnet.cli.train import TrainingReporter, kept_apart, need_torch
 from vggnet.data import open_dataset
+from vggnet.training.distributed import refuse_several
 
 if TYPE_CHECKING:
     from vggnet.training.ladder import Rung
@@ -71,6 +72,7 @@ def ladder(
 
     Stopped by Ctrl-C, SIGTERM or anything else, the same command goes on where it was.
     """
+    refuse_several("vggnet ladder")
     need_torch()
     from vggnet.training.ladder import climb, finished, rungs
     from vggnet.training.loop import Interrupted, TrainingOptions

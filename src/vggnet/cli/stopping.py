@@ -16,7 +16,14 @@ _SIGNALS = [
 
 
 class StopRequest:
-    """Takes the signals for as long as the `with` block lasts; `seen` is the first that came."""
+    """Takes the signals for as long as the `with` block lasts; `seen` is the first that came.
+
+    With `repeated` the same signal is expected again and passed over: of Ctrl-C a process under
+    torchrun hears from the terminal and from torchrun, which kills it if it takes too long.
+    """
+
+    def __init__(self, repeated: bool = False) -> None:
+        self._repeated = repeated
 
     def __enter__(self) -> StopRequest:
         self.seen: int | None = None
@@ -42,7 +49,7 @@ class StopRequest:
     def _notice(self, number: int, _frame: FrameType | None) -> None:
         self.seen = self.seen or number
         # The second time it is meant, but for SIGHUP, which both the terminal and the shell send.
-        again = signal.SIG_IGN if number == getattr(signal, "SIGHUP", None) else signal.SIG_DFL
-        signal.signal(number, again)
+        passed_over = self._repeated or number == getattr(signal, "SIGHUP", None)
+        signal.signal(number, signal.SIG_IGN if passed_over else signal.SIG_DFL)
         if not self._looked_at:
             raise KeyboardInterrupt

@@ -6,7 +6,7 @@ and model.safetensors.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,8 +23,10 @@ from vggnet.cli.stopping import StopRequest
 from vggnet.data import Dataset, open_dataset, splits
 from vggnet.model import load_weights
 from vggnet.progress import bar
+from vggnet.training.distributed import joined, refuse_several, speaks_first, this_process
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
+from vggnet.training.reporter import Silent
 
 
 @command(
@@ -32,6 +34,7 @@ from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
     "vggnet train PHOTOGRAPHS --init tiny-imagenet --epochs 5    # fine-tune on your own folder",
     "vggnet train DATA --recipe paper --config D --init-from runs/A    # from a shallower net",
     "vggnet train DATA --out RUN --resume",
+    "torchrun --nproc-per-node 4 -m vggnet train DATA    # in four processes",
 )
 @click.argument("data", metavar="DATA")
 @click.option(
@@ -106,42 +109,51 @@ def train(
     DATA is a folder of class folders, or Parquet in the Hugging Face layout.
 
     --resume goes on from the checkpoint, needs no other option but --out, and ends with the same
-    bits as a run that was left alone: on the same type of CPU, with the number of threads that it
-    was begun with.
+    bits as a run that was left alone: on the same type of CPU, with the number of threads, and of
+    processes under torchrun, that it was begun with.
     """
     if dry_run and resume:
         raise ValueError("--dry-run is of a new run: leave --resume out")
+    if dry_run:
+        refuse_several("vggnet train --dry-run")
     if epochs is not None:
         if resume:
             raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
         changes = changes | {"epochs": epochs}
-    asked = chosen_recipe(recipe or "modern", changes) if recipe or not resume else None
-    dataset, validation = open_dataset(data, "train"), kept_apart(data)
-    need_torch()
-    from vggnet.training import checkpoint
-    from vggnet.training import train as run
-    from vggnet.training.dry_run import look_ahead
-    from vggnet.training.loop import Interrupted, TrainingOptions
+    process = this_process()
+    with joined(process):
+        asked = chosen_recipe(recipe or "modern", changes) if recipe or not resume else None
+        dataset = open_dataset(data, "train")
+        validation = kept_apart(data) if process.writes else None
+        need_torch()
+        from vggnet.training import checkpoint
+        from vggnet.training import train as run
+        from vggnet.training.dry_run import look_ahead
+        from vggnet.training.loop import Interrupted, TrainingOptions
 
-    with StopRequest() as stop, TrainingReporter() as reporter:
-        options = TrainingOptions(
-            out, workers, device, threads, convolutions, checkpoint_seconds, stop_after,
-            strict=strict, validation=validation, reporter=reporter, should_stop=stop.requested,
-        )  # fmt: skip
-        try:
-            if dry_run:
-                assert asked is not None
-                outlook = look_ahead(dataset, asked, options)
-            elif resume:
-                run.resume(dataset, options, asdict(asked) if asked else changes)
-            else:
-                assert asked is not None
-                run.train(dataset, asked, options)
-        except (Interrupted, KeyboardInterrupt) as interruption:
-            what = str(interruption) or "stopped before a step was done"
-            begun = (out / checkpoint.FILE_NAME).exists()
-            reporter.note(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
-            return stop.exit_status
+        told = TrainingReporter() if process.writes else nullcontext(Silent())
+        with StopRequest(repeated=process.several) as stop, told as reporter:
+            options = TrainingOptions(
+                out, workers, device, threads, convolutions, checkpoint_seconds, stop_after,
+                strict=strict, validation=validation, reporter=reporter,
+                should_stop=stop.requested, process=process,
+            )  # fmt: skip
+            try:
+                if dry_run:
+                    assert asked is not None
+                    outlook = look_ahead(dataset, asked, options)
+                elif resume:
+                    run.resume(dataset, options, asdict(asked) if asked else changes)
+                else:
+                    assert asked is not None
+                    run.train(dataset, asked, options)
+            except (Interrupted, KeyboardInterrupt) as interruption:
+                what = str(interruption) or "stopped before a step was done"
+                begun = (out / checkpoint.FILE_NAME).exists()
+                if speaks_first(process):
+                    tell = reporter.note if process.writes else note
+                    tell(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
+                return stop.exit_status
     if dry_run:
         show_outlook(outlook)
     return 0

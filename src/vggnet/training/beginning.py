@@ -79,8 +79,14 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
     note = options.reporter.note
     check_classes(dataset, note)
     hardware = choose(
-        options.device, options.threads, recipe.precision, convolutions=options.convolutions
-    )
+        options.device, options.threads, recipe.precision, convolutions=options.convolutions,
+        process=options.process,
+    )  # fmt: skip
+    if recipe.sync_batch_norm and hardware.kind == "cpu":
+        raise ValueError(
+            "sync-batch-norm: torch synchronises batch norm on CUDA devices only; leave it out, "
+            "and each process normalises over its part of a batch"
+        )
     training, held_back = split(len(dataset.labels), recipe)
     initial = load_weights(recipe.init) if recipe.init else None
     shallower = load_weights(recipe.init_from) if recipe.init_from else None

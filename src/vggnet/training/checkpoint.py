@@ -17,7 +17,7 @@ import torch
 from vggnet.atomic import whole_file
 
 FILE_NAME = "checkpoint.pt"  # in the folder of the run
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or "version" not in values:
         raise ValueError(f"{path}: not a checkpoint of vggnet")
     version = values.pop("version")
-    if version not in (2, 3, _VERSION):
+    if version not in (2, 3, 4, _VERSION):
         raise ValueError(
             f"{path}: a checkpoint of version {version!r}; this vggnet reads 2 to {_VERSION}"
         )
@@ -64,4 +64,6 @@ def load(path: Path) -> Checkpoint:
         values["hardware"]["precision"] = values["recipe"].get("precision")
     if version < 4:  # who computed convolutions could not be chosen
         values["hardware"]["convolutions"] = "torch"
+    if version < 5:  # there was always one
+        values["hardware"]["processes"] = 1
     return Checkpoint(**values)

@@ -33,6 +33,8 @@ def finish(loop: Loop) -> Weights:
     for text in loop.broken:
         options.reporter.note(f"left out: {text}")
     weights = _weights(loop, scores)
+    if not options.process.writes:
+        return weights
     path = options.folder / WEIGHTS_OF_A_RUN
     with writing(path):
         own_file.save(path, weights, recipe.dtype)

@@ -13,7 +13,9 @@ from typing import Literal
 import torch
 
 from vggnet import native_kernels
+from vggnet.machine import usable_cores
 from vggnet.torch_network import Convolutions
+from vggnet.training.distributed import ALONE, Process
 
 Precision = Literal["fp32", "bf16"]
 
@@ -22,12 +24,15 @@ Precision = Literal["fp32", "bf16"]
 class Hardware:
     """A device of torch ("cpu", "cuda", "cuda:1"), the threads that compute on the CPU, the type
     that products are computed in, and whether the native engine or torch computes convolutions.
+
+    Of several `processes` each has as many threads, and its own device of the same kind.
     """
 
     device: str
     threads: int
     precision: Precision
     convolutions: Literal["native", "torch"] = "torch"
+    processes: int = 1
 
     @property
     def kind(self) -> str:
@@ -41,19 +46,26 @@ def choose(
     precision: Literal["auto"] | Precision,
     saved: Hardware | None = None,
     convolutions: Convolutions = "auto",
+    process: Process = ALONE,
 ) -> Hardware:
     """What was asked for, or where nothing was ("auto", None) what the run was begun on.
 
     A new run takes CUDA where it is there; on the CPU the native engine, which in fp32 is faster
-    than torch in bf16; and elsewhere bf16 where that is faster than fp32. Raises ValueError for
-    what is not here or does not go together, and for a device, a number of threads or convolutions
-    with which a run that was begun would go on to other bits.
+    than torch in bf16; and elsewhere bf16 where that is faster than fp32. Several processes share
+    the cores of their machine, and each takes the CUDA device of its local rank. Raises ValueError
+    for what is not here or does not go together, and for a device, a number of threads or
+    convolutions with which a run that was begun would go on to other bits; of another number of
+    processes these are other bits in any case, and threads may change.
     """
+    as_begun = saved is not None and saved.processes == process.world_size
     if device == "auto":
         device = saved.device if saved else "cuda" if torch.cuda.is_available() else "cpu"
+        device = device.partition(":")[0] if process.several else device
     if threads is None:
-        threads = saved.threads if saved else torch.get_num_threads()
+        threads = saved.threads if saved and as_begun else _share_of_threads(process)
     _check(device)
+    if process.several and device != "cpu":
+        device = _own_device(device, process)
     if saved:
         computed = saved.precision
     elif precision == "auto":
@@ -61,20 +73,43 @@ def choose(
         computed = "bf16" if multiplies_bf16(device) and not engine else "fp32"
     else:
         computed = precision
-    chosen = Hardware(device, threads, computed)
+    chosen = Hardware(device, threads, computed, processes=process.world_size)
     if convolutions == "auto" and saved:
         convolutions = saved.convolutions
     if convolutions == "native" or (convolutions == "auto" and _why_not_native(chosen) is None):
         chosen = replace(chosen, convolutions="native")
-    if saved and _bits(saved) != _bits(chosen):
+    begun = saved if not saved or as_begun else replace(saved, threads=threads)
+    if begun and _bits(begun) != _bits(chosen):
         raise ValueError(
-            f"the run was begun on {_bits(saved)} and would give other bits on {_bits(chosen)} "
+            f"the run was begun on {_bits(begun)} and would give other bits on {_bits(chosen)} "
             "so leave --device, --threads and --convolutions out"
         )
     why_not = _why_not_native(chosen)
     if chosen.convolutions == "native" and why_not:
         raise ValueError(f"convolutions 'native': {why_not}; take 'torch'")
     return chosen
+
+
+def _share_of_threads(process: Process) -> int:
+    """Those that torch takes; of several processes each has its share of the machine's cores.
+
+    torchrun tells torch to take one, whatever the machine has.
+    """
+    if not process.several:
+        return torch.get_num_threads()
+    return max(1, usable_cores() // process.local_world_size)
+
+
+def _own_device(device: str, process: Process) -> str:
+    """The CUDA device of the process. Raises ValueError where there is none left for it."""
+    if device != "cuda":
+        raise ValueError(f"device {device!r}: each of several processes takes one of its own: cuda")
+    if process.local_world_size > torch.cuda.device_count():
+        raise ValueError(
+            f"{process.local_world_size} processes on a machine with {torch.cuda.device_count()} "
+            "CUDA devices: start as many as there are, or give --device cpu"
+        )
+    return f"cuda:{process.local_rank}"
 
 
 def _bits(hardware: Hardware) -> str:
@@ -112,6 +147,8 @@ def multiplies_bf16(device: str, root: Path = Path("/")) -> bool:
 def remark(hardware: Hardware) -> str:
     """Precision and convolutions, and what is to be known of them, in one line."""
     text = f"convolutions by {_engine(hardware)}; computes in {hardware.precision}"
+    if hardware.processes > 1:
+        text = f"{hardware.processes} processes with {hardware.threads} threads each; {text}"
     if multiplies_bf16(hardware.device):
         return text
     what = "processor" if hardware.kind == "cpu" else "device"

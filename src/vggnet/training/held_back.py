@@ -6,6 +6,7 @@ a Run turns into what its network takes, as it does with training pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from threading import Lock
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.data import Dataset, picture
+from vggnet.evaluation import Score
 from vggnet.preprocess import Preprocess
 
 
@@ -53,3 +55,22 @@ class HeldBack:
                 self._bytes += pixels_HWC.nbytes
                 self._kept[key] = pixels_HWC
         return pixels_HWC
+
+
+def together(scores: Sequence[Score | None]) -> Score:
+    """The score on all pictures, of which each of several processes tested some, or none.
+
+    Raises ValueError where none tested any.
+    """
+    found = [score for score in scores if score is not None]
+    if len(found) < 2:
+        return found[0]
+    images = sum(score.images for score in found)
+    return Score(
+        sum(round(score.top1 * score.images) for score in found) / images,
+        sum(round(score.top5 * score.images) for score in found) / images,
+        images,
+        found[0].protocol,
+        sum(score.images_per_second for score in found),
+        tuple(fault for score in found for fault in score.broken),
+    )

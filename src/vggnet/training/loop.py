@@ -28,9 +28,10 @@ from vggnet.training import checkpoint
 from vggnet.training.checkpoint import Checkpoint
 from vggnet.training.colours import at_scale
 from vggnet.training.disk import writing
+from vggnet.training.distributed import ALONE, Process, ProcessEnded
 from vggnet.training.hardware import Hardware
-from vggnet.training.held_back import HeldBack, share
-from vggnet.training.history import History, can_draw, draw_curves, read
+from vggnet.training.held_back import HeldBack, share, together
+from vggnet.training.history import History, Unkept, can_draw, draw_curves, read
 from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
 from vggnet.training.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
@@ -65,6 +66,7 @@ class TrainingOptions:
     curves: bool = True  # whether they are drawn after each epoch, which takes a moment
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
+    process: Process = ALONE  # of several, those that torchrun started; `joined` connects them
 
 
 @dataclass
@@ -79,7 +81,10 @@ class Progress:
 
 
 class Loop:
-    """One process's way through a run."""
+    """One process's way through a run.
+
+    Several do the same steps, each with its part of every batch. Rank 0 alone writes.
+    """
 
     def __init__(
         self,
@@ -91,30 +96,47 @@ class Loop:
         run: Run,
         saved: Checkpoint | None = None,
     ) -> None:
-        """Go on from `saved`. `training` and `held_back` are indices into the data set."""
+        """Go on from `saved`. `training` and `held_back` are indices into the data set.
+
+        Raises ValueError where there are more processes than pictures in a batch.
+        """
+        process = options.process
         self.dataset, self.training, self.held_back = dataset, training, held_back
         self.options, self.hardware, self.run = options, hardware, run
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
         limit = options.memory_limit
-        self.memory_limit = available_memory() // 2 if limit is None else limit
+        if limit is None:
+            limit = available_memory() // 2 // process.local_world_size
+        self.memory_limit = limit
         for_held_back = share(self.memory_limit, len(training), len(held_back))
         self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset, for_held_back)
         self._broken_before = frozenset(saved.broken if saved else ())
         self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
-        self.history = History(options.folder / "metrics.jsonl", self.progress.history)
+        path = options.folder / "metrics.jsonl"
+        self.history = History(path, self.progress.history) if process.writes else Unkept(path)
         self.steps_per_epoch = steps_per_epoch(run.recipe, len(training))
+        smallest = min(run.recipe.batch_size, len(training) // self.steps_per_epoch)
+        if smallest < process.world_size:
+            raise ValueError(
+                f"{process.world_size} processes for batches of {smallest} pictures: start fewer, "
+                "or make batches larger"
+            )
+        self._faults_told = 0
+        run.join(process)
         self.counted_to = self.saved_at = time.monotonic()
         self._unread: list[Outcome] = []
 
     def go(self) -> None:
         """Train until the last step, until told to stop, or until the loss is not finite.
 
-        Raises Interrupted, Diverged, and ValueError where a worker process died.
+        Raises Interrupted, Diverged, and ValueError where a worker process died; ProcessEnded where
+        another that trains did.
         """
         if not self.begun:
             self._save()  # so that the run can be resumed whenever it is killed
         self._decode()
+        self._go_on_together()
         self._stop_at_broken_pictures()
         if self.run.step % self.steps_per_epoch == 0 and self.progress.images:
             self._end_epoch()  # it was interrupted while the held-back pictures were tested
@@ -130,6 +152,7 @@ class Loop:
         run = self.run
         self._read_at = time.monotonic()
         for pixels, labels in self._batches():
+            self._go_on_together()
             self._stop_at_broken_pictures()
             if run.ended_by_plateau:
                 self.options.reporter.note(
@@ -142,11 +165,35 @@ class Loop:
                 self._read()
             if run.step % self.steps_per_epoch == 0:
                 self._end_epoch()
-            self.stop_if_asked()
+            if not self.options.process.several:  # else they stop together, before the next step
+                self.stop_if_asked()
             if run.step == self.options.stop_after:
                 self._stop()
             if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
+        self._go_on_together()
+
+    def _go_on_together(self) -> None:
+        """Between two steps: several processes go on or stop together, and tell broken pictures."""
+        process, broken = self.options.process, self.pictures.broken
+        if not process.several:
+            return
+        with self._noticing_processes_that_end():
+            stop, news = process.sums(self.options.should_stop(), len(broken) - self._faults_told)
+            if news:
+                broken.update(*process.gathered(broken))
+        self._faults_told = len(broken)
+        if stop:
+            self._stop()
+
+    @contextmanager
+    def _noticing_processes_that_end(self) -> Iterator[None]:
+        """Only between two steps, where the run is whole and is saved."""
+        try:
+            yield
+        except ProcessEnded:
+            self._save()
+            raise
 
     def _read(self) -> None:
         """Take in what the steps since the last time gave. Raises Diverged where one did."""
@@ -181,6 +228,7 @@ class Loop:
             options.workers,
             pinned=self.hardware.kind == "cuda",
             shift_axes_CC=run.shift_axes_CC,
+            process=options.process,
         )
         with self._noticing_workers_that_end():
             yield from stream
@@ -200,18 +248,23 @@ class Loop:
     def test(self, size: int) -> Score:
         """The score on the held-back pictures, their short side rescaled to `size`.
 
-        Broken ones are left out and remembered; with strict they raise PictureError.
+        Of several processes each tests its share of them, and all get the score of all. Broken ones
+        are left out and remembered; with strict they raise PictureError.
         """
         preprocessing = at_scale(self.run.preprocessing, self.run.recipe, size)
-        score = evaluate(
+        process = self.options.process
+        ours = self.held_back[process.rank :: process.world_size]
+        found = evaluate(
             self.run.function(),
             self.dataset,
             preprocessing,
-            indices=self.held_back,
+            indices=ours,
             batch_size=512 if self.hardware.kind == "cuda" else 64,
             progress=self.stop_if_asked,
             prepare=self.crops.crops(preprocessing),
-        )
+        ) if len(ours) else None  # fmt: skip
+        with self._noticing_processes_that_end():
+            score = together(process.gathered(found))
         self.pictures.broken.update(score.broken)
         self._stop_at_broken_pictures()
         return score
@@ -220,7 +273,7 @@ class Loop:
         """The curves of the history so far, where matplotlib is there to draw them."""
         path = self.options.folder / "curves.png"
         try:
-            if self.options.curves and can_draw():
+            if self.options.curves and can_draw() and self.options.process.writes:
                 draw_curves(read(self.history.path), path)
         except OSError as error:  # no reason to end a run
             path.unlink(missing_ok=True)
@@ -279,6 +332,9 @@ class Loop:
     def _save(self) -> None:
         self._read()  # so that no step that diverged is saved
         now = time.monotonic()
+        if not self.options.process.writes:
+            self.saved_at = now
+            return
         self.progress.seconds += now - self.counted_to
         self.counted_to = now
         self.progress.history = self.history.flush()

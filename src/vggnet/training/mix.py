@@ -17,6 +17,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from vggnet.training.distributed import Process
 from vggnet.training.recipe import Recipe
 
 
@@ -71,9 +72,20 @@ def draw(recipe: Recipe, step: int, size: int) -> Mix:
     return _cut(share, size, int(random.integers(size)), int(random.integers(size)))
 
 
-def partners(batch_N: Tensor) -> Tensor:
-    """The picture, or target, that each one of the whole batch is mixed with."""
-    return batch_N.roll(1, 0)
+def is_led(recipe: Recipe, process: Process) -> bool:
+    """Whether a process's part of a batch begins with a picture that is only there as a partner.
+
+    It is the one before the part, with which its first would be mixed in the whole batch.
+    """
+    return process.several and bool(recipe.mixup or recipe.cutmix)
+
+
+def with_partners(batch_N: Tensor, led: bool = False) -> tuple[Tensor, Tensor]:
+    """The pictures, or targets, and those that they are mixed with: the ones before them.
+
+    The first of a whole batch is mixed with the last.
+    """
+    return (batch_N[1:], batch_N[:-1]) if led else (batch_N, batch_N.roll(1, 0))
 
 
 def cross_entropy(

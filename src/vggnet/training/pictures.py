@@ -26,7 +26,9 @@ from torch.utils.data import Dataset as TorchDataset
 from vggnet.data import Dataset, picture
 from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError, picture_name
+from vggnet.training import mix
 from vggnet.training.augment import augment
+from vggnet.training.distributed import ALONE, Process
 from vggnet.training.recipe import Recipe
 
 Key = tuple[int, int, int]  # epoch, index into the data set, picture side
@@ -194,11 +196,15 @@ class _Views(TorchDataset[View]):
         return torch.from_numpy(np.array(pixels_HWC)), label, ""
 
 
-def keys(recipe: Recipe, indices: NDArray[np.int64], first_step: int) -> Iterator[list[Key]]:
+def keys(
+    recipe: Recipe, indices: NDArray[np.int64], first_step: int, process: Process = ALONE
+) -> Iterator[list[Key]]:
     """One list of keys a step, from `first_step` (counted from 0) to the end of the last epoch.
 
     Each epoch is a new permutation. Pictures that fill no whole batch sit that epoch out, unless
-    the recipe spreads them, in batches whose sizes differ by one at most.
+    the recipe spreads them, in batches whose sizes differ by one at most. Of several processes
+    each gets its part of every batch; where the recipe mixes, after the picture before it, the
+    partner of its first.
     """
     steps = steps_per_epoch(recipe, len(indices))
     for epoch, size in enumerate(recipe.epoch_sizes):
@@ -208,7 +214,8 @@ def keys(recipe: Recipe, indices: NDArray[np.int64], first_step: int) -> Iterato
         if recipe.remainder == "drop":
             order = order[: steps * recipe.batch_size]
         for batch in np.array_split(order, steps)[max(0, first_step - epoch * steps) :]:
-            yield [(epoch, index, size) for index in batch.tolist()]
+            part = process.part(batch, led=mix.is_led(recipe, process))
+            yield [(epoch, index, size) for index in part]
 
 
 def steps_per_epoch(recipe: Recipe, num_pictures: int) -> int:
@@ -225,8 +232,11 @@ def batches(
     num_workers: int,
     pinned: bool = False,
     shift_axes_CC: NDArray[np.float64] | None = None,
+    process: Process = ALONE,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(pixels_NHWC uint8, labels_N int64) a step; broken pictures are left out and remembered.
+
+    They are the `process`'s part of the batch, as `keys` says.
 
     `pinned` is the memory that a CUDA device can copy from while the CPU does something else;
     `shift_axes_CC` is what a recipe with an RGB shift needs (`colours.shift_axes`).
@@ -234,9 +244,9 @@ def batches(
     """
     loader: DataLoader[View] = DataLoader(
         _Views(pictures, recipe, shift_axes_CC),
-        batch_sampler=keys(recipe, indices, first_step),
+        batch_sampler=keys(recipe, indices, first_step, process),
         num_workers=num_workers,
-        collate_fn=_batch,
+        collate_fn=_led_batch if mix.is_led(recipe, process) else _batch,
         pin_memory=pinned,
         worker_init_fn=_leave_signals_to_the_trainer,
         multiprocessing_context="fork" if num_workers else None,  # shares the decoded pictures
@@ -245,7 +255,7 @@ def batches(
     )
     for pixels_NHWC, labels_N, faults in _watched(loader):
         pictures.broken.update(faults)
-        if not len(labels_N):
+        if len(labels_N) <= mix.is_led(recipe, process):
             raise ValueError(f"not one picture of a batch can be read: {faults[0]}")
         yield pixels_NHWC, labels_N
 
@@ -274,6 +284,14 @@ def _batch(views: list[View]) -> tuple[Tensor, Tensor, list[str]]:
     labels_N = torch.tensor([label for _, label in good], dtype=torch.int64)
     pixels_NHWC = torch.stack([pixels for pixels, _ in good]) if good else torch.empty(0)
     return pixels_NHWC, labels_N, [fault for _, _, fault in views if fault]
+
+
+def _led_batch(views: list[View]) -> tuple[Tensor, Tensor, list[str]]:
+    """A batch that begins with a partner of its second picture: where that is broken, the last."""
+    if views[0][0] is None:
+        sound = [view for view in views if view[0] is not None]
+        views = [*sound[-1:], *views]
+    return _batch(views)
 
 
 def _leave_signals_to_the_trainer(_worker: int) -> None:

@@ -34,6 +34,7 @@ def provenance(hardware: Hardware) -> dict[str, Any]:
         "threads": hardware.threads,
         "precision": hardware.precision,
         "convolutions": hardware.convolutions,
+        "processes": hardware.processes,
     }
 
 

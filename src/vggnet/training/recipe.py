@@ -56,6 +56,12 @@ class Recipe:
     )
     head: Head = _option("fc", "Three FC layers, or global average and one.")  # noqa: RUF009
     batch_norm: bool = _option(False, "Normalise each convolution's output over the batch.")
+    sync_batch_norm: bool = _option(
+        False,
+        "With several processes on CUDA devices: normalise over the whole batch and not, in each, "
+        "over its part.",
+        since=3,
+    )
     dropout: float = _option(
         0.5, "Share of the hidden FC units left out at each step; no effect on head average.",
         0, 0.99,
@@ -198,6 +204,8 @@ class Recipe:
                 f"init {self.init!r} brings a whole net and init-from {self.init_from!r} some of "
                 "its layers: give one of them"
             )
+        if self.sync_batch_norm and not self.batch_norm:
+            raise ValueError("sync_batch_norm has no effect without batch_norm: leave it out")
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch size {self.batch_size} cannot be computed in {self.accumulate} equal parts"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,9 +24,11 @@ from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, Network
 from vggnet.training import mix
+from vggnet.training.distributed import ALONE, Process, noticing_ends
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, rate_at
+from vggnet.training.sync_batch_norm import synchronize_batch_norm
 from vggnet.training.teacher import Teacher
 from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import State
@@ -118,6 +121,31 @@ class Run:
             nesterov=recipe.nesterov and recipe.momentum > 0,
             fused=True,  # one pass over all arrays; on the CPU the same bits
         )
+        self.process = ALONE
+        self._parallel: nn.parallel.DistributedDataParallel | None = None
+
+    def join(self, process: Process) -> None:
+        """Learn from parts of batches from now on, together with the other processes, if any.
+
+        All go on from what rank 0 has.
+        """
+        self.process = process
+        if not process.several:
+            return
+        if self.recipe.sync_batch_norm:
+            synchronize_batch_norm(self.network)
+        with noticing_ends(process):
+            self._parallel = nn.parallel.DistributedDataParallel(
+                self.network,
+                broadcast_buffers=False,  # their mean is taken after each step
+                gradient_as_bucket_view=True,
+                # Each array is added up by itself. Otherwise several share a buffer, in another
+                # order after the first step, and of three or more terms that changes the last bits:
+                # a run that is resumed would not go on to the same ones.
+                bucket_cap_mb=0,
+            )
+        for values in self.averaged.state_dict().values() if self.averaged else ():
+            process.take_from_first(values)
 
     @property
     def network_to_keep(self) -> Network:
@@ -141,11 +169,14 @@ class Run:
     def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> Outcome:
         """Learn from one batch, which the recipe may mix, and from the teacher's answers to it.
 
-        The loss is that of both. `correct` counts the dominant classes of mixed pictures.
+        The loss is that of both. `correct` counts the dominant classes of mixed pictures. Of
+        several processes each gives its part of the batch (`pictures.batches`), and all learn the
+        same and return the figures of the whole batch. Raises ProcessEnded where one is gone.
 
         On the CPU raises Diverged, with all weights and statistics as they were before the batch.
         On CUDA it does not wait for the device, and `figures` raises it later.
         """
+        process = self.process
         self.network.train()
         buffers = [each.clone() for each in self.network.buffers() if self.checks_each_step]
         rate = self.learning_rate()
@@ -158,28 +189,24 @@ class Run:
         targets_N = labels_N.to(self.device, non_blocking=True)
         how = mix.draw(self.recipe, self.step, pixels_NHWC.shape[1])
         # Of the whole batch, so that parts of it are mixed as the whole would be.
-        others_NHWC, others_N = mix.partners(pixels_NHWC), mix.partners(targets_N)
-        parts = self.recipe.accumulate
-        for pixels, other_pixels, targets, others in zip(
-            *(each.chunk(parts) for each in (pixels_NHWC, others_NHWC, targets_N, others_N)),
-            strict=True,
-        ):
-            view = partial(how.view, pixels, other_pixels)
-            with self._autocast():
-                logits_NK = self.network(view(self.transfer))
-            summed = mix.cross_entropy(
-                logits_NK.float(), targets, others, how, self.recipe.label_smoothing
-            )
-            if self.teacher is not None:
-                with self._autocast():
-                    soft_NK = self.teacher.soft_targets(view)
-                taught = self.teacher.loss(logits_NK.float(), soft_NK)
-                summed = summed.lerp(taught, self.recipe.distillation)
-            share = summed / len(labels_N)
-            share.backward()  # type: ignore[no-untyped-call]
-            loss += share.detach()
-            correct += (logits_NK.argmax(dim=1) == how.dominant(targets, others)).sum()
-        outcome = Outcome(self.step + 1, rate, len(labels_N), loss, correct, self._is_finite())
+        led = mix.is_led(self.recipe, process)
+        pixels_NHWC, others_NHWC = mix.with_partners(pixels_NHWC, led)
+        targets_N, others_N = mix.with_partners(targets_N, led)
+        [images] = process.sums(len(targets_N))
+        if process.several:  # so that no mask of dropout depends on what was drawn before
+            torch.manual_seed(_seed(self.recipe.seed, self.step, process.rank))
+        chunks = [
+            each.chunk(self.recipe.accumulate)
+            for each in (pixels_NHWC, others_NHWC, targets_N, others_N)
+        ]
+        for number, chunk in enumerate(zip(*chunks, strict=True), start=1):
+            is_last = number == len(chunks[0])  # with it the processes add up their gradients
+            with self._parallel.no_sync() if self._parallel and not is_last else nullcontext():
+                share, hits = self._learn(chunk, how, images)
+            loss += share
+            correct += hits
+        loss, correct = self._over_all_processes(loss, correct)
+        outcome = Outcome(self.step + 1, rate, images, loss, correct, self._is_finite())
         if self.checks_each_step:
             try:
                 figures([outcome])
@@ -192,6 +219,49 @@ class Run:
         if self.averaged is not None:
             _average(*self._arrays, self.recipe.weight_average, self.step)
         return outcome
+
+    def _learn(self, chunk: tuple[Tensor, ...], how: mix.Mix, images: int) -> tuple[Tensor, Tensor]:
+        """Add the gradient of some pictures of a batch of `images`: theirs, those that they are
+        mixed with, and the targets of either.
+
+        Gives their share of the loss and how many of them were classed rightly.
+        """
+        pixels_NHWC, others_NHWC, targets_N, others_N = chunk
+        view = partial(how.view, pixels_NHWC, others_NHWC)
+        with self._autocast():
+            logits_NK = (self._parallel or self.network)(view(self.transfer))
+        summed = mix.cross_entropy(
+            logits_NK.float(), targets_N, others_N, how, self.recipe.label_smoothing
+        )
+        if self.teacher is not None:
+            with self._autocast():
+                soft_NK = self.teacher.soft_targets(view)
+            taught = self.teacher.loss(logits_NK.float(), soft_NK)
+            summed = summed.lerp(taught, self.recipe.distillation)
+        share = summed / images
+        with noticing_ends(self.process):
+            # torch takes the mean over processes, and the sum is wanted.
+            (share * self.process.world_size).backward()  # type: ignore[no-untyped-call]
+        hits = (logits_NK.argmax(dim=1) == how.dominant(targets_N, others_N)).sum()
+        return share.detach(), hits
+
+    @torch.no_grad()
+    def _over_all_processes(self, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor]:
+        """The sums of both; all get the same running statistics, the mean of those of each."""
+        process = self.process
+        if not process.several:
+            return loss, correct
+        sums = torch.stack([loss, correct.double()])
+        process.add_up(sums)
+        statistics = [each for each in self.network.buffers() if each.is_floating_point()]
+        if statistics:
+            together = torch.cat(statistics)
+            process.add_up(together)
+            together /= process.world_size
+            for values in statistics:
+                values.copy_(together[: len(values)])
+                together = together[len(values) :]
+        return sums[0], sums[1]
 
     def function(self) -> Function:
         """pixels_NHWC -> logits_NK of the network to keep, for evaluation."""
@@ -249,6 +319,12 @@ class Run:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def _seed(seed: int, step: int, rank: int) -> int:
+    """Of what a process draws at a step; other than that of any other process and step."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(step, rank))
+    return int(sequence.generate_state(1, np.uint64)[0])
 
 
 def _parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

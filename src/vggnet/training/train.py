@@ -6,7 +6,8 @@ where they come from; in the run's folder the same as a file, beside what the lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,15 @@ def train(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Weights
     Raises Interrupted when asked to stop, Diverged, and ValueError for data and recipes that do not
     fit together, for a folder that has a run already and for one where another process trains.
     """
-    check_new(options.folder)
+    if options.process.writes:
+        check_new(options.folder)
     start = begin(dataset, recipe, options)
     options.reporter.note(remark(start.hardware))
     run = start.run()
     options.folder.mkdir(parents=True, exist_ok=True)
-    with locked(options.folder):
-        check_new(options.folder)  # since then, another process may have been here
+    with _owned(options):
+        if options.process.writes:
+            check_new(options.folder)  # since then, another process may have been here
         return _carry_out(
             Loop(dataset, start.training, start.held_back, options, start.hardware, run)
         )
@@ -61,8 +64,18 @@ def resume(
     path = options.folder / checkpoint.FILE_NAME
     if not path.exists():
         raise ValueError(f"{options.folder}: there is no run to resume; begin one without --resume")
-    with locked(options.folder):
+    with _owned(options):
         return _carry_out(_continued(dataset, options, asked or {}, path))
+
+
+@contextmanager
+def _owned(options: TrainingOptions) -> Iterator[None]:
+    """The lock on the run's folder, for the process that writes there."""
+    if options.process.writes:
+        with locked(options.folder):
+            yield
+    else:
+        yield
 
 
 def check_new(folder: Path) -> None:
@@ -88,8 +101,9 @@ def _continued(
         raise ValueError(f"{path}: the checkpoint is of another run: {changed}")
     begun = Hardware(**saved.hardware)
     hardware = choose(
-        options.device, options.threads, recipe.precision, begun, options.convolutions
-    )
+        options.device, options.threads, recipe.precision, begun, options.convolutions,
+        options.process,
+    )  # fmt: skip
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
     num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
