@@ -14,13 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.distributed import GradBucket  # type: ignore[attr-defined]
+    from torch.futures import Future
 
 Value = TypeVar("Value")
 
@@ -165,6 +167,35 @@ def speaks_first(process: Process) -> bool:
         return distributed_c10d._get_default_store().add("vggnet: why the run ends", 1) == 1
     except RuntimeError:  # whoever kept the store is gone
         return True
+
+
+class GradientSums:
+    """Adds up the gradients of all processes as DistributedDataParallel hands them over.
+
+    One array at a time: after the first step torch fills its buckets in another order, and where a
+    number stands in what is added up decides the order of the terms. With three or more of them, a
+    run that is resumed would go on to other bits.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: list[Any] = []
+
+    def begin(self, bucket: GradBucket) -> Future[Tensor]:
+        """The hook of communication. With `gradient_as_bucket_view` the bucket's memory is that of
+        the gradients, so that torch need not wait for it, while others are still computed."""
+        from torch import distributed
+        from torch.futures import Future
+
+        self._under_way += [distributed.all_reduce(g, async_op=True) for g in bucket.gradients()]
+        future: Future[Tensor] = Future()
+        future.set_result(bucket.buffer())
+        return future
+
+    def wait(self) -> None:
+        """Until all gradients that were handed over are sums."""
+        for work in self._under_way:
+            work.wait()
+        self._under_way.clear()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -24,7 +25,7 @@ from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, Network
 from vggnet.training import mix
-from vggnet.training.distributed import ALONE, Process, noticing_ends
+from vggnet.training.distributed import ALONE, GradientSums, Process, noticing_ends
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, rate_at
@@ -122,6 +123,7 @@ class Run:
             fused=True,  # one pass over all arrays; on the CPU the same bits
         )
         self.process = ALONE
+        self._sums = GradientSums()
         self._parallel: nn.parallel.DistributedDataParallel | None = None
 
     def join(self, process: Process) -> None:
@@ -134,16 +136,14 @@ class Run:
             return
         if self.recipe.sync_batch_norm:
             synchronize_batch_norm(self.network)
-        with noticing_ends(process):
+        with noticing_ends(process), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # broadcast_buffers gets another name
             self._parallel = nn.parallel.DistributedDataParallel(
                 self.network,
                 broadcast_buffers=False,  # their mean is taken after each step
                 gradient_as_bucket_view=True,
-                # Each array is added up by itself. Otherwise several share a buffer, in another
-                # order after the first step, and of three or more terms that changes the last bits:
-                # a run that is resumed would not go on to the same ones.
-                bucket_cap_mb=0,
             )
+        self._parallel.register_comm_hook(None, lambda _, bucket: self._sums.begin(bucket))
         for values in self.averaged.state_dict().values() if self.averaged else ():
             process.take_from_first(values)
 
@@ -240,8 +240,8 @@ class Run:
             summed = summed.lerp(taught, self.recipe.distillation)
         share = summed / images
         with noticing_ends(self.process):
-            # torch takes the mean over processes, and the sum is wanted.
-            (share * self.process.world_size).backward()  # type: ignore[no-untyped-call]
+            share.backward()  # type: ignore[no-untyped-call]
+            self._sums.wait()
         hits = (logits_NK.argmax(dim=1) == how.dominant(targets_N, others_N)).sum()
         return share.detach(), hits
 

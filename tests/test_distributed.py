@@ -1,0 +1,210 @@
+"""vggnet.training.distributed: several processes train as one would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from same_run import assert_same_run
+from small_data import SMALL, write_pictures
+from train_together import GRADIENT
+
+from vggnet.training import checkpoint
+from vggnet.training.distributed import Process
+from vggnet.training.history import read
+from vggnet.training.pictures import keys
+
+# What a batch is divided by would change the result: batch norm and dropout.
+PLAIN: dict[str, Any] = {
+    "batch_norm": False, "initialization": "he", "remainder": "spread", "batch_size": 12,
+    "learning_rate": 0.02,
+}  # fmt: skip
+
+
+def ranks(number: int) -> list[Process]:
+    return [Process(rank, number, rank, number) for rank in range(number)]
+
+
+@pytest.fixture(scope="module")
+def broken_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few of them cannot be read."""
+    folder = write_pictures(tmp_path_factory.mktemp("broken"))
+    for number in (3, 9, 15):
+        (folder / "red" / f"{number:03}.png").write_bytes(b"no picture")
+    return folder
+
+
+def run_jobs(pictures: Path, *jobs: dict[str, Any]) -> None:
+    script = Path(__file__).with_name("train_together.py")
+    command = [sys.executable, str(script), str(pictures), json.dumps(jobs, default=str)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=3600)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("remainder", ["drop", "spread"])
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_each_picture_comes_once_an_epoch_in_the_order_of_one_process(
+    number: int, remainder: Any
+) -> None:
+    recipe, indices = replace(SMALL, remainder=remainder), np.arange(3, 54)
+    alone = list(keys(recipe, indices, 0))
+    together = [
+        [key for part in parts for key in part]
+        for parts in zip(*(keys(recipe, indices, 0, each) for each in ranks(number)), strict=True)
+    ]
+    assert together == alone
+    seen = [index for batch in together for epoch, index, _ in batch if epoch == 1]
+    assert len(seen) == len(set(seen)) == (51 if remainder == "spread" else 48)
+    later = [
+        [key for part in parts for key in part]
+        for parts in zip(*(keys(recipe, indices, 9, each) for each in ranks(number)), strict=True)
+    ]
+    assert later == alone[9:]
+
+
+def test_a_part_is_led_by_the_picture_that_its_first_is_mixed_with() -> None:
+    batch = [5, 6, 7, 8, 9]
+    assert [each.part(batch) for each in ranks(2)] == [[5, 6, 7], [8, 9]]
+    assert [each.part(batch, led=True) for each in ranks(2)] == [[9, 5, 6, 7], [7, 8, 9]]
+
+
+LEVERS = {"mixup": 0.2, "cutmix": 1.0, "accumulate": 2}
+
+
+@pytest.mark.parametrize("levers", [{}, LEVERS], ids=["plain", "levers"])
+def test_two_and_four_processes_learn_what_one_does(
+    levers: dict[str, Any], broken_pictures: Path, pictures: Path, tmp_path: Path
+) -> None:
+    one, *others = (tmp_path / str(number) for number in (1, 2, 4))
+    recipe = PLAIN | levers
+    run_jobs(
+        pictures if levers else broken_pictures,
+        *({"folder": folder, "processes": int(folder.name), "recipe": recipe}
+          for folder in (one, *others)),
+    )  # fmt: skip
+    broken = checkpoint.load(one / "checkpoint.pt").broken
+    assert bool(broken) is not bool(levers)
+    for other in others:
+        with np.load(one / GRADIENT) as wanted, np.load(other / GRADIENT) as found:
+            assert found.files == wanted.files
+            for name in wanted.files:
+                error = np.linalg.norm(found[name] - wanted[name])
+                assert error < 1e-5 * np.linalg.norm(wanted[name]), name
+        assert_close(read(other / "metrics.jsonl"), read(one / "metrics.jsonl"))
+        assert checkpoint.load(other / "checkpoint.pt").broken == broken
+
+
+def assert_close(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+    """The same figures, as far as rounding over a few steps lets them be."""
+    assert len(found) == len(wanted)
+    for line, expected in zip(found, wanted, strict=True):
+        assert line == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_cut_run_goes_on_to_the_bit_in_as_many_processes(pictures: Path, tmp_path: Path) -> None:
+    recipe = {"head": "fc", "mixup": 0.2, "batch_size": 12}  # dropout, batch norm, an average
+    cut = {"folder": tmp_path / "cut", "processes": 4}
+    run_jobs(
+        pictures,
+        {"folder": tmp_path / "alone", "processes": 4, "recipe": recipe},
+        cut | {"recipe": recipe, "options": {"stop_after": 3}},
+        cut | {"resume": True},
+    )
+    assert_same_run(tmp_path / "alone", tmp_path / "cut")
+
+
+@pytest.fixture
+def start(pictures: Path, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts `vggnet train` under torchrun in so many processes; none outlives the test."""
+    started = []
+
+    def under_torchrun(number: int, *arguments: str) -> "subprocess.Popen[str]":
+        command = [
+            sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={number}",
+            "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0",
+            "-m", "vggnet", "train", str(pictures), "--out=run", *arguments,
+        ]  # fmt: skip
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield under_torchrun
+    for process in started:
+        process.terminate()  # torchrun ends those that it started
+        process.communicate()
+
+
+RUN = [
+    "--config=A", "--width=0.05", "--input-size=32", "--head=average", "--sizes=32x100",
+    "--holdout=10", "--precision=fp32", "--workers=0", "--checkpoint-seconds=0", "--batch-size=12",
+    "--lr=0.001",
+]  # fmt: skip
+
+
+def wait_for_steps(folder: Path, process: "subprocess.Popen[str]", number: int) -> None:
+    """Until so many steps are on the disk."""
+    path = folder / "metrics.jsonl"
+    while not path.exists() or path.read_bytes().count(b"\n") < number:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+
+
+def trainers(torchrun: int) -> list[int]:
+    """The processes that train, by rank."""
+    children = Path(f"/proc/{torchrun}/task/{torchrun}/children").read_text().split()
+    return sorted(map(int, children))
+
+
+def said(process: "subprocess.Popen[str]") -> list[str]:
+    """What vggnet said of the end, not torchrun, once all have ended."""
+    return [line for line in process.communicate()[1].splitlines() if line.startswith("vggnet: ")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_all_and_another_number_goes_on_in_the_same_order(
+    rank: int, pictures: Path, tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    folder = tmp_path / "run"
+    process = start(2, *RUN)
+    wait_for_steps(folder, process, 20)
+    pids = trainers(process.pid)
+    os.kill(pids[rank], signal.SIGKILL)
+    lines = said(process)
+    assert process.returncode != 0
+    assert lines == [
+        "vggnet: another of the 2 processes has ended; go on with --resume, with as many or "
+        "another number of them"
+    ]
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    done = checkpoint.load(folder / "checkpoint.pt").run["step"]
+    assert done >= 18  # at 20 lines, of steps and epochs, all but the last step were saved
+    job = {"folder": folder, "processes": 3, "resume": True, "options": {"stop_after": done + 6}}
+    run_jobs(pictures, job)
+    assert checkpoint.load(folder / "checkpoint.pt").hardware["processes"] == 3
+    steps = [line["step"] for line in read(folder / "metrics.jsonl") if "step" in line]
+    assert steps == list(range(1, done + 7))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+def test_sigterm_stops_all_after_the_same_step_which_is_saved(
+    tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    process = start(2, *RUN, "--checkpoint-seconds=1000")
+    path = tmp_path / "run" / "checkpoint.pt"
+    wait_for_steps(tmp_path / "run", process, 3)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate()[1]
+    step = checkpoint.load(path).run["step"]
+    assert step > 0
+    assert [line for line in output.splitlines() if "go on with" in line] == [
+        f"stopped at step {step} of 400; go on with --resume"
+    ]

@@ -1,0 +1,96 @@
+"""Training runs in several processes: run by test_distributed in a process of its own.
+
+In: a folder of pictures and jobs as JSON, one after the other: the run's folder, the number of
+processes, fields of the recipe, options. Out: the runs' folders, in each first_gradient.npz: the
+gradient of the first step of the session. As torchrun does, the parent keeps the store and tells
+each process who it is; they are forked, so that torch is imported only once.
+"""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from small_data import SMALL
+from torch import Tensor
+from torch.distributed import TCPStore
+
+from vggnet.data import open_dataset
+from vggnet.training import loop
+from vggnet.training.distributed import joined, this_process
+from vggnet.training.loop import Interrupted, TrainingOptions
+from vggnet.training.run import Outcome, Run
+from vggnet.training.train import resume, train
+
+GRADIENT = "first_gradient.npz"
+
+
+class RecordingRun(Run):
+    """Writes the gradient of the first step that it does."""
+
+    folder: Path
+
+    def train_step(self, pixels_NHWC: Tensor, labels_N: Tensor) -> Outcome:
+        outcome = super().train_step(pixels_NHWC, labels_N)
+        if self.process.writes and not (self.folder / GRADIENT).exists():
+            named = {name: each.grad.numpy() for name, each in self.network.named_parameters()}
+            np.savez(self.folder / GRADIENT, **named)
+        return outcome
+
+
+def run(pictures: Path, job: dict[str, Any]) -> None:
+    """Start or resume the run of the job, as one of its processes."""
+    process, folder = this_process(), Path(job["folder"])
+    options = TrainingOptions(folder, workers=0, process=process, **job.get("options", {}))
+    dataset = open_dataset(str(pictures), "train")
+    RecordingRun.folder = folder
+    with joined(process):
+        try:
+            if job.get("resume"):
+                resume(dataset, options)
+            else:
+                train(dataset, replace(SMALL, **job["recipe"]), options)
+        except Interrupted:
+            pass
+
+
+def child(pictures: Path, job: dict[str, Any], rank: int, port: int) -> int:
+    """The process of that rank; its process id."""
+    forked = os.fork()
+    if forked:
+        return forked
+    status = 1
+    try:
+        number = str(job["processes"])
+        os.environ.update(
+            MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE="True",
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=number, LOCAL_WORLD_SIZE=number,
+        )  # fmt: skip
+        run(pictures, job)
+        status = 0
+    except BaseException as error:
+        print(f"rank {rank}: {error!r}", file=sys.stderr)
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main() -> None:
+    pictures, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
+    torch.set_num_threads(1)
+    loop.can_draw = lambda: False  # drawing curves would take most of the time
+    for module in ("vggnet.training.train", "vggnet.training.beginning"):
+        sys.modules[module].Run = RecordingRun  # type: ignore[attr-defined]
+    for job in jobs:
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        children = [child(pictures, job, rank, store.port) for rank in range(job["processes"])]
+        statuses = [os.waitpid(each, 0)[1] for each in children]
+        assert not any(statuses), f"{job['folder']}: {statuses}"
+
+
+if __name__ == "__main__":
+    main()
