@@ -30,9 +30,13 @@ def test_one_of_the_version_before_computes_as_its_recipe_says(tmp_path: Path) -
     old = replace(SMALL, recipe={"precision": "bf16"}, hardware={"device": "cpu", "threads": 3})
     torch.save({"version": 2, **vars(old)}, path)
     hardware = {"device": "cpu", "threads": 3, "precision": "bf16"}
-    assert checkpoint.load(path).hardware == {**hardware, "convolutions": "torch"}
+    alone = {"convolutions": "torch", "processes": 1}
+    assert checkpoint.load(path).hardware == hardware | alone
     torch.save({"version": 3, **vars(replace(SMALL, hardware=hardware))}, path)
-    assert checkpoint.load(path).hardware == {**hardware, "convolutions": "torch"}
+    assert checkpoint.load(path).hardware == hardware | alone
+    hardware["convolutions"] = "native"
+    torch.save({"version": 4, **vars(replace(SMALL, hardware=hardware))}, path)
+    assert checkpoint.load(path).hardware == {**hardware, "processes": 1}
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
@@ -85,8 +89,8 @@ class _Malicious:
         ("truncated", "damaged or not a checkpoint"),
         ("malicious", "damaged or not a checkpoint"),
         ("foreign", "not a checkpoint of vggnet"),
-        ("older", "a checkpoint of version 1; this vggnet reads 2 to 4"),
-        ("newer", "a checkpoint of version 5; this vggnet reads 2 to 4"),
+        ("older", "a checkpoint of version 1; this vggnet reads 2 to 5"),
+        ("newer", "a checkpoint of version 6; this vggnet reads 2 to 5"),
         ("without fields", "damaged: broken, data, hardware, preprocess, .* missing or unknown"),
     ],
 )
@@ -109,7 +113,7 @@ def test_damage_is_one_line_that_names_the_file(
     elif kind == "foreign":
         torch.save([1, 2], path)
     else:
-        torch.save({"version": {"older": 1, "newer": 5}.get(kind, 3)}, path)
+        torch.save({"version": {"older": 1, "newer": 6}.get(kind, 3)}, path)
     with pytest.raises(ValueError, match=rf"checkpoint\.pt: {text}") as caught:
         checkpoint.load(path)
     assert "\n" not in str(caught.value)

@@ -51,3 +51,14 @@ def test_what_is_ignored_stays_ignored(number: signal.Signals) -> None:
             assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_under_torchrun_a_signal_comes_more_than_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with StopRequest(repeated=True) as stop:
+        assert not stop.requested()
+        signal.raise_signal(number)
+        assert stop.requested()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    assert signal.getsignal(number) is before

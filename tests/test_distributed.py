@@ -13,14 +13,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from same_run import assert_same_run
 from small_data import SMALL, write_pictures
 from train_together import GRADIENT
 
+from vggnet.cli import main
+from vggnet.data import open_dataset
+from vggnet.torch_network import Network
 from vggnet.training import checkpoint
-from vggnet.training.distributed import Process
+from vggnet.training.distributed import ALONE, Process, this_process
 from vggnet.training.history import read
+from vggnet.training.loop import TrainingOptions
 from vggnet.training.pictures import keys
+from vggnet.training.sync_batch_norm import synchronize_batch_norm
+from vggnet.training.train import train
 
 # What a batch is divided by would change the result: batch norm and dropout.
 PLAIN: dict[str, Any] = {
@@ -76,6 +83,65 @@ def test_a_part_is_led_by_the_picture_that_its_first_is_mixed_with() -> None:
     assert [each.part(batch, led=True) for each in ranks(2)] == [[9, 5, 6, 7], [7, 8, 9]]
 
 
+def test_torchrun_says_who_a_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert this_process() is ALONE
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert this_process() == Process(1, 4, 1, 2)
+    assert not this_process().writes
+    monkeypatch.delenv("MASTER_PORT")  # something else that counts ranks
+    assert this_process() is ALONE
+
+
+ENVIRONMENT = {
+    "RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2",
+    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["find-lr DATA", "ladder DATA", "train DATA --dry-run"])
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_what_runs_in_one_process_says_so_once(
+    what: str, rank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (ENVIRONMENT | {"RANK": rank}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as end:
+        main(what.split())
+    assert end.value.code == 2
+    named = what.replace(" DATA", "")
+    line = f"vggnet: vggnet {named} runs in one process: start it without torchrun\n"
+    assert capsys.readouterr().err == (line if rank == "0" else "")
+
+
+def test_a_batch_has_a_picture_for_each_process(pictures: Path, tmp_path: Path) -> None:
+    crowd = Process(rank=0, world_size=9, local_rank=0, local_world_size=9)
+    with pytest.raises(ValueError, match=r"^9 processes for batches of 8 pictures: start fewer"):
+        train(open_dataset(pictures, "train"), SMALL, TrainingOptions(tmp_path, process=crowd))
+
+
+def test_batch_norm_is_synchronised_on_cuda_alone(pictures: Path, tmp_path: Path) -> None:
+    options = TrainingOptions(tmp_path / "run", device="cpu")
+    with pytest.raises(ValueError, match=r"^sync-batch-norm: torch synchronises batch norm on CUD"):
+        train(open_dataset(pictures, "train"), replace(SMALL, sync_batch_norm=True), options)
+    assert not options.folder.exists()
+
+
+def test_synchronised_batch_norm_keeps_arrays_and_names() -> None:
+    network = Network(SMALL.spec(3), seed=0)
+    before = network.state_dict()
+    images_NCHW = torch.rand(2, 3, 32, 32)
+    expected = network.eval()(images_NCHW)
+    synchronize_batch_norm(network)
+    assert isinstance(network.get_submodule("bn1_1"), torch.nn.SyncBatchNorm)
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(after[name].data_ptr() == before[name].data_ptr() for name in before)
+    assert torch.equal(network.eval()(images_NCHW), expected)
+    network.train()(images_NCHW)  # alone, and so on the CPU too
+    assert not torch.equal(network.state_dict()["bn1_1.running_mean"], torch.zeros(3))
+
+
 LEVERS = {"mixup": 0.2, "cutmix": 1.0, "accumulate": 2}
 
 
@@ -111,10 +177,10 @@ def assert_close(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> N
 
 def test_a_cut_run_goes_on_to_the_bit_in_as_many_processes(pictures: Path, tmp_path: Path) -> None:
     recipe = {"head": "fc", "mixup": 0.2, "batch_size": 12}  # dropout, batch norm, an average
-    cut = {"folder": tmp_path / "cut", "processes": 4}
+    cut = {"folder": tmp_path / "cut", "processes": 3}  # so that the order of terms matters
     run_jobs(
         pictures,
-        {"folder": tmp_path / "alone", "processes": 4, "recipe": recipe},
+        {"folder": tmp_path / "alone", "processes": 3, "recipe": recipe},
         cut | {"recipe": recipe, "options": {"stop_after": 3}},
         cut | {"resume": True},
     )
@@ -139,7 +205,7 @@ def start(pictures: Path, tmp_path: Path) -> Iterator[Callable[..., "subprocess.
     yield under_torchrun
     for process in started:
         process.terminate()  # torchrun ends those that it started
-        process.communicate()
+        process.wait()
 
 
 RUN = [
@@ -149,12 +215,14 @@ RUN = [
 ]  # fmt: skip
 
 
-def wait_for_steps(folder: Path, process: "subprocess.Popen[str]", number: int) -> None:
-    """Until so many steps are on the disk."""
-    path = folder / "metrics.jsonl"
-    while not path.exists() or path.read_bytes().count(b"\n") < number:
+def wait_for_steps(folder: Path, process: "subprocess.Popen[str]", number: int) -> int:
+    """Until so many steps or more are on the disk: how many."""
+    path, done = folder / "metrics.jsonl", 0
+    while done < number:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
+        done = path.read_bytes().count(b'{"step"') if path.exists() else 0
+    return done
 
 
 def trainers(torchrun: int) -> list[int]:
@@ -175,7 +243,7 @@ def test_a_killed_process_ends_all_and_another_number_goes_on_in_the_same_order(
 ) -> None:
     folder = tmp_path / "run"
     process = start(2, *RUN)
-    wait_for_steps(folder, process, 20)
+    steps = wait_for_steps(folder, process, 20)
     pids = trainers(process.pid)
     os.kill(pids[rank], signal.SIGKILL)
     lines = said(process)
@@ -186,12 +254,12 @@ def test_a_killed_process_ends_all_and_another_number_goes_on_in_the_same_order(
     ]
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     done = checkpoint.load(folder / "checkpoint.pt").run["step"]
-    assert done >= 18  # at 20 lines, of steps and epochs, all but the last step were saved
+    assert done >= steps - 1  # a checkpoint a step
     job = {"folder": folder, "processes": 3, "resume": True, "options": {"stop_after": done + 6}}
     run_jobs(pictures, job)
     assert checkpoint.load(folder / "checkpoint.pt").hardware["processes"] == 3
-    steps = [line["step"] for line in read(folder / "metrics.jsonl") if "step" in line]
-    assert steps == list(range(1, done + 7))
+    numbers = [line["step"] for line in read(folder / "metrics.jsonl") if "step" in line]
+    assert numbers == list(range(1, done + 7))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
@@ -202,9 +270,7 @@ def test_sigterm_stops_all_after_the_same_step_which_is_saved(
     path = tmp_path / "run" / "checkpoint.pt"
     wait_for_steps(tmp_path / "run", process, 3)
     process.send_signal(signal.SIGTERM)
-    output = process.communicate()[1]
+    lines = said(process)
     step = checkpoint.load(path).run["step"]
     assert step > 0
-    assert [line for line in output.splitlines() if "go on with" in line] == [
-        f"stopped at step {step} of 400; go on with --resume"
-    ]
+    assert lines == [f"vggnet: stopped at step {step} of 400; go on with --resume"]

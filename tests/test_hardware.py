@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from vggnet.training.distributed import Process
 from vggnet.training.hardware import Hardware, choose, multiplies_bf16, remark, set_torch
 
 BEGUN = Hardware("cpu", 5, "fp32")
@@ -160,3 +161,41 @@ def test_cuda_computes_in_one_way_and_in_fp32() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_multiplies_in_bf16_from_8_0_on() -> None:
     assert multiplies_bf16("cuda") == (torch.cuda.get_device_capability() >= (8, 0))
+
+
+TWO = Process(rank=1, world_size=4, local_rank=1, local_world_size=2)  # of four on two machines
+
+
+def test_processes_share_the_cores_of_their_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.usable_cores", lambda: 7)
+    assert choose("cpu", None, "fp32", process=TWO).threads == 3
+    assert choose("cpu", 5, "fp32", process=TWO).threads == 5
+    crowded = Process(rank=1, world_size=8, local_rank=1, local_world_size=8)
+    assert choose("cpu", None, "fp32", process=crowded).threads == 1
+    text = remark(choose("cpu", None, "fp32", process=TWO))
+    assert text.startswith("4 processes with 3 threads each; ")
+
+
+def test_another_number_of_processes_may_take_other_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vggnet.training.hardware.usable_cores", lambda: 6)
+    found = choose("auto", None, "auto", BEGUN, "torch", TWO)
+    assert found == Hardware("cpu", 3, "fp32", "torch", 4)
+    assert choose("auto", None, "auto", found, "auto", TWO) == found
+    assert choose("auto", 2, "auto", found, "auto").threads == 2  # alone again
+    with pytest.raises(ValueError, match=r"^the run was begun on cpu with 3 threads"):
+        choose("auto", 2, "auto", found, "auto", TWO)
+
+
+def test_each_process_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("vggnet.training.hardware.multiplies_bf16", lambda _: True)
+    assert choose("cuda", 1, "auto", process=TWO).device == "cuda:1"
+    begun = Hardware("cuda:0", 1, "bf16", processes=4)  # what rank 0 wrote
+    assert choose("auto", None, "auto", begun, "auto", TWO).device == "cuda:1"
+    with pytest.raises(ValueError, match=r"^device 'cuda:0': each of several processes takes one"):
+        choose("cuda:0", 1, "auto", process=TWO)
+    many = Process(rank=2, world_size=3, local_rank=2, local_world_size=3)
+    with pytest.raises(ValueError, match=r"^3 processes on a machine with 2 CUDA devices: start"):
+        choose("cuda", 1, "auto", process=many)

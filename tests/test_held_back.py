@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from vggnet.data import Dataset, open_dataset, picture
+from vggnet.evaluation import Score
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
-from vggnet.training.held_back import HeldBack, share
+from vggnet.training.held_back import HeldBack, share, together
 
 SMALL, LARGE = (Preprocess(size, 32, 1 / 255, (0.5, 0.4, 0.3)) for size in (32, 40))
 
@@ -75,3 +76,12 @@ def test_a_broken_picture_is_named_each_time(pictures: Path, tmp_path: Path) -> 
     for _ in range(2):
         with pytest.raises(PictureError, match=r"broken\.png: not a"):
             crop(0)
+
+
+def test_the_score_of_several_processes_is_that_of_all_their_pictures() -> None:
+    first = Score(2 / 3, 1.0, 3, "centre crop", 10.0, ("a",))
+    second = Score(0.0, 0.5, 2, "centre crop", 20.0, ("b",))
+    assert together([first, None, second]) == Score(
+        2 / 5, 4 / 5, 5, "centre crop", 30.0, ("a", "b")
+    )
+    assert together([first]) is first

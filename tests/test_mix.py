@@ -79,4 +79,7 @@ def test_the_dominant_class_is_that_of_the_greater_share() -> None:
 
 
 def test_each_picture_has_the_one_before_it_for_a_partner() -> None:
-    assert mix.partners(torch.tensor([5, 6, 7])).tolist() == [7, 5, 6]
+    pictures, partners = mix.with_partners(torch.tensor([5, 6, 7]))
+    assert (pictures.tolist(), partners.tolist()) == ([5, 6, 7], [7, 5, 6])
+    pictures, partners = mix.with_partners(torch.tensor([4, 5, 6, 7]), led=True)
+    assert (pictures.tolist(), partners.tolist()) == ([5, 6, 7], [4, 5, 6])

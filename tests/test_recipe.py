@@ -245,6 +245,7 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
         ({"teacher": "a", "temperature": 0.0}, r"temperature 0.0 must be from 0.1 to 100"),
         ({"teacher": "a", "distillation": 1.5}, "distillation 1.5 must be from 0 to 1"),
         ({"teacher": "a,,b"}, "teacher 'a,,b' must be like"),
+        ({"sync_batch_norm": True, "batch_norm": False}, "sync_batch_norm has no effect without"),
         ({"momentum": float("nan")}, "momentum nan must be from"),
     ],
 )

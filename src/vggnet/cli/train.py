@@ -151,7 +151,7 @@ def train(
                 what = str(interruption) or "stopped before a step was done"
                 begun = (out / checkpoint.FILE_NAME).exists()
                 if speaks_first(process):
-                    tell = reporter.note if process.writes else note
+                    tell = note if process.several else reporter.note
                     tell(f"{what}; {'go on with --resume' if begun else 'nothing was begun'}")
                 return stop.exit_status
     if dry_run:

@@ -113,8 +113,6 @@ class Loop:
         self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset, for_held_back)
         self._broken_before = frozenset(saved.broken if saved else ())
         self.sessions = carried_on(saved.sessions if saved else [], provenance(hardware), run.step)
-        path = options.folder / "metrics.jsonl"
-        self.history = History(path, self.progress.history) if process.writes else Unkept(path)
         self.steps_per_epoch = steps_per_epoch(run.recipe, len(training))
         smallest = min(run.recipe.batch_size, len(training) // self.steps_per_epoch)
         if smallest < process.world_size:
@@ -124,6 +122,8 @@ class Loop:
             )
         self._faults_told = 0
         run.join(process)
+        path = options.folder / "metrics.jsonl"
+        self.history = History(path, self.progress.history) if process.writes else Unkept(path)
         self.counted_to = self.saved_at = time.monotonic()
         self._unread: list[Outcome] = []
 
@@ -168,7 +168,7 @@ class Loop:
             if not self.options.process.several:  # else they stop together, before the next step
                 self.stop_if_asked()
             if run.step == self.options.stop_after:
-                self._stop()
+                self._stop(together=True)
             if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
         self._go_on_together()
@@ -184,7 +184,7 @@ class Loop:
                 broken.update(*process.gathered(broken))
         self._faults_told = len(broken)
         if stop:
-            self._stop()
+            self._stop(together=True)
 
     @contextmanager
     def _noticing_processes_that_end(self) -> Iterator[None]:
@@ -325,8 +325,10 @@ class Loop:
             self._save()
             raise PictureError(f"{fault}; mend it, or leave --strict out, and go on with --resume")
 
-    def _stop(self) -> None:
+    def _stop(self, together: bool = False) -> None:
         self._save()
+        if together:
+            self.options.process.sums(0)  # rank 0 has saved, so that any of them can say so
         raise Interrupted(f"stopped at step {self.run.step} of {self.run.num_steps}")
 
     def _save(self) -> None:
