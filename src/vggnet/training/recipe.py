@@ -343,12 +343,12 @@ class Recipe:
         left_out = _brought(values.get("init", ""), values.get("init_from", ""))
         since = {name: version for name, version in _SINCE.items() if name not in left_out}
         known = checked("a recipe", values, since)
-        idle = {
+        idle: dict[str, Any] = {
             name: _DEFAULTS[name]
             for name in ("warmup", "patience")
             if name in _idle_fields(known["schedule"])
         }
-        return Recipe(**{**known, **idle})
+        return Recipe(**(known | idle))
 
 
 _SINCE: dict[str, int] = {entry.name: entry.metadata["since"] for entry in fields(Recipe)}
