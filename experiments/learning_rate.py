@@ -1,7 +1,8 @@
 """Claim: batch norm lets rates be higher, and forgives a wrong one (Ioffe and Szegedy 2015; the
 paper starts from 0.01 without it).
 
-D with and without batch norm over a wide range of rates. One seed.
+D with and without batch norm over a wide range of rates, and what `vggnet find-lr` says of both on
+the same pictures. One seed.
 """
 
 from harness.claims import Arm, Claim, Series
@@ -29,7 +30,11 @@ def claim(scale: Scale) -> Claim:
         Series(form, {rate: name(batch_norm, rate) for rate in RATES})
         for form, batch_norm in forms.items()
     )
-    return Claim("learning_rate", arms, (), seeds=1, series=series)
+    asked = tuple(
+        Arm(f"D, {form}", {"config": "D", "batch_norm": batch_norm}, tuned=False)
+        for form, batch_norm in forms.items()
+    )
+    return Claim("learning_rate", arms, (), seeds=1, series=series, range_tests=asked)
 
 
 if __name__ == "__main__":

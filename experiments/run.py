@@ -1,4 +1,4 @@
-"""Run the experiments of several claims, the most important first, seed by seed.
+"""Run the experiments of several claims, one after the other, the most important first.
 
 In: Tiny-ImageNet. Out: results/SCALE.jsonl, a line a run; what is there is not run again, and what
 was begun goes on.
@@ -11,7 +11,8 @@ import sys
 from harness.command import ClaimOf, parser_of, run
 
 CLAIMS = (
-    "kernels", "nonlinearity", "head", "depth", "initialization", "learning_rate",
+    "kernels", "nonlinearity", "head", "depth", "training_scale", "protocols", "learning_rate",
+    "initialization", "levers",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ In: results/small.jsonl. Out: the two pages, figures/CLAIM.svg. Run it after eac
 from pathlib import Path
 
 from harness.figures import draw
-from harness.page import LANGUAGES, accuracies, has_results, with_tables
+from harness.page import LANGUAGES, accuracies, has_a_seed, with_tables
 from harness.results import Results
 from harness.scales import SCALES
 from run import CLAIMS, claims
@@ -23,7 +23,7 @@ def main(folder: Path = HERE) -> None:
         page = folder / name
         page.write_text(with_tables(page.read_text(), chosen, results, language))
     for claim in chosen:
-        if has_results(claim, results):
+        if has_a_seed(claim, results):
             draw(claim, accuracies(claim, results), folder / "figures" / f"{claim.name}.svg")
 
 

@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
 from harness import figures, jobs, measures, nets, page, statistics
 from harness.claims import Arm, Claim, Series
-from harness.results import Results
+from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
 
 EXPERIMENTS = Path(experiments.__file__).parent
@@ -130,7 +130,8 @@ def test_a_claim_knows_its_arms() -> None:
 TWO = Claim("two", (Arm("A", {"config": "A"}), Arm("B", {"config": "B"})), (("B", "A"),), seeds=2)
 
 
-def result(of: Recipe, top1: float, **more: Any) -> dict[str, Any]:
+def result(of: Recipe | None, top1: float, **more: Any) -> dict[str, Any]:
+    assert of is not None
     part = {"images": 100, "top1": top1, "top5": 0.9, "loss": 1.5, "calibration_error": 0.05}
     return {
         "recipe": of.to_json(),
@@ -190,13 +191,13 @@ class TestResults:
 
 
 class TestJobs:
-    def test_rates_then_seed_by_seed(self, tmp_path: Path) -> None:
+    def test_claim_by_claim_rates_then_seed_by_seed(self, tmp_path: Path) -> None:
         results = Results(tmp_path / "small.jsonl", SMALL)
         one = Claim("one", (Arm("C", {"config": "C"}, tuned=False),), (), seeds=1)
         asked = jobs.all_jobs([TWO, one], results)
         assert [job.name for job in asked] == [
             *(f"{arm}, rate {rate}" for arm in "AB" for rate in (0.02, 0.06, 0.2)),
-            "A, seed 0", "B, seed 0", "C, seed 0", "A, seed 1", "B, seed 1",
+            "A, seed 0", "B, seed 0", "A, seed 1", "B, seed 1", "C, seed 0",
         ]  # fmt: skip
         assert jobs.to_do(asked, results) == asked
         assert len(jobs.all_jobs([TWO, one], results, seeds=1)) == 9
@@ -206,6 +207,47 @@ class TestJobs:
         asked = jobs.all_jobs([TWO, TWO], results)
         left = jobs.to_do(asked, results)
         assert [job.name for job in left] == ["B, seed 0", "A, seed 1", "B, seed 1"]
+
+    def test_weights_of_another_run_are_waited_for(self, tmp_path: Path) -> None:
+        drawn = {"config": "A", "batch_norm": False}
+        source = Arm("A", drawn)
+        deeper = Arm("D", drawn | {"config": "D"}, weights_of={"init_from": source})
+        claim = Claim("from", (deeper,), (), seeds=1)
+        results = Results(tmp_path / "small.jsonl", SMALL)
+        asked = jobs.all_jobs([claim], results)
+        assert len(jobs.distinct(asked, results)) == 4  # three trials that wait, and the run
+        assert [job.recipe(results) for job in asked] == [None] * 4
+        for rate in SMALL.rates:
+            results.add(result(results.rate_recipe(source, rate), 0.3 if rate == 0.06 else 0.2))
+        run = recipe(SMALL, drawn, 0.06, 0)
+        trial = asked[0].recipe(results)
+        assert trial is not None
+        assert trial.init_from == weights_name(run)
+        assert not asked[0].is_ready(results)
+        results.add(result(run, 0.4))
+        assert asked[0].is_ready(results)
+        results.add(result(run, 0.0, diverged="the loss is nan"))
+        assert jobs.to_do(asked, results) == []
+
+    def test_a_net_is_tested_once_it_is_trained(self, tmp_path: Path) -> None:
+        arm = Arm("A", {"config": "A"}, tuned=False, protocol="single")
+        claim = Claim("views", (arm, replace(arm, name="A too", protocol="both")), (), seeds=1)
+        results = Results(tmp_path / "small.jsonl", SMALL)
+        asked = jobs.all_jobs([claim], results)
+        left = jobs.to_do(asked, results)
+        assert [(job.name, job.is_ready(results)) for job in left] == [
+            ("A, seed 0", True), ("A, seed 0, tested", False), ("A too, seed 0, tested", False),
+        ]  # fmt: skip
+        results.add(result(recipe(SMALL, arm.changes, 0.02, 0), 0.4))
+        results.add(result(recipe(SMALL, arm.changes, 0.02, 0), 0.5, what="single"))
+        assert [job.name for job in jobs.to_do(asked, results)] == ["A too, seed 0, tested"]
+        assert page.accuracies(claim, Results(results.path, SMALL)) == {"A": {0: 50.0}, "A too": {}}
+
+    def test_pictures_of_jittered_sides_are_stored_as_they_are(self) -> None:
+        arm = Arm("A", {"short_side": "37"}, protocol="single")
+        assert jobs.Job(arm).sides(SMALL) == {37}
+        assert jobs.Job(arm, what="single").sides(SMALL) == {37, 64}
+        assert jobs.Job(Arm("A", {"short_side": "37-73"})).sides(SMALL) == {64}
 
 
 class TestPage:
@@ -249,6 +291,52 @@ class TestPage:
         results = Results(tmp_path / "small.jsonl", SMALL)
         assert "-->\nNot run yet.\n<!--" in page.with_tables(self.TEXT, [TWO], results, "en")
 
+    def test_rates_alone(self, tmp_path: Path) -> None:
+        results = filled(tmp_path, TWO, {"A": [], "B": []})
+        text = page.with_tables(self.TEXT, [TWO], results, "en")
+        assert "-->\nRates chosen; seeds not run yet: 6 of 10 runs done.\n" in text
+        assert "| A | 20.0 | **30.0** | 20.0 |" in text
+        assert "in bold. One seed, and no claim.\n" in text  # 0.2, the highest, is best of none
+        assert not page.has_a_seed(TWO, results)
+        assert ".svg" not in text
+
+    def test_a_conclusion_needs_a_seed_of_every_net(self, tmp_path: Path) -> None:
+        results = filled(tmp_path, TWO, {"A": [0.4, 0.42], "B": []})
+        text = page.with_tables(self.TEXT, [TWO], results, "en")
+        assert "no seed has run in every net yet: 8 of 10 runs done." in text
+        assert not page.has_a_seed(TWO, results)
+        results.add(result(recipe(SMALL, {"config": "B"}, 0.06, 1), 0.5))
+        assert page.has_a_seed(TWO, results)
+        assert "\n9 of 10 runs done.\n" in page.with_tables(self.TEXT, [TWO], results, "en")
+
+    def test_arms_that_are_only_tried_have_no_runs(self, tmp_path: Path) -> None:
+        (a, b), results = TWO.arms, filled(tmp_path, TWO, {"A": [0.4, 0.42], "B": []})
+        claim = replace(TWO, arms=(a, replace(b, only_tried=True)))
+        assert page.has_a_seed(claim, results)
+        text = page.with_tables(self.TEXT, [claim], results, "en")
+        assert "runs done" not in text
+        assert "| B | 20.0 | **30.0** | 20.0 |" in text
+
+    def test_a_highest_rate_that_is_the_best_is_told_of(self, tmp_path: Path) -> None:
+        results = Results(tmp_path / "small.jsonl", SMALL)
+        for rate in SMALL.rates:
+            results.add(result(results.rate_recipe(TWO.arms[0], rate), rate))
+        text = page.with_tables(self.TEXT, [TWO], results, "en")
+        assert "Rates are being chosen: 3 of 10 runs done." in text
+        assert "In 1 of 1 nets the highest rate is the best" in text
+
+    def test_what_find_lr_says_stands_beside_the_best_rate(self, tmp_path: Path) -> None:
+        claim = next(claim for claim in CLAIMS if claim.name == "learning_rate")
+        results = Results(tmp_path / "small.jsonl", SMALL)
+        asked = results.recipe(claim.range_tests[0], 0)
+        assert asked is not None
+        found = {"suggestion": 0.3, "interval": [0.01, 0.6]}
+        results.add(result(asked, 0.0, what="find-lr", find_lr=found))
+        for arm, top1 in zip(claim.arms[2:4], (0.3, 0.4), strict=True):
+            results.add(result(recipe(SMALL, arm.changes, 0.02, 0), top1))
+        text = page.tables(claim, results, "en")
+        assert "| D, batch norm | 0.3 | 0.01 – 0.6 | 0.06 |" in text
+
     def test_a_page_without_a_place_for_a_claim(self, tmp_path: Path) -> None:
         results = Results(tmp_path / "small.jsonl", SMALL)
         with pytest.raises(ValueError, match="not one place for claim two"):
@@ -277,7 +365,7 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
     assert page.with_tables(text, CLAIMS, results, language) == text
     for claim in CLAIMS:
         concluded = page.conclusion(text, claim) != page.UNFINISHED[language]
-        found = page.has_results(claim, results)
+        found = page.has_a_seed(claim, results)
         assert concluded == found, f"{claim.name}: results and conclusion go together"
         figure = EXPERIMENTS / "figures" / f"{claim.name}.svg"
         assert figure.exists() == found

@@ -1,6 +1,7 @@
 """experiments/: the pictures and their parts, single runs, each claim's script in quick form."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,9 +14,13 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
 import times
-from harness import command, made_up, one_run, pictures
+from harness import command, made_up, one_run, pictures, protocols
+from harness.jobs import stored_side
+from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
 
+from vggnet.model import load_weights
+from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
 
 EXPERIMENTS = Path(experiments.__file__).parent
@@ -30,7 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(data: Path, tmp_path: Path) -> one_run.Place:
-    pictures.prepare(data, QUICK, one_run.stored_side(A), tmp_path)
+    pictures.prepare(data, QUICK, stored_side(A), tmp_path)
     return one_run.Place(tmp_path, "quick", "cpu", threads=1, workers=0)
 
 
@@ -114,6 +119,44 @@ class TestOneRun:
         assert "validation" not in found
 
 
+def test_weights_that_are_not_there_are_trained_again(data: Path, tmp_path: Path) -> None:
+    """As where results were copied from another machine: what needs their weights makes them."""
+    common = ("--scale", "quick", "--workers", "0", "--threads", "1", "--device", "cpu")
+    folders = ("--out", str(tmp_path), "--work", str(tmp_path / "work"))
+    asked = options(str(data), *common, *folders)
+    claim = replace(experiments.claims("initialization")[0](QUICK), differences=(), series=())
+    first = replace(claim, arms=(claim.arm("A plain paper"),))
+    assert command.run((lambda _: first,), asked) == 0
+    (kept,) = (tmp_path / "work" / "weights").iterdir()
+    before = kept.read_bytes()
+    kept.unlink()
+    second = replace(claim, arms=(claim.arm("D plain from A"),))
+    assert command.run((lambda _: second,), asked) == 0
+    lines = [json.loads(line) for line in (tmp_path / "quick.jsonl").read_text().splitlines()]
+    assert [line["name"] for line in lines] == ["A plain paper, seed 0", "D plain from A, seed 0"]
+    assert lines[1]["recipe"]["init_from"] == kept.name
+    a, d = (
+        load_weights(kept).state,
+        kept.with_name(weights_name(Recipe.from_json(lines[1]["recipe"]))),
+    )
+    assert np.abs(load_weights(d).state["conv1_1.weight"] - a["conv1_1.weight"]).max() < 0.1
+    assert len(before) == kept.stat().st_size
+
+
+def test_the_centre_protocol_gives_what_the_training_measured(place: one_run.Place) -> None:
+    trained = one_run.one_run(A, ("kept_apart", "validation"), place)
+    wide = place.pictures(stored_side(A))
+    for suffix in (".npy", ".json"):  # so that both are measured on the very same pixels
+        shutil.copy(wide.with_suffix(suffix), place.pictures(64).with_suffix(suffix))
+    tested = protocols.protocol_test(A, "centre", place)
+    assert trained is not None
+    assert tested is not None
+    assert tested["protocol"]["scales"] == [37]
+    for name in ("kept_apart", "validation"):
+        assert tested[name] == pytest.approx(trained[name], abs=2e-5)
+    assert protocols.protocol_test(A, "both", place, lambda: True) is None
+
+
 def options(*arguments: str) -> Any:
     return command.parser_of("").parse_args([*arguments])
 
@@ -123,11 +166,10 @@ def test_every_claim_runs(name: str, tmp_path: Path) -> None:
     claims = experiments.claims(name)
     asked = options("--quick", "--seeds", "1", "--out", str(tmp_path))
     assert command.run(claims, asked) == 0
-    lines = (tmp_path / "quick.jsonl").read_text().splitlines()
-    (claim,) = claims
-    assert {json.loads(line)["name"] for line in lines} == {
-        f"{arm.name}, seed 0" for arm in claim(QUICK).arms
-    }
+    results, claim = Results(tmp_path / "quick.jsonl", QUICK), claims[0](QUICK)
+    assert [arm.name for arm in claim.run_arms if not results.runs(arm, 1)] == []
+    recipes = [results.recipe(arm, 0) for arm in claim.range_tests]
+    assert [each for each in recipes if each and not results.find(each, "find-lr")] == []
 
 
 def test_side_by_side(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 from harness import made_up, pictures
 from harness.claims import Claim
-from harness.jobs import Job, all_jobs, to_do
-from harness.one_run import Place, stored_side
-from harness.results import Results, accuracy
+from harness.jobs import Job, all_jobs, distinct, to_do
+from harness.one_run import Place
+from harness.results import RANGE_TEST, Results, accuracy
 from harness.scales import SCALES, Scale
 from harness.side_by_side import carry_out
 from vggnet.analysis import analyze
@@ -95,9 +95,9 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
     chosen = [claim(scale) for claim in claims]
     jobs = all_jobs(chosen, results, options.seeds)
     left = to_do(jobs, results)
-    _say(f"{len(left)} runs are to be done, {len(jobs)} asked for")
+    _say(f"{len(left)} runs are to be done, {len(distinct(jobs, results))} asked for")
     if options.dry_run:
-        _plan(chosen, scale)
+        _plan(chosen, scale, left)
         return 0
     if options.data is None:
         raise ValueError("where are the pictures? Give the folder of Tiny-ImageNet, or --quick")
@@ -107,7 +107,7 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
     hardware = choose(options.device, threads, "fp32")
     place = Place(options.work, scale.name, hardware.device, hardware.threads, options.workers)
     digests = set()
-    for side in sorted({stored_side(job.arm_recipe(scale)) for job in left}):
+    for side in sorted({side for job in left for side in job.sides(scale)}):
         path = pictures.prepare(options.data, scale, side, options.work)
         digests.add(pictures.part(path, "training").digest)
     other = {each["pictures"]["digest"] for each in results} - digests
@@ -126,7 +126,7 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
             return request.requested() or over
 
         def report(job: Job, result: dict[str, Any], num_left: int) -> None:
-            found = "diverged" if "diverged" in result else f"{_shown(job, result):.1%}"
+            found = _shown(job, result)
             elapsed = time.monotonic() - begun
             _say(f"{elapsed:6.0f} s  {job.name}: {found} in {result['seconds']} s, {num_left} left")
 
@@ -137,17 +137,27 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
     return request.exit_status or (1 if faults else 0)
 
 
-def _shown(job: Job, result: dict[str, Any]) -> float:
-    return accuracy(result, "choosing" if job.rate else "tested")
+def _shown(job: Job, result: dict[str, Any]) -> str:
+    if job.what == RANGE_TEST:
+        return f"suggestion {result['find_lr']['suggestion']}"
+    if "diverged" in result:
+        return "diverged"
+    return f"{accuracy(result, 'choosing' if job.rate else 'tested'):.1%}"
 
 
-def _plan(claims: list[Claim], scale: Scale) -> None:
-    """What the arms cost, on standard output."""
+def _plan(claims: list[Claim], scale: Scale, left: list[Job]) -> None:
+    """What the arms cost, on standard output, and what is left of each claim."""
     recipe, classes = scale.recipe, scale.classes or 200
-    steps = steps_per_epoch(recipe, classes * (500 - scale.choosing - scale.kept_apart))
+    pictures = classes * (500 - scale.choosing - scale.kept_apart)
+    steps = steps_per_epoch(recipe, pictures)
     print(f"{scale.name}: {len(recipe.epoch_sizes)} epochs of {steps} steps; {asdict(recipe)}")
     for claim in claims:
-        print(f"\n{claim.name}, {claim.seeds} seeds")
+        runs = [job for job in left if job.arm in (*claim.arms, *claim.range_tests)]
+        macs = pictures * sum(
+            analyze(job.arm_recipe(scale).spec(classes)).macs * job.epochs(scale) for job in runs
+        )
+        seeds = f"{claim.seeds} seed{'s' * (claim.seeds > 1)}"
+        print(f"\n{claim.name}, {seeds}: {len(runs)} runs left, {macs / 1e12:.0f} TMACs forward")
         for arm in claim.arms:
             cost = analyze(Job(arm).arm_recipe(scale).spec(classes))
             print(f"  {arm.name:28} {cost.parameters:>12,} parameters {cost.macs:>14,} MACs")

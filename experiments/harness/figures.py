@@ -62,11 +62,12 @@ def _rows(axes: Any, names: list[str], found: Accuracies) -> None:
 
 def _lines(axes: Any, claim: Claim, found: Accuracies) -> None:
     """A line a series over the texts or numbers below it."""
-    below = list(dict.fromkeys(x for series in claim.series for x in series.arms))
+    shown = [each for each in claim.series if any(found.get(arm) for arm in each.arms.values())]
+    below = list(dict.fromkeys(x for series in shown for x in series.arms))
     numbers = all(isinstance(x, int | float) for x in below)
-    for number, series in enumerate(claim.series):
+    for number, series in enumerate(shown):
         arms = {x: list(found[arm].values()) for x, arm in series.arms.items() if found.get(arm)}
-        aside = 0.07 * (number - (len(claim.series) - 1) / 2)  # so that intervals can be told apart
+        aside = 0.07 * (number - (len(shown) - 1) / 2)  # so that intervals can be told apart
         places = [x if numbers else below.index(x) + aside for x in arms]
         middles = [estimate(values) for values in arms.values()]
         for place, values in zip(places, arms.values(), strict=True):

@@ -1,17 +1,16 @@
 """One training run: by vggnet's own training, then measured on the pictures that it did not see.
 
 In: a Recipe, the pictures, where to work. Out: plain values, or None where it was asked to stop;
-its checkpoint is kept then, and the next call goes on from it.
+its checkpoint is kept then, and the next call goes on from it. The weights of a whole run are kept
+for those that start from them, learn from them or test them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.jobs import stored_side
 from harness.measures import measures
-from harness.pictures import part
+from harness.pictures import PictureArray, part
+from harness.results import CHOOSING, key, weights_name
 from vggnet import engines
 from vggnet.analysis import analyze
 from vggnet.evaluation import evaluate
 from vggnet.machine import processor_name
+from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.spec import Spec
 from vggnet.training.checkpoint import FILE_NAME
 from vggnet.training.history import read
@@ -45,14 +47,21 @@ class Place:
     threads: int
     workers: int
 
-    def pictures(self, recipe: Recipe) -> Path:
-        """The file that `pictures.prepare` writes for the recipe."""
-        return self.folder / f"{self.scale}-{stored_side(recipe)}.npy"
+    def pictures(self, side: int) -> Path:
+        """The file that `pictures.prepare` writes for that side."""
+        return self.folder / f"{self.scale}-{side}.npy"
 
+    def weights(self, recipe: Recipe) -> Path:
+        """Where the weights of the recipe's run are kept."""
+        return self.folder / "weights" / weights_name(recipe)
 
-def stored_side(recipe: Recipe) -> int:
-    """The side that pictures are stored at: the largest S, so that a fixed one is not rescaled."""
-    return recipe.short_side_range[1]
+    def with_weights(self, recipe: Recipe) -> Recipe:
+        """The recipe with the paths of the weights that it names."""
+        names = {field: getattr(recipe, field) for field in ("init_from", "teacher")}
+        paths = {
+            field: str(self.folder / "weights" / name) for field, name in names.items() if name
+        }
+        return replace(recipe, **paths)
 
 
 def net_text(spec: Spec) -> str:
@@ -60,9 +69,19 @@ def net_text(spec: Spec) -> str:
     return " / ".join(spec.rows)
 
 
-def key(recipe: Recipe) -> str:
-    """A name for the recipe's folder."""
-    return hashlib.sha256(json.dumps(recipe.to_json(), sort_keys=True).encode()).hexdigest()[:12]
+def about(recipe: Recipe, training: PictureArray, place: Place) -> dict[str, Any]:
+    """What every result says of its net, pictures and machine."""
+    spec = recipe.spec(len(training.classes))
+    cost = analyze(spec)
+    return {
+        "recipe": recipe.to_json(),
+        "net": net_text(spec),
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "pictures": {"digest": training.digest, "training": len(training.labels)},
+        "device": device_name(place.device),
+        "torch": str(torch.__version__),
+    }
 
 
 def one_run(
@@ -76,19 +95,9 @@ def one_run(
     A run whose loss is not finite any more is a result too: it has "diverged" and no measures.
     """
     begun, folder = time.perf_counter(), place.folder / "runs" / key(recipe)
-    pictures = place.pictures(recipe)
+    pictures = place.pictures(stored_side(recipe))
     training = part(pictures, "training")
-    spec = recipe.spec(len(training.classes))
-    cost = analyze(spec)
-    result: dict[str, Any] = {
-        "recipe": recipe.to_json(),
-        "net": net_text(spec),
-        "parameters": cost.parameters,
-        "macs": cost.macs,
-        "pictures": {"digest": training.digest, "training": len(training.labels)},
-        "device": device_name(place.device),
-        "torch": str(torch.__version__),
-    }
+    result = about(recipe, training, place)
     options = TrainingOptions(
         folder,
         workers=place.workers,
@@ -101,7 +110,7 @@ def one_run(
         if (folder / FILE_NAME).exists():
             weights = resume(training, options)
         else:
-            weights = train(training, recipe, options)
+            weights = train(training, place.with_weights(recipe), options)
     except Interrupted:
         return None
     except Diverged as error:
@@ -110,6 +119,9 @@ def one_run(
         result["seconds"] = weights.training["wall_seconds"]
         for name in parts:
             result[name] = _measured(weights, pictures, name, place)
+        if parts != CHOOSING:
+            place.weights(recipe).parent.mkdir(exist_ok=True)
+            (folder / WEIGHTS_OF_A_RUN).replace(place.weights(recipe))
     lines = read(folder / "metrics.jsonl")
     result["epochs"] = [
         {name: round(line[name], 4) for name in ("train_loss", "train_top1")}

@@ -6,10 +6,12 @@ In: a page's text, claims, results. Out: the text with its tables as the results
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from harness.claims import Arm, Claim
 from harness.figures import Accuracies
-from harness.results import Results, accuracy, measure
+from harness.jobs import all_jobs, distinct, to_do
+from harness.results import RANGE_TEST, Results, accuracy, measure
 from harness.statistics import Estimate, difference, estimate, interval, pooled
 
 LANGUAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
@@ -23,6 +25,16 @@ _WORDS = {
         "spread": "Seeds alone move these differences by {deviation:.1f} points (standard "
                   "deviation): {seeds} seeds show differences of {least:.1f} points or more.",
         "on": "Run on {devices}.",
+        "choosing": "Rates are being chosen: {done} of {asked} runs done.",
+        "chosen": "Rates chosen; seeds not run yet: {done} of {asked} runs done.",
+        "partly": "Rates chosen; no seed has run in every net yet: {done} of {asked} runs done.",
+        "going": "{done} of {asked} runs done.",
+        "trials": "The choice of rates: top-1, %, on the pictures for choosing after {epochs} "
+                  "epochs, the rate chosen in bold. One seed, and no claim.",
+        "edge": "In {edge} of {tuned} nets the highest rate is the best of those tried, so that a "
+                "higher one may be better still.",
+        "at": "rate {rate:g}", "find-lr": "find-lr suggests", "interval": "its interval",
+        "best": "best of the rates run",
     },
     "zh": {
         "net": "网络", "parameters": "参数量", "macs": "乘加次数", "rate": "学习率",
@@ -32,6 +44,15 @@ _WORDS = {
         "spread": "仅换种子，这些差就会变动 {deviation:.1f} 个百分点（标准差）："
                   "{seeds} 个种子能分辨 {least:.1f} 个百分点以上的差。",
         "on": "运行于 {devices}。",
+        "choosing": "正在选学习率：{asked} 次运行已完成 {done} 次。",
+        "chosen": "学习率已选定，各种子尚未运行：{asked} 次运行已完成 {done} 次。",
+        "partly": "学习率已选定，还没有一个种子跑完所有网络：{asked} 次运行已完成 {done} 次。",
+        "going": "{asked} 次运行已完成 {done} 次。",
+        "trials": "学习率的选择：训练 {epochs} 轮后在选择用图片上的 top-1（%），选定的用粗体。"
+                  "只有一个种子，不是结论。",
+        "edge": "{tuned} 个网络中有 {edge} 个以所试的最高学习率为最好，更高的也许还要好。",
+        "at": "学习率 {rate:g}", "find-lr": "find-lr 的建议", "interval": "其区间",
+        "best": "所运行的学习率中最好的",
     },
 }  # fmt: skip
 
@@ -48,8 +69,10 @@ def accuracies(claim: Claim, results: Results) -> dict[str, dict[int, float]]:
     }
 
 
-def has_results(claim: Claim, results: Results) -> bool:
-    return any(results.runs(arm, claim.seeds) for arm in claim.arms)
+def has_a_seed(claim: Claim, results: Results) -> bool:
+    """Whether one seed at least has run in every arm: what a conclusion needs."""
+    seeds = [set(results.runs(arm, claim.seeds)) for arm in claim.run_arms]
+    return bool(seeds and set.intersection(*seeds))
 
 
 def with_tables(text: str, claims: Iterable[Claim], results: Results, language: str) -> str:
@@ -71,20 +94,93 @@ def conclusion(text: str, claim: Claim) -> str:
 
 
 def tables(claim: Claim, results: Results, language: str) -> str:
-    """Figure, arms, differences; or that there are no results yet."""
+    """How far it is, figure, arms, differences, trials; or that there are no results yet."""
     words, found = _WORDS[language], accuracies(claim, results)
-    if not has_results(claim, results):
-        return f"{words['none']}\n"
-    parts = [f"![{claim.name}](figures/{claim.name}.svg)\n", _arms(claim, results, words)]
+    state = _state(claim, results, words)
+    parts = [f"{state}\n"] if state else []
+    if has_a_seed(claim, results):
+        parts.append(f"![{claim.name}](figures/{claim.name}.svg)\n")
+    if any(results.runs(arm, claim.seeds) for arm in claim.run_arms):
+        parts.append(_arms(claim, results, words))
     if any(difference(found[one], found[other]) for one, other in claim.differences):
         parts.append(_differences(claim, found, words))
+    for table in (_range_tests(claim, found, results, words), _trials(claim, results, words)):
+        if table:
+            parts.append(table)
     devices = {
         f"{result['device']}, torch {result['torch']}"
         for arm in claim.arms
-        for result in results.runs(arm, claim.seeds).values()
+        for result in (*results.runs(arm, claim.seeds).values(), *_tried(arm, results).values())
+        if result
     }
-    parts.append(words["on"].format(devices="; ".join(sorted(devices))) + "\n")
+    if devices:
+        parts.append(words["on"].format(devices="; ".join(sorted(devices))) + "\n")
     return "\n".join(parts)
+
+
+def _state(claim: Claim, results: Results, words: dict[str, str]) -> str:
+    """How many of the claim's runs are done; nothing where all are."""
+    asked = distinct(all_jobs([claim], results), results)
+    left = to_do(asked, results)
+    done = {"done": len(asked) - len(left), "asked": len(asked)}
+    if not left:
+        return ""
+    if not done["done"]:
+        return words["none"]
+    if has_a_seed(claim, results):
+        return words["going"].format(**done)
+    if any(job.rate for job in left):
+        return words["choosing"].format(**done)
+    some = any(results.runs(arm, claim.seeds) for arm in claim.run_arms)
+    return words["partly" if some else "chosen"].format(**done)
+
+
+def _tried(arm: Arm, results: Results) -> dict[float, dict[str, Any] | None]:
+    """The trials of a tuned arm's rates, those that there are."""
+    found = results.trials(arm) if arm.tuned and len(results.scale.rates) > 1 else {}
+    return found if any(found.values()) else {}
+
+
+def _trials(claim: Claim, results: Results, words: dict[str, str]) -> str:
+    """What each rate gave in the short runs that it was chosen by; nothing without any."""
+    tried = {arm.name: _tried(arm, results) for arm in claim.arms}
+    tried = {name: trials for name, trials in tried.items() if trials}
+    if not tried:
+        return ""
+    rows, highest = [], 0
+    for name, trials in tried.items():
+        chosen = results.rate(claim.arm(name))
+        highest += chosen == max(results.scale.rates)
+        cells = {rate: _trial(trial, words) for rate, trial in trials.items()}
+        rows.append([name, *(f"**{x}**" if rate == chosen else x for rate, x in cells.items())])
+    epochs = {claim.arm(name).rate_epochs or results.scale.rate_epochs for name in tried}
+    caption = words["trials"].format(epochs=" / ".join(map(str, sorted(epochs))))
+    if highest:
+        caption += " " * (words is _WORDS["en"])
+        caption += words["edge"].format(edge=highest, tuned=len(tried))
+    heads = [words["net"], *(words["at"].format(rate=rate) for rate in results.scale.rates)]
+    return f"{caption}\n\n{_table(heads, rows)}"
+
+
+def _trial(trial: dict[str, Any] | None, words: dict[str, str]) -> str:
+    if trial is None:
+        return ""
+    return words["diverged"] if "diverged" in trial else f"{100 * accuracy(trial, 'choosing'):.1f}"
+
+
+def _range_tests(claim: Claim, found: Accuracies, results: Results, words: dict[str, str]) -> str:
+    """What find-lr says of a series of rates beside the best of them; nothing without any."""
+    rows = []
+    for series, arm in zip(claim.series, claim.range_tests, strict=False):
+        recipe = results.recipe(arm, 0)
+        result = recipe and results.find(recipe, RANGE_TEST)
+        if result:
+            said, ran = result["find_lr"], {x: found[arm] for x, arm in series.arms.items()}
+            best = max((x for x in ran if ran[x]), key=lambda x: max(ran[x].values()), default="")
+            interval = " – ".join(f"{rate:g}" for rate in said["interval"] or ())
+            rows.append([arm.name, f"{said['suggestion'] or '—'}", interval, f"{best}"])
+    heads = [words[each] for each in ("net", "find-lr", "interval", "best")]
+    return _table(heads, rows) if rows else ""
 
 
 def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
@@ -92,7 +188,7 @@ def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
     heads = ["net", "parameters", "megabytes", "macs", "rate", "top1", *claim.measures, "seeds"]
     rows = [
         [*_arm(arm, claim, results, words), *_times(arm, claim, results, engines)]
-        for arm in claim.arms
+        for arm in claim.run_arms
         if results.runs(arm, claim.seeds)
     ]
     return _table([*(words[each] for each in heads), *(f"ms, {each}" for each in engines)], rows)

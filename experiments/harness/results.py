@@ -1,10 +1,12 @@
 """The results so far: a file of JSON lines, one a run, added to as runs end.
 
-In: a path. Out: what was found for a recipe. A last line that was cut off is left out.
+In: a path. Out: what was found for a recipe, by its training, by a protocol of testing (`what` is
+the protocol's name then) or by the range test. A last line that was cut off is left out.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import vary
 
 CHOOSING, TESTING = ("choosing",), ("choosing", "kept_apart", "validation")
+TRAINING, RANGE_TEST = "training", "find-lr"
 
 
 class Results:
@@ -24,7 +27,7 @@ class Results:
 
     def __init__(self, path: Path, scale: Scale) -> None:
         self.path, self.scale = path, scale
-        self._found: dict[Recipe, dict[str, Any]] = {}
+        self._found: dict[tuple[Recipe, str], dict[str, Any]] = {}
         for line in path.read_text().splitlines(keepends=True) if path.exists() else []:
             if line.endswith("\n"):
                 self._take(json.loads(line))
@@ -41,8 +44,8 @@ class Results:
         )
         return found
 
-    def find(self, wanted: Recipe) -> dict[str, Any] | None:
-        return self._found.get(wanted)
+    def find(self, wanted: Recipe, what: str = TRAINING) -> dict[str, Any] | None:
+        return self._found.get((wanted, what))
 
     def add(self, result: dict[str, Any]) -> None:
         """Keep a result, on the disk too."""
@@ -59,28 +62,56 @@ class Results:
         """The rate chosen for an arm; None while it is not."""
         if not arm.tuned or len(self.scale.rates) == 1:
             return self.scale.rates[0]
-        found = {rate: self.find(self.rate_recipe(arm, rate)) for rate in self.scale.rates}
+        found = self.trials(arm)
         if not all(found.values()):
-            return None
+            return None  # not all were tried, or weights that the trials need have no rate yet
         return max(found, key=lambda rate: (accuracy(found[rate], "choosing"), -rate))
 
-    def rate_recipe(self, arm: Arm, rate: float) -> Recipe:
-        """The short run that tries a rate."""
-        return vary(recipe(self.scale, arm.changes, rate, 0), {"epochs": self.scale.rate_epochs})
+    def trials(self, arm: Arm) -> dict[float, dict[str, Any] | None]:
+        """The results of the short runs that try rates; None of those that are not there."""
+        recipes = {rate: self.rate_recipe(arm, rate) for rate in self.scale.rates}
+        return {rate: each and self.find(each) for rate, each in recipes.items()}
+
+    def rate_recipe(self, arm: Arm, rate: float) -> Recipe | None:
+        """The short run that tries a rate; None while one that it needs has no rate yet."""
+        whole = self._recipe(arm, rate, 0)
+        return whole and vary(whole, {"epochs": arm.rate_epochs or self.scale.rate_epochs})
 
     def recipe(self, arm: Arm, seed: int) -> Recipe | None:
         """That of an arm's run; None while its rate is not chosen."""
         rate = self.rate(arm)
-        return None if rate is None else recipe(self.scale, arm.changes, rate, seed)
+        return None if rate is None else self._recipe(arm, rate, seed)
 
     def runs(self, arm: Arm, seeds: int) -> dict[int, dict[str, Any]]:
         """The arm's results by seed, those that there are."""
+        what = arm.protocol or TRAINING
         recipes = {seed: self.recipe(arm, seed) for seed in range(seeds)}
-        found = {seed: each and self.find(each) for seed, each in recipes.items()}
+        found = {seed: each and self.find(each, what) for seed, each in recipes.items()}
         return {seed: result for seed, result in found.items() if result}
 
+    def _recipe(self, arm: Arm, rate: float, seed: int) -> Recipe | None:
+        """Weights that it starts from or learns from are called by the recipe that they come of."""
+        changes = dict(arm.changes)
+        for name, arm_of in arm.weights_of.items():
+            source = self.recipe(arm_of, seed)
+            if source is None:
+                return None
+            changes[name] = weights_name(source)
+        return recipe(self.scale, changes, rate, seed)
+
     def _take(self, result: dict[str, Any]) -> None:
-        self._found[Recipe.from_json(result["recipe"])] = result
+        what = result.get("what", TRAINING)
+        self._found[Recipe.from_json(result["recipe"]), what] = result
+
+
+def key(recipe: Recipe) -> str:
+    """A name for what the recipe gives, the same on every machine."""
+    return hashlib.sha256(json.dumps(recipe.to_json(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def weights_name(recipe: Recipe) -> str:
+    """The file of a run's weights, which other runs take."""
+    return f"{key(recipe)}.safetensors"
 
 
 def accuracy(result: dict[str, Any] | None, part: str = "tested") -> float:

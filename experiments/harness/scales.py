@@ -13,6 +13,8 @@ from typing import Any
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import MODERN, vary
 
+ORIGINAL_SIDE = 64  # of Tiny-ImageNet's pictures
+
 
 @dataclass(frozen=True)
 class Scale:

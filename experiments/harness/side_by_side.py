@@ -11,14 +11,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
+from harness.find_rate import range_test
 from harness.jobs import Job, to_do
 from harness.one_run import Place, one_run
-from harness.results import Results
+from harness.protocols import protocol_test
+from harness.results import RANGE_TEST, TRAINING, Results
 from vggnet.training.recipe import Recipe
 
+Work = Callable[[Callable[[], bool]], dict[str, Any] | None]  # asks whether to stop
 Report = Callable[[Job, dict[str, Any], int], None]  # job, its result, how many are left
 _stop: Any = None  # an Event, in a process of the pool
 
@@ -35,38 +39,55 @@ def carry_out(
     """Run what has no result yet, until done or asked to stop; the faults of runs that failed.
 
     `record` is put into each result. Runs under way when it is asked to stop keep a checkpoint.
+    Weights that a job needs and that are not in `place`, since their run was made elsewhere, are
+    trained again.
     """
     context = get_context("spawn")
     stop = context.Event()
     faults: list[str] = []
-    failed = set[Recipe]()
-    running: dict[Future[dict[str, Any] | None], tuple[Job, Recipe]] = {}
+    failed = set[tuple[Recipe, str]]()
+    running: dict[Future[dict[str, Any] | None], tuple[Job, tuple[Recipe, str]]] = {}
     with _pool(processes, stop, should_stop) as pool:
         while True:
             if should_stop():
                 stop.set()
             left = to_do(jobs, results)
-            busy = failed | {recipe for _, recipe in running.values()}
-            for job in () if stop.is_set() else left:
-                recipe = job.recipe(results)
-                if len(running) < processes and recipe is not None and recipe not in busy:
-                    busy.add(recipe)
-                    running[pool.submit(_in_process, recipe, job.parts, place)] = job, recipe
+            busy = failed | {key for _, key in running.values()}
+            for job in () if stop.is_set() or len(running) == processes else left:
+                if len(running) < processes and job.is_ready(results):
+                    key, work = _next(job, results, place)
+                    if key not in busy:
+                        busy.add(key)
+                        running[pool.submit(_in_process, work)] = job, key
             if not running:
                 return faults
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
-                job, recipe = running.pop(future)
+                job, key = running.pop(future)
                 try:
                     result = future.result()
                 except Exception as error:  # one run's fault is not the others'
                     faults.append(f"{job.name}: {type(error).__name__}: {error}")
-                    failed.add(recipe)
+                    failed.add(key)
                     continue
-                if result is not None:
+                if result is not None and results.find(*key) is None:
                     result = {"name": job.name, "seed": job.seed, **result, **record}
                     results.add(result)
                     report(job, result, len(to_do(jobs, results)))
+
+
+def _next(job: Job, results: Results, place: Place) -> tuple[tuple[Recipe, str], Work]:
+    """What a job that is ready has to do next: itself, or else weights that it needs."""
+    for source in job.needs(results):
+        if source is not None and not place.weights(source).exists():
+            return (source, TRAINING), partial(one_run, source, (), place)
+    recipe = job.recipe(results)
+    assert recipe is not None
+    if job.what == TRAINING:
+        return (recipe, job.what), partial(one_run, recipe, job.parts, place)
+    if job.what == RANGE_TEST:
+        return (recipe, job.what), partial(range_test, recipe, place)
+    return (recipe, job.what), partial(protocol_test, recipe, job.what, place)
 
 
 def _pool(
@@ -84,12 +105,10 @@ class _Here:
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         self.should_stop = should_stop
 
-    def submit(
-        self, _: object, recipe: Recipe, parts: tuple[str, ...], place: Place
-    ) -> Future[dict[str, Any] | None]:
+    def submit(self, _: object, work: Work) -> Future[dict[str, Any] | None]:
         future: Future[dict[str, Any] | None] = Future()
         try:
-            future.set_result(one_run(recipe, parts, place, self.should_stop))
+            future.set_result(work(self.should_stop))
         except Exception as error:
             future.set_exception(error)
         return future
@@ -104,8 +123,8 @@ def _begin(stop: Any) -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _in_process(recipe: Recipe, parts: tuple[str, ...], place: Place) -> dict[str, Any] | None:
-    return one_run(recipe, parts, place, _Asked(_stop))
+def _in_process(work: Work) -> dict[str, Any] | None:
+    return work(_Asked(_stop))
 
 
 class _Asked:
