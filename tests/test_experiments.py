@@ -325,6 +325,13 @@ class TestPage:
         assert "Rates are being chosen: 3 of 10 runs done." in text
         assert "In 1 of 1 nets the highest rate is the best" in text
 
+    def test_a_net_that_is_tested_in_two_ways_was_tried_once(self, tmp_path: Path) -> None:
+        a = TWO.arms[0]
+        arms = (replace(a, protocol="single"), replace(a, name="A too", protocol="both"))
+        results = filled(tmp_path, TWO, {"A": [0.4], "B": []})
+        text = page.tables(replace(TWO, arms=arms, differences=()), results, "en")
+        assert text.count("| 20.0 | **30.0** | 20.0 |") == 1
+
     def test_what_find_lr_says_stands_beside_the_best_rate(self, tmp_path: Path) -> None:
         claim = next(claim for claim in CLAIMS if claim.name == "learning_rate")
         results = Results(tmp_path / "small.jsonl", SMALL)

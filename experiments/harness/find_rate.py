@@ -13,6 +13,7 @@ from harness.jobs import stored_side
 from harness.one_run import Place, about
 from harness.pictures import part
 from harness.results import RANGE_TEST
+from harness.scales import SCALES
 from vggnet.training.find_rate import find_rate
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
@@ -21,7 +22,7 @@ from vggnet.training.recipe import Recipe
 def range_test(
     recipe: Recipe, place: Place, should_stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Any] | None:
-    """The suggestion, its interval and the curve: three networks of 100 steps and a few each."""
+    """The suggestion, its interval and the curve, of as many nets as the scale says."""
     begun = time.perf_counter()
     training = part(place.pictures(stored_side(recipe)), "training")
     options = TrainingOptions(
@@ -32,7 +33,9 @@ def range_test(
         should_stop=should_stop,
     )
     try:
-        found = find_rate(training, recipe, options).to_json()
+        found = find_rate(
+            training, recipe, options, num_seeds=SCALES[place.scale].range_seeds
+        ).to_json()
     except KeyboardInterrupt:
         return None
     curve = {name: [float(f"{x:.5g}") for x in found[name]] for name in ("rates", "losses")}

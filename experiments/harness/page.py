@@ -143,7 +143,9 @@ def _tried(arm: Arm, results: Results) -> dict[float, dict[str, Any] | None]:
 
 def _trials(claim: Claim, results: Results, words: dict[str, str]) -> str:
     """What each rate gave in the short runs that it was chosen by; nothing without any."""
-    tried = {arm.name: _tried(arm, results) for arm in claim.arms}
+    # Arms that are one net tested in several ways were tried once.
+    nets = {results.rate_recipe(arm, results.scale.rates[0]): arm for arm in claim.arms[::-1]}
+    tried = {arm.name: _tried(arm, results) for arm in claim.arms if arm in nets.values()}
     tried = {name: trials for name, trials in tried.items() if trials}
     if not tried:
         return ""

@@ -22,7 +22,7 @@ class Scale:
     `kept_apart` for testing beside the validation pictures, and the others are trained on.
 
     A tuned arm is trained for `rate_epochs` with each of `rates` and seed 0. `classes` are spread
-    evenly over those of the data; None takes all of them.
+    evenly over those of the data; None takes all of them. `range_seeds` nets are a range test.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Scale:
     classes: int | None
     choosing: int
     kept_apart: int
+    range_seeds: int = 3
 
 
 # The paper's crop, which is also the cheapest: S is to the input as 256 is to 224. Products in true
@@ -69,6 +70,7 @@ SCALES = {
         3,
         choosing=2,
         kept_apart=2,
+        range_seeds=1,
     ),
 }
 
