@@ -39,7 +39,7 @@ _CHINESE = {
     "fc": "三个全连接层",
     "about": "{data} 的 {split} 部分，{of} 张中的 {pictures} 张；{scale}；提升相对于{over}",
     "centre": "单个中心裁剪",
-    "net": "同一方式下单独的 `{name}`",
+    "net": "同一测试方式下单独的 `{name}`",
     "columns": "| 测试方式 | Q | top-1 | top-5 | top-1 提升 | top-5 提升 |",
     "verdict": "{gain}：{says}",
     "helps": "有帮助",
