@@ -16,9 +16,9 @@ from small_data import write_pictures
 from small_scores import write_weights
 
 from vggnet.cli import protocols
+from vggnet.cli.durations import in_words
 from vggnet.cli.evaluate import evaluate
 from vggnet.cli.model_options import ModelChoice, ReadAs
-from vggnet.cli.protocols import in_words
 from vggnet.evaluation import scores_file, scoring
 from vggnet.evaluation.protocols import NAMES
 from vggnet.evaluation.published_results import Conditions, Expected

@@ -6,11 +6,11 @@ In: an Outlook. Out: lines for people on standard output.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vggnet.analysis import analyze
+from vggnet.cli.durations import in_words
 from vggnet.cli.small_chart import chart
 from vggnet.drawing.quantities import short
 
@@ -84,9 +84,11 @@ def _memory(outlook: Outlook) -> str:
         if memory.pictures
         else "the pictures are read from disk as they are needed"
     )
+    teacher = " (and the teacher's weights)" if start.teacher else ""
     return (
         f"{_bytes(memory.on_device)} at least on {start.hardware.device}: weights, gradients and "
-        f"momenta {_bytes(memory.weights)}, activations {_bytes(memory.activations)}; {held}"
+        f"momenta{teacher} {_bytes(memory.weights)}, activations {_bytes(memory.activations)}; "
+        f"{held}"
     )
 
 
@@ -106,15 +108,9 @@ def _time(outlook: Outlook) -> str:
     ]
     tests = f"; a test of what is held back {timing.testing:.2g} s" if timing.testing else ""
     return (
-        f"about {_duration(outlook.seconds)}, as this machine is now: a step {', '.join(steps)}"
+        f"about {in_words(outlook.seconds)}, as this machine is now: a step {', '.join(steps)}"
         f"{tests}"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.2g} s"
-    return str(timedelta(minutes=round(seconds / 60))).removesuffix(":00") + " h"
 
 
 def _bytes(count: int) -> str:

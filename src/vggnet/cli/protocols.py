@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vggnet.cli.durations import in_words
 from vggnet.cli.model_options import ModelChoice
 from vggnet.cli.output import Format, note, print_json
 from vggnet.cli.protocol_options import Asked
@@ -170,14 +171,6 @@ class _Estimate:
             seconds = (now - self.since) / pictures * self.left
             note(f"the other {self.left:,} pictures will take about {in_words(seconds)}")
         self.since = now
-
-
-def in_words(seconds: float) -> str:
-    """ "40 s", "12 min", "3 h 20 min": what people plan by."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _record(
