@@ -242,7 +242,7 @@ def test_a_range_that_is_none_is_refused(pictures: Path) -> None:
 
 ARGUMENTS = [
     "--workers", "0", "--config", "A", "--width", "0.05", "--input-size", "32", "--batch-size", "8",
-    "--sizes", "32x2", "--precision", "fp32", "--steps", "40", "--seeds", "2",
+    "--precision", "fp32", "--steps", "40", "--seeds", "2",
 ]  # fmt: skip
 
 
@@ -279,12 +279,63 @@ def test_the_command_says_none_where_there_is_none(
     assert (json.loads(out)["suggestion"], json.loads(out)["interval"]) == (None, None)
 
 
-def test_mistakes_are_one_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_found_is_printed_before_it_is_drawn(
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that a disk that is full then takes none of it away, nor leaves half a picture."""
+
+    def draw(_: Any, path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError("no room")
+
+    monkeypatch.setattr(module, "draw", draw)
+    path = tmp_path / "rates.png"
+    status, out, err = command(capsys, "find-lr", str(pictures), *ARGUMENTS, "--out", str(path))
+    assert status == 2
+    assert "suggestion " in out
+    assert "no room" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_are_those_of_train(
+    pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def watched(_: Any, recipe: Any, options: TrainingOptions, **__: Any) -> Any:
+        seen.append((len(recipe.epoch_sizes), options.convolutions, options.strict))
+        return read_curves(RATES, [_curve(0)])
+
+    monkeypatch.setattr(module, "find_rate", watched)
+    shared = ["--epochs", "3", "--convolutions", "torch", "--strict", "--threads", "1"]
+    status, _, err = command(capsys, "find-lr", str(pictures), *shared)
+    assert status == 0, err
+    assert seen == [(3, "torch", True)]
+    for name in ("train", "ladder"):
+        status, _, err = command(
+            capsys, name, str(pictures), *shared, "--holdout", "2", "--dry-run", "--width", "0.02",
+            "--input-size", "32",
+        )  # fmt: skip
+        assert status == 0, err
+
+
+def test_mistakes_are_one_line(
+    pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "train_step", lambda *_: pytest.fail("a step was taken before"))
     for more, text in (
         (["-o", "rates.jpg"], "rates.jpg: the curve is drawn as a PNG"),
+        (["-o", "missing/rates.png"], "missing/rates.png: the folder missing is missing; make it"),
         (["--lowest", "1", "--highest", "0.1"], "the lowest rate 1 must be above 0 and below 0.1"),
         (["--init", "nowhere"], "nowhere"),
     ):
         status, out, err = command(capsys, "find-lr", str(pictures), *ARGUMENTS, *more)
         assert (status, out) == (2, "")
         assert text in err.splitlines()[-1]
+    monkeypatch.setattr(module, "can_draw", lambda: False)
+    status, out, err = command(capsys, "find-lr", str(pictures), *ARGUMENTS, "-o", "rates.png")
+    assert (status, out) == (2, "")
+    assert "a picture needs matplotlib" in err

@@ -9,7 +9,9 @@ import pytest
 from command_line import run as command
 from small_data import Notes
 
+from vggnet.analysis import analyze
 from vggnet.data import open_dataset
+from vggnet.spec import configuration
 from vggnet.training.ladder import climb, rungs
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import NETWORK_FIELDS
@@ -34,10 +36,11 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_rungs_are_those_of_section_3_1(tmp_path: Path) -> None:
     ladder = {rung.name: rung for rung in rungs(tmp_path, {})}
     assert list(ladder) == [
-        "A-256", "B-256", "C-256", "D-256", "E-256",
+        "A-256", "A-LRN-256", "B-256", "C-256", "D-256", "E-256",
         "C-384", "C-256-512", "D-384", "D-256-512", "E-384", "E-256-512",
     ]  # fmt: skip
     assert ladder["A-256"].recipe == replace(PAPER, config="A")
+    assert ladder["A-LRN-256"].recipe == replace(PAPER, config="A-LRN")
     deeper = replace(
         PAPER,
         config="E",
@@ -66,7 +69,7 @@ def test_it_shrinks_with_the_input_size_and_keeps_what_is_asked_for(tmp_path: Pa
     assert [ladder[name].learning_rate for name in ("E-256", "E-384")] == [0.05, 0.005]
     assert ladder["B-256"].width == 0.02
     given = rungs(tmp_path, {"initialization": "paper"})
-    assert {rung.recipe.initialization for rung in given[:5]} == {"paper"}
+    assert {rung.recipe.initialization for rung in given[:6]} == {"paper"}
 
 
 @pytest.mark.parametrize(("field", "value"), [("config", "D"), ("short_side", "300")])
@@ -77,22 +80,22 @@ def test_what_the_ladder_sets_is_refused(field: str, value: str, tmp_path: Path)
 
 def test_stopped_anywhere_it_goes_on_to_the_same_weights(pictures: Path, tmp_path: Path) -> None:
     dataset = open_dataset(pictures, "train")
-    alone = rungs(tmp_path / "alone", SMALL)[:6]  # A, B, C, D, E and C at 384
+    alone = rungs(tmp_path / "alone", SMALL)[:7]  # A, A-LRN, B, C, D, E and C at 384
     climb(dataset, alone, TrainingOptions(tmp_path / "alone", workers=0), lambda _: None)
-    ladder, notes = rungs(tmp_path / "cut", SMALL)[:6], Notes()
+    ladder, notes = rungs(tmp_path / "cut", SMALL)[:7], Notes()
     options = TrainingOptions(tmp_path / "cut", workers=0)
     with pytest.raises(Interrupted):
         climb(dataset, ladder, replace(options, stop_after=2), notes.note)
     assert not (tmp_path / "cut" / "A-256" / "model.safetensors").exists()
-    in_b = replace(options, should_stop=lambda: "rung 2 of 6: B-256" in notes.lines)
+    in_b = replace(options, should_stop=lambda: "rung 3 of 7: B-256" in notes.lines)
     with pytest.raises(Interrupted):
         climb(dataset, ladder, in_b, notes.note)
     assert (tmp_path / "cut" / "A-256" / "model.safetensors").exists()
     assert not (tmp_path / "cut" / "C-256").exists()
     notes.lines.clear()
     done = climb(dataset, ladder, options, notes.note)
-    assert notes.lines[0] == "rung 1 of 6: A-256 is done"
-    assert notes.lines[-1] == "rung 6 of 6: C-384"
+    assert notes.lines[0] == "rung 1 of 7: A-256 is done"
+    assert notes.lines[-1] == "rung 7 of 7: C-384"
     for rung in ladder:
         expected = own_file.load(tmp_path / "alone" / rung.name / "model.safetensors")
         for name, values in expected.state.items():
@@ -115,9 +118,16 @@ def test_the_command_can_be_read_before_it_runs(
     assert status == 0, err
     assert not (tmp_path / "ladder").exists()
     rows = [" ".join(line.split()) for line in out.splitlines()]
-    assert rows[2] == "A-256 A 37 drawn (glorot) 0.01 1 to do"
-    assert rows[3] == "B-256 B 37 A-256, the rest drawn (glorot) 0.01 1 to do"
-    assert rows[-1] == "E-256-512 E 37-73 E-384, all layers 0.001 1 to do"
+    counts = {
+        config: f"{analyze(configuration(config).scaled(0.02, 32, 3)).parameters:,}"
+        for config in ("A", "A-LRN", "B", "E")
+    }
+    assert rows[2:5] == [  # 3 steps of 16 of the 50 pictures
+        f"A-256 A {counts['A']} 37 drawn (glorot) 0.01 1 3 to do",
+        f"A-LRN-256 A-LRN {counts['A-LRN']} 37 drawn (glorot) 0.01 1 3 to do",
+        f"B-256 B {counts['B']} 37 A-256, the rest drawn (glorot) 0.01 1 3 to do",
+    ]
+    assert rows[-1] == f"E-256-512 E {counts['E']} 37-73 E-384, all layers 0.001 1 3 to do"
     dataset, ladder = open_dataset(pictures, "train"), rungs(tmp_path / "ladder", SMALL)
     options = TrainingOptions(tmp_path / "ladder" / "A-256", workers=0)
     train(dataset, ladder[0].recipe, options)
@@ -134,6 +144,6 @@ def test_the_command_climbs(
 ) -> None:
     status, out, err = command(capsys, "ladder", str(pictures), "--out", str(tmp_path), *OPTIONS)
     assert status == 0, err
-    assert "rung 11 of 11: E-256-512" in err
-    assert out.count("done, top-1") == 11
-    assert len(list(tmp_path.glob("*/model.safetensors"))) == 11
+    assert "rung 12 of 12: E-256-512" in err
+    assert out.count("done, top-1") == 12
+    assert len(list(tmp_path.glob("*/model.safetensors"))) == 12

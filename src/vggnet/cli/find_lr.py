@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vggnet.atomic import whole_path
+from vggnet.cli.execution_options import execution_options
 from vggnet.cli.options import Real, Whole, command, format_option
 from vggnet.cli.output import Format, bold, note, print_json
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.small_chart import chart
 from vggnet.cli.train import chosen_recipe, need_torch
 from vggnet.data import open_dataset
+from vggnet.image import picture_name
 from vggnet.progress import counting_bar
 from vggnet.training.distributed import refuse_several
 from vggnet.training.recipes import RECIPES
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 @click.argument("data", metavar="DATA")
 @click.option(
     "-o",
-    "--output",
+    "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
     help="Draw the curve, that of each seed beside the smoothed one.",
@@ -52,23 +55,19 @@ if TYPE_CHECKING:
     default="modern",
     help="The recipe that options change.",
 )
-@click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pictures.")
-@click.option("--threads", type=Whole(1, 1024), help="Threads that compute.  [default: all]")
-@click.option("--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1.")
 @format_option("table", "json")
+@execution_options
 @recipe_options
 def find_lr(
     data: str,
     changes: dict[str, Any],
-    output: Path | None,
+    execution: dict[str, Any],
+    out: Path | None,
     lowest: float,
     highest: float,
     steps: int,
     seeds: int,
     recipe: str,
-    workers: int,
-    threads: int | None,
-    device: str,
     format: Format,
 ) -> None:
     """Find the learning rate to train a network at.
@@ -79,27 +78,40 @@ def find_lr(
     """
     refuse_several("vggnet find-lr")
     chosen = chosen_recipe(recipe, changes)
-    if output is not None and output.suffix.lower() != ".png":
-        raise ValueError(f"{output}: the curve is drawn as a PNG: give a name that ends in .png")
     dataset = open_dataset(data, "train")
     need_torch()
     from vggnet.training.find_rate import draw, find_rate, steps_in_all
     from vggnet.training.loop import TrainingOptions
 
-    options = TrainingOptions(
-        Path(), workers=workers, device=device, threads=threads, reporter=_Notes()
-    )
+    if out is not None:
+        _check_can_be_drawn(out)
+    options = TrainingOptions(Path(), reporter=_Notes(), **execution)
     with counting_bar("steps", steps_in_all(steps, seeds)) as progress:
         found = find_rate(
             dataset, chosen, options, lowest=lowest, highest=highest, num_steps=steps,
             num_seeds=seeds, progress=progress,
         )  # fmt: skip
-    if output is not None:
-        draw(found, output)
     if format == "json":
         print_json(found.to_json())
     else:
         _show(found)
+    if out is not None:
+        with whole_path(out) as partial:
+            draw(found, partial)
+        if format != "json":
+            print(f"written to {picture_name(out)}")
+
+
+def _check_can_be_drawn(path: Path) -> None:
+    """Before minutes of steps: raises ValueError where the curve cannot become this file."""
+    from vggnet.training.find_rate import need_matplotlib
+
+    name = picture_name(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"{name}: the curve is drawn as a PNG: give a name that ends in .png")
+    if not path.parent.is_dir():
+        raise ValueError(f"{name}: the folder {path.parent} is missing; make it first")
+    need_matplotlib()
 
 
 class _Notes(Silent):

@@ -14,12 +14,14 @@ import click
 from rich import box
 from rich.table import Table
 
-from vggnet.cli.options import Real, Whole, command
+from vggnet.analysis import analyze
+from vggnet.cli.execution_options import execution_options
+from vggnet.cli.options import Real, command
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.cli.tables import standard_output
 from vggnet.cli.train import TrainingReporter, kept_apart, need_torch
-from vggnet.data import open_dataset
+from vggnet.data import Dataset, open_dataset
 from vggnet.training.distributed import refuse_several
 
 if TYPE_CHECKING:
@@ -43,32 +45,26 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="List the runs, what each starts from; train nothing."
 )
-@click.option("--epochs", type=Whole(1, 10**6), help="Epochs of each run.  [default: 74]")
-@click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pictures.")
-@click.option("--threads", type=Whole(1, 1024), help="Threads that compute.  [default: all]")
-@click.option("--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1.")
 @click.option(
     "--checkpoint-seconds",
     type=Real(0),
     default=60.0,
     help="Time between checkpoints; 0 for one after every step.",
 )
+@execution_options
 @recipe_options
 def ladder(
     data: str,
     changes: dict[str, Any],
+    execution: dict[str, Any],
     out: Path,
     dry_run: bool,
-    epochs: int | None,
-    workers: int,
-    threads: int | None,
-    device: str,
     checkpoint_seconds: float,
 ) -> int:
-    """Train all the nets of the paper, each from the one before it.
+    """Train all the nets of the paper, each after the one that it starts from.
 
-    Net A at S = 256; B, C, D and E from layers of it; then C, D and E at S = 384 and at S drawn
-    from [256; 512], each from the one before. The options change the paper's recipe for all.
+    Nets A and A-LRN at S = 256; B, C, D and E from layers of A; then C, D and E at S = 384 and at S
+    drawn from [256; 512], each from the one before. The options change the paper's recipe for all.
 
     Stopped by Ctrl-C, SIGTERM or anything else, the same command goes on where it was.
     """
@@ -77,14 +73,12 @@ def ladder(
     from vggnet.training.ladder import climb, finished, rungs
     from vggnet.training.loop import Interrupted, TrainingOptions
 
-    if epochs is not None:
-        changes = changes | {"epochs": epochs}
     all_rungs = rungs(out, changes)
     dataset, validation = open_dataset(data, "train"), kept_apart(data)
     with StopRequest() as stop, TrainingReporter() as reporter:
         options = TrainingOptions(
-            out, workers, device, threads, checkpoint_seconds=checkpoint_seconds,
-            validation=validation, reporter=reporter, should_stop=stop.requested,
+            out, checkpoint_seconds=checkpoint_seconds, validation=validation, reporter=reporter,
+            should_stop=stop.requested, **execution,
         )  # fmt: skip
         if dry_run:
             done = {
@@ -99,24 +93,37 @@ def ladder(
                 what = str(interruption) or "stopped before a step was done"
                 reporter.note(f"{what}; the same command goes on")
                 return stop.exit_status
-    _show(all_rungs, out, done)
+    _show(all_rungs, out, done, dataset)
     return 0
 
 
-def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights]) -> None:
+def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights], dataset: Dataset) -> None:
+    from vggnet.training.pictures import steps_per_epoch
+    from vggnet.training.start import split
+
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    for header in ("run", "net", "S", "starts from", "rate", "epochs", "state"):
+    for header in (
+        "run", "net", "parameters", "S", "starts from", "rate", "epochs", "steps", "state",
+    ):  # fmt: skip
         table.add_column(header, no_wrap=True)
+    parameters = {
+        rung.config: analyze(rung.recipe.spec(len(dataset.classes))).parameters
+        for rung in all_rungs
+        if not rung.recipe.init  # with it, the weights bring the net
+    }
     for rung in all_rungs:
         recipe = rung.recipe
+        training, _ = split(len(dataset.labels), recipe)
+        steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
         drawn = f"drawn ({recipe.initialization})"
         start = f"{rung.source}, all layers" if recipe.init else f"{rung.source}, the rest {drawn}"
         weights = done.get(rung.name)
         begun = (out / rung.name / "checkpoint.pt").exists()
         state = _accuracy(weights) if weights else "begun" if begun else "to do"
         table.add_row(
-            rung.name, rung.config, recipe.short_side, start if rung.source else drawn,
-            f"{recipe.learning_rate:g}", str(len(recipe.epoch_sizes)), state,
+            rung.name, rung.config, f"{parameters[rung.config]:,}", recipe.short_side,
+            start if rung.source else drawn, f"{recipe.learning_rate:g}",
+            str(len(recipe.epoch_sizes)), f"{steps:,}", state,
         )  # fmt: skip
     console = standard_output()
     if not console.is_terminal:

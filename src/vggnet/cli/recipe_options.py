@@ -1,7 +1,8 @@
 """The fields of a Recipe as options of a command.
 
-In: a command with a parameter `changes`. Out: the same command with one option a field; it gets
-those that were given, as a dict. So the dataclass is the only list of them.
+In: a command with a parameter `changes`. Out: the same command with one option a field, and
+--epochs; it gets those that were given, as a dict that `recipes.vary` takes. So the dataclass is
+the only list of them.
 """
 
 from __future__ import annotations
@@ -20,16 +21,25 @@ from vggnet.training.recipes import RECIPES
 
 
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` an option for each field, in their order."""
+    """Give `command` --epochs and an option for each field, in their order."""
     hints = get_type_hints(Recipe)
 
     @wraps(command)
     def wrapped(**values: Any) -> Any:
-        given = {field.name: values.pop(field.name) for field in fields(Recipe)}
+        names = ["epochs", *(field.name for field in fields(Recipe))]
+        given = {name: values.pop(name) for name in names}
         changes = {name: value for name, value in given.items() if value is not None}
         return command(changes=changes, **values)
 
-    return with_options([_option(field, hints[field.name]) for field in fields(Recipe)], wrapped)
+    options = [_option(field, hints[field.name]) for field in fields(Recipe)]
+    return with_options([_epochs, *options], wrapped)
+
+
+_epochs = click.option(
+    "--epochs",
+    type=Whole(1, 10**6),
+    help="Epochs in all, spread over the recipe's picture sizes in proportion; see --sizes.",
+)
 
 
 def _option(field: Field[Any], hint: Any) -> Decorator:

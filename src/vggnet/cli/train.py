@@ -10,11 +10,12 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 from rich.progress import TaskID
 
+from vggnet.cli.execution_options import execution_options
 from vggnet.cli.options import Real, Whole, command
 from vggnet.cli.outlook import show_outlook
 from vggnet.cli.output import note
@@ -56,53 +57,24 @@ from vggnet.training.reporter import Silent
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, as its checkpoint says.")
 @click.option(
-    "--epochs",
-    type=Whole(1, 10**6),
-    help="Epochs in all, spread over the recipe's picture sizes in proportion; see --sizes.",
-)
-@click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pictures.")
-@click.option(
-    "--threads",
-    type=Whole(1, 1024),
-    help="Threads that compute.  [default: all, or as the run was begun]",
-)
-@click.option(
-    "--device",
-    metavar="NAME",
-    default="auto",
-    help="auto (as the run was begun, else CUDA where it is), cpu, cuda, cuda:1.",
-)
-@click.option(
-    "--convolutions",
-    type=click.Choice(["auto", "native", "torch"]),
-    default="auto",
-    help="Who computes them: the native engine, in fp32 on the CPU, or torch; auto: as the run was "
-    "begun, else the native engine where it can.",
-)
-@click.option(
     "--checkpoint-seconds",
     type=Real(0),
     default=60.0,
     help="Time between checkpoints; 0 for one after every step.",
 )
 @click.option("--stop-after", type=Whole(1), metavar="STEP", help="Stop after this step.")
-@click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read.")
+@execution_options
 @recipe_options
 def train(
     data: str,
     changes: dict[str, Any],
+    execution: dict[str, Any],
     out: Path,
     recipe: str | None,
     dry_run: bool,
     resume: bool,
-    epochs: int | None,
-    workers: int,
-    threads: int | None,
-    device: str,
-    convolutions: Literal["auto", "native", "torch"],
     checkpoint_seconds: float,
     stop_after: int | None,
-    strict: bool,
 ) -> int:
     """Train a network. Ctrl-C, SIGTERM and the end of the terminal leave a checkpoint.
 
@@ -116,10 +88,8 @@ def train(
         raise ValueError("--dry-run is of a new run: leave --resume out")
     if dry_run:
         refuse_several("vggnet train --dry-run")
-    if epochs is not None:
-        if resume:
-            raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
-        changes = changes | {"epochs": epochs}
+    if resume and "epochs" in changes:
+        raise ValueError("--epochs is of a new run: a run that is resumed keeps its own")
     process = this_process()
     with joined(process):
         asked = chosen_recipe(recipe or "modern", changes) if recipe or not resume else None
@@ -134,9 +104,9 @@ def train(
         told = TrainingReporter() if process.writes else nullcontext(Silent())
         with StopRequest(repeated=process.several) as stop, told as reporter:
             options = TrainingOptions(
-                out, workers, device, threads, convolutions, checkpoint_seconds, stop_after,
-                strict=strict, validation=validation, reporter=reporter,
-                should_stop=stop.requested, process=process,
+                out, checkpoint_seconds=checkpoint_seconds, stop_after=stop_after,
+                validation=validation, reporter=reporter, should_stop=stop.requested,
+                process=process, **execution,
             )  # fmt: skip
             try:
                 if dry_run:

@@ -1,9 +1,9 @@
 """The nets of the paper's Table 3, each from the one that Section 3.1 starts it from.
 
 In: a Dataset, what is changed of the paper's recipe, TrainingOptions. Out: a run's folder each
-rung, and the Weights in it. Net A at S = 256 comes first; B, C, D, E start from its layers; C, D, E
-go on from themselves at S = 384, then at S drawn from [256; 512]. A rung that is done is passed
-over and one that was begun is resumed, so that the ladder can be stopped anywhere.
+rung, and the Weights in it. Nets A and A-LRN at S = 256 come first; B, C, D, E start from layers of
+A; C, D, E go on from themselves at S = 384, then at S drawn from [256; 512]. A rung that is done is
+passed over and one that was begun is resumed, so that the ladder can be stopped anywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 from vggnet.weights.weights import Weights
 
-DEEPER, RESCALED = ("B", "C", "D", "E"), ("C", "D", "E")
+DRAWN, DEEPER, RESCALED = ("A", "A-LRN"), ("B", "C", "D", "E"), ("C", "D", "E")
 SET_BY_RUNG = ("config", "init", "init_from", "short_side", "crop", "head", "normalization")
 
 
@@ -59,7 +59,7 @@ def rungs(folder: Path, changes: Mapping[str, Any]) -> list[Rung]:
     def side(pixels: int) -> int:
         return max(first.input_size, round(pixels * first.input_size / PAPER.input_size))
 
-    found = [Rung("A-256", "A", None, replace(first, config="A"))]
+    found = [Rung(f"{config}-256", config, None, replace(first, config=config)) for config in DRAWN]
     for config in DEEPER:
         own = {**changes, "config": config, "init_from": weights("A-256")}
         found.append(Rung(f"{config}-256", config, "A-256", pre_training(PAPER, own)))
