@@ -117,10 +117,7 @@ def test_a_checkpoint_without_fields_is_one_line(
             ["--init-from", "tiny-imagenet", "--config", "E", "--width", "0.1"],
             "its conv1_1.weight is 32 x 3 x 3 x 3 and in the net to train 6 x 3 x 3 x 3; both need",
         ),
-        (
-            ["--input-size", "32", "--batch-size", "8"],
-            "at least 32 x 32, not 16 x 16",
-        ),  # 32x8 has become 16x8
+        (["--sizes", "16x8,32x4", "--batch-size", "8"], "at least 32 x 32, not 16 x 16"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -25,7 +25,7 @@ COMMANDS = {
     "report": ("report", "Say what saved scores show: classes, confusions, calibration."),
     "train": ("train", "Train a network."),
     "find-lr": ("find_lr", "Find the learning rate to train a network at."),
-    "ladder": ("ladder", "Train all the nets of the paper, each from the one before it."),
+    "ladder": ("ladder", "Train all the nets of the paper, one after the other."),
     "features": ("features", "Write the activations of layers to a file."),
     "benchmark": ("benchmark", "Time the engines on this machine."),
     "completion": ("completion", "Print what makes a shell complete vggnet's commands."),

@@ -61,7 +61,7 @@ def ladder(
     dry_run: bool,
     checkpoint_seconds: float,
 ) -> int:
-    """Train all the nets of the paper, each after the one that it starts from.
+    """Train all the nets of the paper, one after the other.
 
     Nets A and A-LRN at S = 256; B, C, D and E from layers of A; then C, D and E at S = 384 and at S
     drawn from [256; 512], each from the one before. The options change the paper's recipe for all.
