@@ -67,13 +67,15 @@ def test_what_is_kept_apart_is_tested_and_recorded_as_what_it_is(
     word: str, split: str, tmp_path: Path
 ) -> None:
     write_pictures(tmp_path / "data" / "train")
-    write_pictures(tmp_path / "data" / word, num_each=4)
+    broken = write_pictures(tmp_path / "data" / word, num_each=4) / "blue" / "001.png"
+    broken.write_bytes(b"nonsense")
     validation, notes = open_dataset(tmp_path / "data", "validation"), Notes()
     options = TrainingOptions(tmp_path / "run", workers=0, validation=validation, reporter=notes)
     weights = train(open_dataset(tmp_path / "data", "train"), SMALL, options)
     saved = own_file.load(tmp_path / "run" / "model.safetensors").training["metrics"]
     assert set(saved) == {"held_back", split}  # type: ignore[call-overload]
-    assert saved[split]["images"] == 12  # type: ignore[index]
+    assert saved[split]["images"] == 11  # type: ignore[index]
+    assert len([line for line in notes.lines if line.startswith(f"left out: {broken}: ")]) == 1
     assert saved == weights.training["metrics"]
     assert any(line.startswith(f"{split}: * Acc@1 ") for line in notes.lines)
     (tmp_path / "run" / "model.safetensors").unlink()
