@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from training_tasks import Task
 
-from vggnet.native_gradients import convolve, fits
+from vggnet.torch_native.convolutions import convolve, fits
 
 OPERATIONS = ("forward", "input", "kernel")
 

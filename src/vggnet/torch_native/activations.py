@@ -14,15 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from vggnet.native_gradients import (
-    before_activation,
-    empty_maps,
-    fits_maps,
-    identity,
-    maps,
-    workspaces,
-)
 from vggnet.native_kernels import find_kernels
+from vggnet.torch_native.tensors import empty_maps, fits_maps, maps, workspaces
 
 
 def fits(z_NCHW: Tensor, norm: nn.BatchNorm2d | None, pool: bool) -> bool:
@@ -70,13 +63,24 @@ def activate(z_NCHW: Tensor, norm: nn.BatchNorm2d | None, pool: bool) -> Tensor:
     return y
 
 
+def before_activation(gradient_NCHW: Tensor, z_NCHW: Tensor, pool: bool) -> Tensor:
+    """The gradient of z where that of relu(z) is given, or with `pool` of its 2x2 max-pool."""
+    of_z = empty_maps(*z_NCHW.shape)
+    scale, shift = _identity(z_NCHW)
+    find_kernels().activate_gradient(
+        maps(gradient_NCHW), maps(z_NCHW), scale.numpy(), shift.numpy(), pool,
+        None, None, 0.0, None, None, maps(of_z), workspaces(),
+    )  # fmt: skip
+    return of_z
+
+
 class _Activation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, pool: bool) -> Tensor:
         z = z.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(z)
         ctx.pool = pool
-        return _forward(z, *identity(z), pool)
+        return _forward(z, *_identity(z), pool)
 
     @staticmethod
     @once_differentiable
@@ -116,6 +120,12 @@ class _NormalisedActivation(torch.autograd.Function):
             maps(of_z), workspaces(),
         )  # fmt: skip
         return of_z, of_weight, of_bias, None, None
+
+
+def _identity(z_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale and the shift that leave each channel as it is."""
+    channels = z_NCHW.shape[1]
+    return z_NCHW.new_ones(channels), z_NCHW.new_zeros(channels)
 
 
 def _forward(z: Tensor, scale: Tensor, shift: Tensor, pool: bool) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vggnet.native_layers import Convolution, count_together, run_together
+from vggnet.torch_native.fusion import Convolution, count_together, run_together
 
 X = torch.randn(2, 16, 6, 6, generator=torch.Generator().manual_seed(0))
 

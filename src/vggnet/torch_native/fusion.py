@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
-from vggnet import native_activations, native_gradients
+from vggnet.torch_native import activations, convolutions
 
 _TOGETHER = (  # what follows each other and is computed in one
     ("batchnorm", "relu", "maxpool"),
@@ -29,8 +29,8 @@ class Convolution(nn.Conv2d):
         super().__init__(channels_in, channels_out, 3, 1, 1)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        if native_gradients.fits(x_NCHW, self.weight, self.bias):
-            return native_gradients.convolve(x_NCHW, self.weight, self.bias)
+        if convolutions.fits(x_NCHW, self.weight, self.bias):
+            return convolutions.convolve(x_NCHW, self.weight, self.bias)
         return super().forward(x_NCHW)
 
 
@@ -64,15 +64,15 @@ def run_together(x_NCHW: Tensor, modules: Sequence[nn.Module]) -> Tensor:
     """What the modules, as many as `count_together` said, give one after the other."""
     first = modules[0]
     if isinstance(first, Convolution):
-        return native_gradients.convolve(x_NCHW, first.weight, first.bias, relu=True)
-    return native_activations.activate(x_NCHW, _norm(modules), _is_pool(modules[-1]))
+        return convolutions.convolve(x_NCHW, first.weight, first.bias, relu=True)
+    return activations.activate(x_NCHW, _norm(modules), _is_pool(modules[-1]))
 
 
 def _fit(x_NCHW: Tensor, modules: Sequence[nn.Module]) -> bool:
     first = modules[0]
     if isinstance(first, Convolution):
-        return native_gradients.fits(x_NCHW, first.weight, first.bias)
-    return native_activations.fits(x_NCHW, _norm(modules), _is_pool(modules[-1]))
+        return convolutions.fits(x_NCHW, first.weight, first.bias)
+    return activations.fits(x_NCHW, _norm(modules), _is_pool(modules[-1]))
 
 
 def _norm(modules: Sequence[nn.Module]) -> nn.BatchNorm2d | None:

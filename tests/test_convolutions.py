@@ -1,17 +1,12 @@
 """3x3 convolutions of torch tensors by the native engine, against torch in float64."""
 
-import copy
 import gc
-import io
 import os
 import signal
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -23,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from vggnet import native_gradients
-from vggnet.native_gradients import convolve, empty_maps, fits
+from vggnet.torch_native import convolutions
+from vggnet.torch_native.convolutions import convolve, fits
 
 BOUND = 1e-5  # of the relative error, in the Euclidean norm
 MOST = 2e-5  # of the largest error over the largest number
@@ -79,7 +74,7 @@ def test_gradients_of_random_convolutions(name: str, tile: int, group: int) -> N
     random = np.random.default_rng((TILES.index(tile), group))
     with (
         mock.patch.dict(os.environ, VGGNET_ISA=name),
-        mock.patch.object(native_gradients, "_best_tile", return_value=tile),
+        mock.patch.object(convolutions, "_best_tile", return_value=tile),
     ):
         for seed in range(10):
             torch.set_num_threads(int(random.integers(1, 4)))
@@ -125,7 +120,7 @@ def test_gradients_of_the_smallest_and_of_large_ones(name: str, shape: tuple[int
     ],
 )
 def test_the_tile_suits_the_layer(shape: tuple[int, ...], tile: int) -> None:
-    assert native_gradients._best_tile(*shape, TILES) == tile
+    assert convolutions._best_tile(*shape, TILES) == tile
 
 
 @pytest.mark.parametrize("shape", [(5, 48, 80, 12, 17), (2, 192, 160, 9, 9), (5, 3, 32, 33, 31)])
@@ -266,8 +261,8 @@ class TestGraph:
             y = convolve(*tensors)
             kept = y.grad_fn.saved_tensors  # type: ignore[union-attr]
             assert (kept[0] is not None) == bool(wanted & 2)
-            calls = mock.Mock(wraps=native_gradients.find_kernels())
-            with mock.patch.object(native_gradients, "find_kernels", lambda calls=calls: calls):
+            calls = mock.Mock(wraps=convolutions.find_kernels())
+            with mock.patch.object(convolutions, "find_kernels", lambda calls=calls: calls):
                 y.backward(gradient)
             assert calls.convolve.called == bool(wanted & 1)
             assert calls.convolve_gradient.called == bool(wanted & 2)
@@ -377,82 +372,6 @@ class TestGraph:
         finally:
             signal.signal(signal.SIGALRM, before)
         assert stopped == 40
-
-
-class TestLargeMaps:
-    """They lie in memory that is used again."""
-
-    SHAPE = (1, 16, 300, 300)
-
-    def test_what_goes_makes_room_for_the_next(self) -> None:
-        first = empty_maps(*self.SHAPE)
-        address = first.data_ptr()
-        second = empty_maps(*self.SHAPE)
-        assert second.data_ptr() != address
-        view = first[:, :4]
-        del first
-        assert empty_maps(*self.SHAPE).data_ptr() != address  # the view is still there
-        del view
-        assert empty_maps(*self.SHAPE).data_ptr() == address
-
-    @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
-    @pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="another memory.cc")
-    def test_what_is_kept_is_not_more_than_was_in_use(self) -> None:
-        """A size that does not fit what is free takes its place."""
-        program = """
-from vggnet.native_gradients import empty_maps
-
-def size():
-    return int(open("/proc/self/statm").read().split()[0]) * 4096 >> 20
-
-def maps(mebibytes):
-    return empty_maps(1, 16, mebibytes, 1 << 14)
-
-held = [maps(64) for _ in range(4)]
-most = size()
-held.clear()
-assert most - size() < 8  # it is kept
-other = maps(100)
-assert 16 < most - size() < 48  # of the four two are left, beside the other
-again = [maps(64) for _ in range(2)]
-assert 16 < most - size() < 48  # which are these
-del other, again
-for _ in range(1001):
-    maps(16)
-assert most - size() > 200  # forgotten
-"""
-        subprocess.run([sys.executable, "-c", program], check=True)
-
-    def test_they_are_tensors_like_any_other(self) -> None:
-        y = empty_maps(*self.SHAPE)
-        assert y.shape == self.SHAPE
-        assert y.is_contiguous(memory_format=torch.channels_last)
-        assert not y._is_view()
-        y.fill_(1)
-        assert copy.deepcopy(y).sum() == y.numel()
-        with io.BytesIO() as file:
-            torch.save(y, file)
-            file.seek(0)
-            assert torch.equal(torch.load(file, weights_only=True), y)
-        (x, weight, bias), _ = draw(1, 16, 16, 300, 300)
-        z = convolve(x, weight, bias)
-        z.relu_().sum().backward()  # in place
-        assert x.grad is not None
-
-    def test_they_outlive_a_fork(self) -> None:
-        y = empty_maps(*self.SHAPE).fill_(3)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            try:
-                del y
-                other = empty_maps(*self.SHAPE).fill_(4)
-                os._exit(int(other.min() != 4))
-            finally:
-                os._exit(2)
-        assert os.waitpid(child, 0)[1] == 0
-        assert y.min() == 3
 
 
 class TestCallers:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from vggnet.native_activations import activate, fits
+from vggnet.torch_native.activations import activate, fits
 from vggnet.torch_network import BatchNorm
 
 BOUND = 2e-6

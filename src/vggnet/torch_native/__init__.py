@@ -1,0 +1,1 @@
+"""Torch layers that the native engine computes, forward and backward."""
