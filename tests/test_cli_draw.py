@@ -29,7 +29,7 @@ def test_html_of_the_embedded_model(capsys: pytest.CaptureFixture[str], tmp_path
     assert run(capsys, "draw", "tiny-imagenet", "--classes", "10", "-o", str(out))[0] == 0
     text = out.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
-    assert "D (width 0.5, global average, 10 classes)" in text
+    assert "D (width 0.688, global average, 10 classes)" in text
 
 
 @pytest.mark.parametrize(

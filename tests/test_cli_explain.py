@@ -19,9 +19,9 @@ def test_a_picture_and_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert (status, err) == (0, "")
     lines = printed.splitlines()
     assert lines[0] == CAT
-    assert lines[1] == "  Egyptian cat: 49.9% at 80x80 pixels"
-    assert lines[2].startswith("  grad-cam   relu5_3, 14x14 positions, at 224x224 pixels")
-    assert "20x20 pixels are hidden, stride 6, at 80x80 pixels" in lines[3]
+    assert lines[1] == "  tabby: 55.3% at 104x104 pixels"
+    assert lines[2].startswith("  grad-cam   relu5_3, 14x14 positions, at 232x232 pixels")
+    assert "26x26 pixels are hidden, stride 8, at 104x104 pixels" in lines[3]
     assert lines[4] == f"written to {out}"
     with Image.open(out) as picture:
         assert picture.format == "PNG"
@@ -49,7 +49,7 @@ def test_json_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
             "no class 'espreso': did you mean 'espresso'? vggnet labels",
         ),
         ("-o why.png --class 200", "class 200 must be from 0 to 199"),
-        ("-o why.png --method occlusion --patch 81", "patch 81 must be from 1 to 80"),
+        ("-o why.png --method occlusion --patch 105", "patch 105 must be from 1 to 104"),
         ("-o why.png --method lime", "'lime' is not one of"),
         ("-o nowhere/why.png", "nowhere/why.png: the folder nowhere is missing"),
     ],

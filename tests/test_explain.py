@@ -28,19 +28,19 @@ def model() -> Model:
 
 def test_answers_at_its_own_size_and_a_map_with_14_positions(model: Model) -> None:
     found = explain(model, CAT)
-    assert found.size == (80, 80)
+    assert found.size == (104, 104)
     assert found.answers == model.predict(CAT)
     assert found.target == found.answers[0]
     (cam,) = found.maps
-    assert (cam.size, cam.values_HW.shape) == ((224, 224), (14, 14))
-    view = replace(model.preprocessing, resize=224, crop=224)
+    assert (cam.size, cam.values_HW.shape) == ((232, 232), (14, 14))
+    view = replace(model.preprocessing, resize=232, crop=232)
     images = view(CAT)[None]
     assert np.array_equal(cam.values_HW, grad_cam(model, images, [found.target.index])[0])
-    at_224 = model.classify(images, top=200)[0]
+    at_232 = model.classify(images, top=200)[0]
     assert cam.probability == next(
-        each.probability for each in at_224 if each.index == found.target.index
+        each.probability for each in at_232 if each.index == found.target.index
     )
-    assert cam.caption.startswith("relu5_3, 14x14 positions, at 224x224 pixels, where the class")
+    assert cam.caption.startswith("relu5_3, 14x14 positions, at 232x232 pixels, where the class")
 
 
 def test_all_methods_for_a_class_of_ones_own(model: Model) -> None:
@@ -50,7 +50,7 @@ def test_all_methods_for_a_class_of_ones_own(model: Model) -> None:
     assert found.target not in found.answers
     cam, hidden, slope = found.maps
     assert (hidden.size, hidden.values_HW.shape, slope.values_HW.shape) == (
-        (80, 80), (80, 80), (80, 80)
+        (104, 104), (104, 104), (104, 104)
     )  # fmt: skip
     assert hidden.details == {"patch": 40, "stride": 20}
     assert hidden.probability == found.target.probability
@@ -114,12 +114,12 @@ def test_the_overlay_is_the_photograph_at_strength_0(model: Model) -> None:
 
 def test_json_is_plain(model: Model) -> None:
     found = json.loads(json.dumps(explain(model, CAT, ("grad-cam", "occlusion")).to_json()))
-    assert [each["label"] for each in found["predictions"]][:1] == ["Egyptian cat"]
+    assert [each["label"] for each in found["predictions"]][:1] == ["tabby"]
     cam, hidden = found["maps"]
     assert np.shape(cam["values"]) == (14, 14)
     assert cam["layer"] == "relu5_3"
-    assert (hidden["patch"], hidden["stride"]) == (20, 6)
-    assert (found["height"], cam["height"]) == (80, 224)
+    assert (hidden["patch"], hidden["stride"]) == (26, 8)
+    assert (found["height"], cam["height"]) == (104, 232)
 
 
 def test_a_map_shows_itself_in_a_notebook(model: Model) -> None:

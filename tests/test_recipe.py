@@ -9,6 +9,41 @@ from vggnet.model import load_weights
 from vggnet.training.recipe import NETWORK_FIELDS, Recipe
 from vggnet.training.recipes import MODERN, PAPER, fine_tuning, pre_training, vary
 
+# Of the first model inside the package, when recipes were written without a version.
+FIRST: dict[str, Any] = {
+    "config": "D",
+    "width": 0.5,
+    "input_size": 64,
+    "head": "average",
+    "batch_norm": True,
+    "dropout": 0.5,
+    "initialization": "he",
+    "init": "",
+    "normalization": "mean-std",
+    "sizes": "32x12,48x16,64x8",
+    "crop": "area",
+    "min_area": 0.25,
+    "short_side": "256",
+    "flip": True,
+    "holdout": 2500,
+    "test_sizes": "64,72,80,88,96",
+    "batch_size": 128,
+    "accumulate": 1,
+    "schedule": "one-cycle",
+    "learning_rate": 0.1,
+    "warmup": 0.15,
+    "patience": 3,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 0.0005,
+    "decay_all": False,
+    "label_smoothing": 0.1,
+    "weight_average": 0.999,
+    "precision": "bf16",
+    "dtype": "fp16",
+    "seed": 0,
+}
+
 
 def test_the_papers_recipe_holds_the_figures_of_sections_2_1_and_3_1() -> None:
     assert PAPER.normalization == "mean"
@@ -80,13 +115,16 @@ def _without_fields_since(version: int) -> dict[str, Any]:
 
 
 def test_the_first_recipes_are_read_and_mean_what_they_meant() -> None:
-    """Those of checkpoints and of the embedded model, which were written without a version."""
-    recorded: Any = load_weights("tiny-imagenet").training["recipe"]
-    assert "version" not in recorded
-    recipe = Recipe.from_json(recorded)
+    recipe = Recipe.from_json(FIRST)
     assert (recipe.precision, recipe.sizes, recipe.dtype) == ("bf16", "32x12,48x16,64x8", "fp16")
     with pytest.raises(ValueError, match=r"a recipe lacks \['momentum'\]"):
-        Recipe.from_json({name: recorded[name] for name in recorded if name != "momentum"})
+        Recipe.from_json({name: FIRST[name] for name in FIRST if name != "momentum"})
+
+
+def test_the_recipe_of_the_embedded_model_is_read() -> None:
+    recorded: Any = load_weights("tiny-imagenet").training["recipe"]
+    recipe = Recipe.from_json(recorded)
+    assert (recipe.sizes, recipe.width, recipe.cutmix) == ("48x28,64x40,80x38", 0.6875, 1)
 
 
 def test_what_older_versions_accepted_without_effect_is_read() -> None:
