@@ -60,7 +60,7 @@ class Recipe:
         False,
         "With several processes on CUDA devices: normalise over the whole batch and not, in each, "
         "over its part.",
-        since=3,
+        since=4,
     )
     dropout: float = _option(
         0.5, "Share of the hidden FC units left out at each step; no effect on head average.",
