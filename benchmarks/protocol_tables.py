@@ -1,6 +1,6 @@
 """The tables of docs/testing.md and its translation, from benchmarks/results/protocols_*.json.
 
-In: files of results, which protocols.py writes. Out: Markdown between the marks
+In: files of results, which paper_protocols.py writes. Out: Markdown between the marks
 `<!-- tables -->` and `<!-- end of tables -->` of both pages.
 """
 

@@ -1,4 +1,4 @@
-"""benchmarks/protocols.py and protocol_tables.py: what they compute, and that the docs show it."""
+"""benchmarks/paper_protocols.py and protocol_tables.py: what they compute; the docs show it."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from small_scores import write_weights
 from vggnet.evaluation.scores_file import read_scores
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+import paper_protocols
 import protocol_tables
-import protocols
 import report
 from protocol_tables import DOCS, PAGES, results, table, tables, with_tables
 
@@ -90,8 +90,8 @@ def test_every_row_of_two_nets_and_of_their_mean(
     weights = ["--weights", nets[0], "--weights", nets[1], "--name", "one", "two"]
     chosen = [*weights, "--limit", "12", "--folder", str(tmp_path / "scores")]
     monkeypatch.setattr(sys, "argv", ["protocols.py", str(pictures), *chosen])
-    monkeypatch.setattr(protocols, "run", evaluate_here)
-    protocols.main()
+    monkeypatch.setattr(paper_protocols, "run", evaluate_here)
+    paper_protocols.main()
     computed = {path.stem for path in (tmp_path / "scores" / "one_12").glob("*.parquet")}
     each_scale = {f"{name}_{size}" for name in ("dense", "multicrop") for size in (18, 20, 22)}
     assert computed == {"centre", "mirrored", "softmax_20"} | each_scale
@@ -101,7 +101,7 @@ def test_every_row_of_two_nets_and_of_their_mean(
         for name in names
     }
     rows = [row["row"] for row in found["one"]["rows"]]
-    assert rows == list(protocols.ROWS)
+    assert rows == list(paper_protocols.ROWS)
     for name in ("one", "two"):
         first = found[name]["rows"][0]
         assert (first["gain"], found[name]["pictures"]) == ({"top1": 0, "top5": 0}, 12)
@@ -121,9 +121,9 @@ def test_every_row_of_two_nets_and_of_their_mean(
 def test_rows_of_several_scales_are_what_the_protocols_compute(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocols, "run", evaluate_here)
+    monkeypatch.setattr(paper_protocols, "run", evaluate_here)
     net = write_weights(tmp_path / "net.safetensors")
-    rows = protocols.scores(str(pictures), net, 6, tmp_path / "scores")
+    rows = paper_protocols.scores(str(pictures), net, 6, tmp_path / "scores")
     for name in ("multi-scale", "multicrop", "both"):
         path = tmp_path / f"{name}.parquet"
         evaluate_here(
@@ -155,5 +155,5 @@ def test_names_must_fit(
     ):
         monkeypatch.setattr(sys, "argv", ["protocols.py", *arguments])
         with pytest.raises(SystemExit):
-            protocols.main()
+            paper_protocols.main()
         assert says in capsys.readouterr().err

@@ -1,8 +1,8 @@
 """Which of the paper's ways of testing helps, by how much, and where it does not.
 
-    python benchmarks/protocols.py DATA --weights tiny-imagenet --limit 1000
-    python benchmarks/protocols.py DATA --weights tiny-imagenet --weights runs/fc --name small fc
-    python benchmarks/protocols.py --docs
+    python benchmarks/paper_protocols.py DATA --weights tiny-imagenet --limit 1000
+    python benchmarks/paper_protocols.py DATA --weights tiny-imagenet --weights FC --name small fc
+    python benchmarks/paper_protocols.py --docs
 
 Each net under every protocol, on the same pictures. `vggnet evaluate --save` computes each scale
 once; the scores stay in --folder, so that what was cut off goes on and what is there already is
