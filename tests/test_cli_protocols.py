@@ -90,7 +90,7 @@ def test_options_reach_the_protocol(
         "score_average": "softmax",
     }  # fmt: skip
     assert record["nets"][0]["training_scale"] == "S [20; 28], from --train-scale"
-    assert record["command"].startswith("vggnet ")
+    assert record["command"].startswith("vggnet")
     assert len(record["nets"][0]["sha256"]) == 64
     assert record["data"]["pictures"] == 60
 

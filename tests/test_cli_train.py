@@ -59,7 +59,7 @@ def test_a_run_is_resumed_without_its_options(
     assert err.endswith("is of another run: width 0.05 there and 0.5 here\n")
     status, err = _run(capsys, str(pictures), *out, "--resume", "--recipe", "paper")
     assert status == 2
-    assert "there and 'plateau' here" in err
+    assert "config 'A' there and 'D' here" in err
     status, err = _run(capsys, *arguments, "--resume", "--stop-after", "5")
     assert status == 0, err
     status, err = _run(capsys, str(pictures), *out, "--resume")
@@ -110,12 +110,12 @@ def test_a_checkpoint_without_fields_is_one_line(
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
         (["--init-from", "nowhere.safetensors"], "nowhere.safetensors"),
         (
-            ["--init-from", "tiny-imagenet", "--config", "E", "--batch-size", "8"],
-            "'tiny-imagenet': its fc6.weight is 200 x 256 and in the net to train 3 x 256; both",
+            ["--init-from", "tiny-imagenet", "--config", "E", "--width", "0.6875"],
+            "'tiny-imagenet': its fc6.weight is 200 x 352 and in the net to train 3 x 352; both",
         ),
         (
             ["--init-from", "tiny-imagenet", "--config", "E", "--width", "0.1"],
-            "its conv1_1.weight is 32 x 3 x 3 x 3 and in the net to train 6 x 3 x 3 x 3; both need",
+            "its conv1_1.weight is 44 x 3 x 3 x 3 and in the net to train 6 x 3 x 3 x 3; both need",
         ),
         (["--sizes", "16x8,32x4", "--batch-size", "8"], "at least 32 x 32, not 16 x 16"),
     ],

@@ -21,6 +21,7 @@ from torch.distributed import TCPStore
 
 from vggnet.data import open_dataset
 from vggnet.training import loop
+from vggnet.training.beginning import Beginning
 from vggnet.training.distributed import joined, this_process
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.run import Outcome, Run
@@ -83,8 +84,8 @@ def main() -> None:
     pictures, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
     torch.set_num_threads(1)
     loop.can_draw = lambda: False  # drawing curves would take most of the time
-    for module in ("vggnet.training.train", "vggnet.training.beginning"):
-        sys.modules[module].Run = RecordingRun  # type: ignore[attr-defined]
+    sys.modules["vggnet.training.train"].Run = RecordingRun  # type: ignore[attr-defined]
+    Beginning.run.__defaults__ = (RecordingRun,)
     for job in jobs:
         store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         children = [child(pictures, job, rank, store.port) for rank in range(job["processes"])]

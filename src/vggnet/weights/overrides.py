@@ -30,16 +30,17 @@ def override(
     """`weights` with what is given; None leaves what they say.
 
     `labels` is "imagenet-1k", "tiny-imagenet", a file (`vggnet.label_files`) or the names
-    themselves; `input_size` the side in pixels of the square that the net gets, `resize` the short
-    side that it is cut from. `mean` and `std` are three numbers in the order R, G, B, of pixels
+    themselves; `input_size` the side in pixels of the square that the net gets (of a net that takes
+    any, its spec's too), `resize` the short side that it is cut from. `mean` and `std` are three numbers in the order R, G, B, of pixels
     from 0 to 1, or from 0 to 255 where one of the mean is above 1.
 
     Raises ValueError for another number of classes than the net has, for a size that it cannot
     take, and for numbers out of range.
     """
-    preprocessing = weights.preprocessing
+    preprocessing, spec = weights.preprocessing, weights.spec
     if input_size is not None:
-        weights.spec.layers_at(input_size, input_size)
+        spec.layers_at(input_size, input_size)
+        spec = replace(spec, input_size=input_size) if spec.any_size else spec
         # The margin around the crop stays in proportion, unless a resize says otherwise.
         before = preprocessing.crop or input_size
         short_side = round((preprocessing.resize or before) * input_size / before)
@@ -51,10 +52,10 @@ def override(
     if mean is not None or std is not None:
         preprocessing = _with_colours(preprocessing, mean, std)
     found = weights.labels if labels is None else _labels(labels)
-    num_classes = weights.spec.num_classes
+    num_classes = spec.num_classes
     if labels is not None and len(found) != (num_classes or 0):
         raise ValueError(f"{len(found)} labels for a net of {num_classes or 'no'} classes")
-    return replace(weights, preprocessing=preprocessing, labels=found)
+    return replace(weights, spec=spec, preprocessing=preprocessing, labels=found)
 
 
 def _labels(given: str | Path | Sequence[str]) -> tuple[Label, ...]:
