@@ -30,8 +30,9 @@ def override(
     """`weights` with what is given; None leaves what they say.
 
     `labels` is "imagenet-1k", "tiny-imagenet", a file (`vggnet.label_files`) or the names
-    themselves; `input_size` the side in pixels of the square that the net gets (of a net that takes
-    any, its spec's too), `resize` the short side that it is cut from. `mean` and `std` are three numbers in the order R, G, B, of pixels
+    themselves; `input_size` the side in pixels of the square that the net gets, `resize` the short
+    side that it is cut from; of a net that takes any size, `input_size` is its spec's too. `mean`
+    and `std` are three numbers in the order R, G, B, of pixels
     from 0 to 1, or from 0 to 255 where one of the mean is above 1.
 
     Raises ValueError for another number of classes than the net has, for a size that it cannot
