@@ -28,6 +28,7 @@ from vggnet.training.loop import TrainingOptions
 from vggnet.training.pictures import keys
 from vggnet.training.sync_batch_norm import synchronize_batch_norm
 from vggnet.training.train import train
+from vggnet.weights import own_file
 
 # What a batch is divided by would change the result: batch norm and dropout.
 PLAIN: dict[str, Any] = {
@@ -151,9 +152,10 @@ def test_two_and_four_processes_learn_what_one_does(
 ) -> None:
     one, *others = (tmp_path / str(number) for number in (1, 2, 4))
     recipe = PLAIN | levers
+    seen = {"memory_limit": 0}  # each process sees the pictures of its parts alone
     run_jobs(
         pictures if levers else broken_pictures,
-        *({"folder": folder, "processes": int(folder.name), "recipe": recipe}
+        *({"folder": folder, "processes": int(folder.name), "recipe": recipe, "options": seen}
           for folder in (one, *others)),
     )  # fmt: skip
     broken = checkpoint.load(one / "checkpoint.pt").broken
@@ -166,6 +168,13 @@ def test_two_and_four_processes_learn_what_one_does(
                 assert error < 1e-5 * np.linalg.norm(wanted[name]), name
         assert_close(read(other / "metrics.jsonl"), read(one / "metrics.jsonl"))
         assert checkpoint.load(other / "checkpoint.pt").broken == broken
+        assert tested(other) == tested(one)
+
+
+def tested(folder: Path) -> Any:
+    """The score of the finished weights on the held-back pictures, and how many they were."""
+    metrics: Any = own_file.load(folder / "model.safetensors").training["metrics"]
+    return metrics["held_back"]
 
 
 def assert_close(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
@@ -176,7 +185,7 @@ def assert_close(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> N
 
 
 def test_a_cut_run_goes_on_to_the_bit_in_as_many_processes(pictures: Path, tmp_path: Path) -> None:
-    recipe = {"head": "fc", "mixup": 0.2, "batch_size": 12}  # dropout, batch norm, an average
+    recipe = {"head": "fc", "mixup": 0.2, "batch_size": 10}  # dropout, batch norm; uneven parts
     cut = {"folder": tmp_path / "cut", "processes": 3}  # so that the order of terms matters
     run_jobs(
         pictures,
@@ -242,22 +251,22 @@ def test_a_killed_process_ends_all_and_another_number_goes_on_in_the_same_order(
     rank: int, pictures: Path, tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
     folder = tmp_path / "run"
-    process = start(2, *RUN)
+    process = start(3, *RUN)
     steps = wait_for_steps(folder, process, 20)
     pids = trainers(process.pid)
     os.kill(pids[rank], signal.SIGKILL)
     lines = said(process)
     assert process.returncode != 0
     assert lines == [
-        "vggnet: another of the 2 processes has ended; go on with --resume, with as many or "
+        "vggnet: another of the 3 processes has ended; go on with --resume, with as many or "
         "another number of them"
     ]
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     done = checkpoint.load(folder / "checkpoint.pt").run["step"]
     assert done >= steps - 1  # a checkpoint a step
-    job = {"folder": folder, "processes": 3, "resume": True, "options": {"stop_after": done + 6}}
+    job = {"folder": folder, "processes": 2, "resume": True, "options": {"stop_after": done + 6}}
     run_jobs(pictures, job)
-    assert checkpoint.load(folder / "checkpoint.pt").hardware["processes"] == 3
+    assert checkpoint.load(folder / "checkpoint.pt").hardware["processes"] == 2
     numbers = [line["step"] for line in read(folder / "metrics.jsonl") if "step" in line]
     assert numbers == list(range(1, done + 7))
 

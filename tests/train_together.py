@@ -6,6 +6,7 @@ gradient of the first step of the session. As torchrun does, the parent keeps th
 each process who it is; they are forked, so that torch is imported only once.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -31,7 +32,7 @@ GRADIENT = "first_gradient.npz"
 
 
 class RecordingRun(Run):
-    """Writes the gradient of the first step that it does."""
+    """Writes the gradient of its first step, and sees that all processes have the same network."""
 
     folder: Path
 
@@ -40,6 +41,13 @@ class RecordingRun(Run):
         if self.process.writes and not (self.folder / GRADIENT).exists():
             named = {name: each.grad.numpy() for name, each in self.network.named_parameters()}
             np.savez(self.folder / GRADIENT, **named)
+        digest = hashlib.sha256()
+        for values in (
+            *self.network.state_dict().values(),
+            *self.network_to_keep.state_dict().values(),
+        ):
+            digest.update(values.numpy().tobytes())
+        assert len(set(self.process.gathered(digest.hexdigest()))) == 1, "networks differ"
         return outcome
 
 
