@@ -168,10 +168,10 @@ def test_two_and_four_processes_learn_what_one_does(
                 assert error < 1e-5 * np.linalg.norm(wanted[name]), name
         assert_close(read(other / "metrics.jsonl"), read(one / "metrics.jsonl"))
         assert checkpoint.load(other / "checkpoint.pt").broken == broken
-        assert tested(other) == tested(one)
+        assert held_back_score(other) == held_back_score(one)
 
 
-def tested(folder: Path) -> Any:
+def held_back_score(folder: Path) -> Any:
     """The score of the finished weights on the held-back pictures, and how many they were."""
     metrics: Any = own_file.load(folder / "model.safetensors").training["metrics"]
     return metrics["held_back"]
