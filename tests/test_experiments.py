@@ -14,7 +14,7 @@ from vggnet.training.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
-from harness import figures, jobs, measures, nets, page, statistics
+from harness import command, figures, jobs, measures, nets, page, statistics
 from harness.claims import Arm, Claim, Series
 from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
@@ -399,3 +399,23 @@ def test_the_pages_describe_the_scale() -> None:
         text = " ".join((EXPERIMENTS / name).read_text().split())
         assert [each for each in expected[language] if each not in text] == []
     assert (recipe.width, recipe.label_smoothing, recipe.precision) == (0.25, 0.1, "fp32")
+
+
+def test_results_keep_the_command_without_the_folders_of_a_machine() -> None:
+    words = [
+        "here/run.py",
+        "there/data",
+        "--claims",
+        "head",
+        "--work",
+        "a/b",
+        "--jobs",
+        "2",
+        "--out=c",
+        "--device",
+        "cpu",
+    ]
+    found = command.recorded(words, Path("there/data"))
+    assert found == "run.py DATA --claims head --jobs 2 --device cpu"
+    for line in (EXPERIMENTS / "results" / "small.jsonl").read_text().splitlines():
+        assert "/" not in json.loads(line)["command"]

@@ -10,7 +10,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,16 @@ def run(claims: tuple[ClaimOf, ...], options: argparse.Namespace) -> int:
         return 2
 
 
+def recorded(words: Sequence[str], data: Path) -> str:
+    """A command line as results keep it: without the folders, which are of one machine only."""
+    folders = argparse.ArgumentParser(add_help=False)
+    for name in ("--work", "--out"):
+        folders.add_argument(name)
+    _, left = folders.parse_known_args(list(words[1:]))
+    named = ["DATA" if word == str(data) else word for word in left]
+    return shlex.join([Path(words[0]).name, *named])
+
+
 def _quick(options: argparse.Namespace, folder: Path) -> argparse.Namespace:
     """The same options for the scale quick; results go to --out only where that was given."""
     data = made_up.write(folder / "data")
@@ -116,7 +126,7 @@ def _run(claims: tuple[ClaimOf, ...], options: argparse.Namespace, begun: float)
     _say(f"pictures are ready after {time.monotonic() - begun:.1f} s")
     record = {
         "commit": options.commit or provenance.commit_of(Path(provenance.__file__)),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": recorded(sys.argv, options.data),
         "side_by_side": options.jobs,
     }
     with StopRequest() as request:
