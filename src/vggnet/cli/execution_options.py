@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from vggnet.cli.model_options import with_options
-from vggnet.cli.options import Decorator, Whole
+from vggnet.cli.options import Decorator, Real, Whole
 
 _OPTIONS: dict[str, Decorator] = {
     "workers": click.option(
@@ -39,6 +39,12 @@ _OPTIONS: dict[str, Decorator] = {
     ),
     "strict": click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read."),
 }
+checkpoint_option = click.option(
+    "--checkpoint-seconds",
+    type=Real(0),
+    default=60.0,
+    help="Time between checkpoints; 0 for one after every step.",
+)
 
 
 def execution_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggnet.cli.model_options import ModelChoice, model_options
-from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.options import Whole, command, format_option, language_option
 from vggnet.cli.output import Format, bold, note, print_json
 from vggnet.printable import printable
 
@@ -53,12 +53,7 @@ if TYPE_CHECKING:
     type=Whole(1),
     help="Pixels from patch to patch.  [default: a third of the patch]",
 )
-@click.option(
-    "--language",
-    type=click.Choice(["en", "zh"]),
-    help="Call classes that have a WordNet id by their English or Chinese names.  [default: as the "
-    "weight file does]",
-)
+@language_option
 @model_options
 @format_option("table", "json")
 def explain(

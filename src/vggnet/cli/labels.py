@@ -11,7 +11,7 @@ import sys
 import click
 
 from vggnet.cli.model_options import ReadAs, read_as_options
-from vggnet.cli.options import command, format_option
+from vggnet.cli.options import command, format_option, language_option
 from vggnet.cli.output import print_json
 
 
@@ -21,12 +21,7 @@ from vggnet.cli.output import print_json
     "vggnet labels net.pth --labels classes.txt",
 )
 @click.argument("weights", metavar="WEIGHTS")
-@click.option(
-    "--language",
-    type=click.Choice(["en", "zh"]),
-    help="Names in English or Chinese, of classes that have a WordNet id.  [default: as the weight "
-    "file does]",
-)
+@language_option
 @read_as_options
 @format_option("table", "json", "csv")
 def labels(weights: str, language: str | None, read_as: ReadAs, format: str) -> None:

@@ -15,8 +15,8 @@ from rich import box
 from rich.table import Table
 
 from vggnet.analysis import analyze
-from vggnet.cli.execution_options import execution_options
-from vggnet.cli.options import Real, command
+from vggnet.cli.execution_options import checkpoint_option, execution_options
+from vggnet.cli.options import command
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.cli.tables import standard_output
@@ -45,12 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="List the runs, what each starts from; train nothing."
 )
-@click.option(
-    "--checkpoint-seconds",
-    type=Real(0),
-    default=60.0,
-    help="Time between checkpoints; 0 for one after every step.",
-)
+@checkpoint_option
 @execution_options
 @recipe_options
 def ladder(

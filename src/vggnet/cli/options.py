@@ -108,3 +108,8 @@ precision_option = click.option(
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32",
     help="The type that products are computed in.",
 )  # fmt: skip
+language_option = click.option(
+    "--language", type=click.Choice(["en", "zh"]),
+    help="Call classes that have a WordNet id by their English or Chinese names.  [default: as the "
+    "weight file does]",
+)  # fmt: skip

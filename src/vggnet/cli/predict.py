@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from vggnet.cli.model_options import ModelChoice, model_options
-from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.options import Whole, command, format_option, language_option
 from vggnet.cli.output import bold, can_print, coloured, note, print_json
 from vggnet.printable import printable
 
@@ -32,11 +32,7 @@ _COLUMNS = ("image", "rank", "probability", "label", "wnid", "index", "error")
 )
 @click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
 @click.option("--top", type=Whole(1), default=5, help="Classes to show for each picture.")
-@click.option(
-    "--language", type=click.Choice(["en", "zh"]),
-    help="Call classes that have a WordNet id by their English or Chinese names.  [default: as the "
-    "weight file does]",
-)  # fmt: skip
+@language_option
 @model_options
 @format_option("table", "json", "jsonl", "csv")
 def predict(

@@ -15,8 +15,8 @@ from typing import Any
 import click
 from rich.progress import TaskID
 
-from vggnet.cli.execution_options import execution_options
-from vggnet.cli.options import Real, Whole, command
+from vggnet.cli.execution_options import checkpoint_option, execution_options
+from vggnet.cli.options import Whole, command
 from vggnet.cli.outlook import show_outlook
 from vggnet.cli.output import note
 from vggnet.cli.recipe_options import recipe_options
@@ -56,12 +56,7 @@ from vggnet.training.reporter import Silent
     help="Say what would happen, how long it would take and in how much memory; train nothing.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, as its checkpoint says.")
-@click.option(
-    "--checkpoint-seconds",
-    type=Real(0),
-    default=60.0,
-    help="Time between checkpoints; 0 for one after every step.",
-)
+@checkpoint_option
 @click.option("--stop-after", type=Whole(1), metavar="STEP", help="Stop after this step.")
 @execution_options
 @recipe_options
