@@ -181,7 +181,9 @@ class Recipe:
         0.0, "Decay of the running average of the weights; 0 for none.", 0, 0.999999, "average"
     )
     precision: Literal["auto", "bf16", "fp32"] = _option(
-        "auto", "Type that products are computed in; auto: the faster one; see --convolutions."
+        "auto",
+        "Type that products are computed in; auto: fp32 where the native engine computes (see "
+        "--convolutions), else bf16 where the device multiplies in it.",
     )
     dtype: StoredType = _option("fp32", "Type of the saved weights.")  # noqa: RUF009
     seed: int = _option(
