@@ -62,3 +62,15 @@ def test_under_torchrun_a_signal_comes_more_than_once(number: signal.Signals) ->
         assert stop.requested()
         assert signal.getsignal(number) is signal.SIG_IGN
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_under_torchrun_an_error_can_still_be_said(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    try:
+        with pytest.raises(ValueError, match="why"), StopRequest(repeated=True):
+            raise ValueError("why it ends")
+        assert signal.getsignal(number) is signal.SIG_IGN
+        signal.raise_signal(number)  # the other processes have ended: torchrun ends this one too
+    finally:
+        signal.signal(number, before)

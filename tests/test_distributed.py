@@ -107,9 +107,12 @@ def test_what_runs_in_one_process_says_so_once(
 ) -> None:
     for name, value in (ENVIRONMENT | {"RANK": rank}).items():
         monkeypatch.setenv(name, value)
+    waited: list[float] = []
+    monkeypatch.setattr("vggnet.training.distributed.time.sleep", waited.append)
     with pytest.raises(SystemExit) as end:
         main(what.split())
     assert end.value.code == 2
+    assert bool(waited) == (rank == "1")  # torchrun ends rank 0 as soon as this one has ended
     named = what.replace(" DATA", "")
     line = f"vggnet: vggnet {named} runs in one process: start it without torchrun\n"
     assert capsys.readouterr().err == (line if rank == "0" else "")

@@ -19,7 +19,9 @@ class StopRequest:
     """Takes the signals for as long as the `with` block lasts; `seen` is the first that came.
 
     With `repeated` the same signal is expected again and passed over: of Ctrl-C a process under
-    torchrun hears from the terminal and from torchrun, which kills it if it takes too long.
+    torchrun hears from the terminal and from torchrun, which kills it if it takes too long. An error
+    that leaves the block leaves the signals ignored then: torchrun ends all as soon as one has ended,
+    and the one that says why must not be cut short.
     """
 
     def __init__(self, repeated: bool = False) -> None:
@@ -32,9 +34,9 @@ class StopRequest:
         self._before = {number: signal.signal(number, self._notice) for number in taken}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if error and self._repeated else handler)
 
     @property
     def exit_status(self) -> int:

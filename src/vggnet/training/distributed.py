@@ -10,11 +10,13 @@ torch is imported only where processes talk, so that a command line can ask who 
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ Value = TypeVar("Value")
 # A process waits while another decodes pictures or writes a file, however long that takes. One that
 # has died is noticed at once, by its connection.
 _PATIENCE = timedelta(days=7)
+# So many seconds the one that says why the run ends has for it, before others end.
+_TO_SPEAK = 5.0
 
 
 class ProcessEnded(ValueError):
@@ -120,7 +124,7 @@ def refuse_several(what: str) -> None:
     process = this_process()
     if process.several:
         if not process.writes:
-            raise SystemExit(2)
+            leave_silently()
         raise ValueError(f"{what} runs in one process: start it without torchrun")
 
 
@@ -153,8 +157,15 @@ def joined(process: Process) -> Iterator[None]:
     except Exception:
         if speaks_first(process):
             raise
-        raise SystemExit(2) from None
+        leave_silently()
     distributed.destroy_process_group()
+
+
+def leave_silently() -> NoReturn:
+    """End where another says why. torchrun ends all once one has ended: not before that one spoke."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(_TO_SPEAK)
+    raise SystemExit(2) from None
 
 
 def speaks_first(process: Process) -> bool:
