@@ -25,10 +25,10 @@ import pyarrow.parquet as parquet
 
 from vggnet.data import Dataset, open_dataset
 from vggnet.training.find_rate import RangeTest, find_rate, read_curves
-from vggnet.training.history import read
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import MODERN
+from vggnet.training.record.history import read
 from vggnet.training.run import Diverged
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from vggnet.training.hardware import Hardware
-from vggnet.training.provenance import provenance
+from vggnet.training.record.provenance import provenance
 from vggnet.weights.named import load_weights
 
 LOG = Path(__file__).parent.parent / "docs" / "tiny-imagenet" / "metrics.jsonl"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from vggnet.training import checkpoint
+from vggnet.training.record import checkpoint
 
 
 def assert_same_run(one: Path, other: Path) -> None:

@@ -1,4 +1,4 @@
-"""vggnet.training.augment: crops lie in the picture, have the size asked for, and repeat."""
+"""batches.augment: crops lie in the picture, have the size asked for, and repeat."""
 
 from dataclasses import replace
 from itertools import product
@@ -9,7 +9,7 @@ from PIL import Image
 
 from vggnet.image import rescale_short_side
 from vggnet.training import recipes
-from vggnet.training.augment import augment
+from vggnet.training.batches.augment import augment
 from vggnet.training.recipes import MODERN
 
 PAPER = replace(recipes.PAPER, rgb_shift=0.0)  # its crops alone

@@ -1,4 +1,4 @@
-"""vggnet.training.checkpoint: whole or not at all, and nothing is executed."""
+"""vggnet.training.record.checkpoint: whole or not at all, and nothing is executed."""
 
 import os
 import pickle
@@ -9,8 +9,8 @@ import pytest
 import torch
 from full_disk import full_disk
 
-from vggnet.training import checkpoint
-from vggnet.training.checkpoint import Checkpoint
+from vggnet.training.record import checkpoint
+from vggnet.training.record.checkpoint import Checkpoint
 
 SMALL = Checkpoint({"seed": 3}, {}, {}, {}, {}, {"weights": torch.arange(1000.0)}, {}, [], ["a"])
 

@@ -17,8 +17,8 @@ from small_data import SMALL, write_parquet, write_pictures
 
 from vggnet.cli import main
 from vggnet.data import open_dataset
-from vggnet.training import checkpoint
 from vggnet.training.recipe import Recipe
+from vggnet.training.record import checkpoint
 from vggnet.weights.named import load_weights
 
 OPTIONS = [

@@ -1,4 +1,4 @@
-"""vggnet.training.colours: the mean and deviation of what is trained on, in the recipe's way."""
+"""batches.colours: the mean and deviation of what is trained on, in the recipe's way."""
 
 from pathlib import Path
 
@@ -8,7 +8,12 @@ from PIL import Image
 from small_data import SMALL
 
 from vggnet.data import open_dataset
-from vggnet.training.colours import at_scale, measured_colours, measured_preprocessing, shift_axes
+from vggnet.training.batches.colours import (
+    at_scale,
+    measured_colours,
+    measured_preprocessing,
+    shift_axes,
+)
 from vggnet.training.recipes import PAPER
 
 

@@ -1,4 +1,4 @@
-"""vggnet.training.disk: on a full disk a run ends with one line and loses nothing."""
+"""vggnet.training.record.disk: on a full disk a run ends with one line and loses nothing."""
 
 import re
 import resource
@@ -12,8 +12,8 @@ from same_run import assert_same_run
 from small_data import SMALL, Notes
 
 from vggnet.data import open_dataset
-from vggnet.training.disk import writing
 from vggnet.training.loop import Interrupted, TrainingOptions
+from vggnet.training.record.disk import writing
 from vggnet.training.train import resume, train
 
 
@@ -57,7 +57,7 @@ def test_a_run_without_room_names_the_file_and_goes_on_to_the_same_bits(
     text = rf"{re.escape(str(cut.folder / name))}: cannot be written: File too large; .*--resume"
     with pytest.MonkeyPatch.context() as patch:
         if name == "model.safetensors":  # only the last step's is written again
-            patch.setattr("vggnet.training.checkpoint.save", lambda *_: None)
+            patch.setattr("vggnet.training.record.checkpoint.save", lambda *_: None)
         with limit(room), pytest.raises(ValueError, match=text) as caught:
             resume(dataset, options)
     assert "\n" not in str(caught.value)

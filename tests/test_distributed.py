@@ -21,11 +21,11 @@ from train_together import GRADIENT
 from vggnet.cli import main
 from vggnet.data import open_dataset
 from vggnet.torch_network import Network
-from vggnet.training import checkpoint
+from vggnet.training.batches.pictures import keys
 from vggnet.training.distributed import ALONE, Process, this_process
-from vggnet.training.history import read
 from vggnet.training.loop import TrainingOptions
-from vggnet.training.pictures import keys
+from vggnet.training.record import checkpoint
+from vggnet.training.record.history import read
 from vggnet.training.sync_batch_norm import synchronize_batch_norm
 from vggnet.training.train import train
 from vggnet.weights import own_file

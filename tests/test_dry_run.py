@@ -15,7 +15,7 @@ from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
 from vggnet.preprocess import Preprocess
 from vggnet.training import dry_run
-from vggnet.training import pictures as pictures_module
+from vggnet.training.batches import pictures as pictures_module
 from vggnet.training.dry_run import look_ahead
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.run import Run

@@ -1,4 +1,4 @@
-"""vggnet.training.held_back: crops are those of the preprocessing, and are decoded once."""
+"""vggnet.training.batches.held_back: crops are those of the preprocessing, and are decoded once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +12,7 @@ from vggnet.data import Dataset, open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
-from vggnet.training.held_back import HeldBack, share, together
+from vggnet.training.batches.held_back import HeldBack, share, together
 
 SMALL, LARGE = (Preprocess(size, 32, 1 / 255, (0.5, 0.4, 0.3)) for size in (32, 40))
 
@@ -34,7 +34,7 @@ def test_what_fits_is_decoded_once(
 ) -> None:
     seen = []
     monkeypatch.setattr(
-        "vggnet.training.held_back.picture",
+        "vggnet.training.batches.held_back.picture",
         lambda dataset, index: seen.append(index) or picture(dataset, index),
     )
     crop = HeldBack(open_dataset(pictures, "train"), most).crops(SMALL)
@@ -54,7 +54,7 @@ def test_what_two_threads_decode_at_once_is_counted_once(
             both.wait(timeout=60)
         return picture(dataset, index)
 
-    monkeypatch.setattr("vggnet.training.held_back.picture", together)
+    monkeypatch.setattr("vggnet.training.batches.held_back.picture", together)
     crop = HeldBack(open_dataset(pictures, "train"), 2 * 32 * 32 * 3).crops(SMALL)
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(crop, (3, 3))

@@ -1,11 +1,11 @@
-"""vggnet.training.history: lines are kept, cut back, and drawn."""
+"""vggnet.training.record.history: lines are kept, cut back, and drawn."""
 
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from vggnet.training.history import History, draw_curves, read
+from vggnet.training.record.history import History, draw_curves, read
 
 
 def test_lines_beyond_the_checkpoint_are_forgotten(tmp_path: Path) -> None:

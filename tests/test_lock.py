@@ -1,4 +1,4 @@
-"""vggnet.training.lock: one process at a time, and none that is dead."""
+"""vggnet.training.record.lock: one process at a time, and none that is dead."""
 
 import os
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from vggnet.training.lock import locked
+from vggnet.training.record.lock import locked
 
 HOLD = """
 import os, signal, sys
 from pathlib import Path
-from vggnet.training.lock import locked
+from vggnet.training.record.lock import locked
 with locked(Path(sys.argv[1])):
     if sys.argv[2] == "alone":
         print(0, flush=True)

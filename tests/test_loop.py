@@ -17,10 +17,10 @@ from torch import Tensor
 from vggnet.data import open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
-from vggnet.training import checkpoint
-from vggnet.training.history import read
+from vggnet.training.batches.pictures import DecodedPictures
 from vggnet.training.loop import Interrupted, TrainingOptions
-from vggnet.training.pictures import DecodedPictures
+from vggnet.training.record import checkpoint
+from vggnet.training.record.history import read
 from vggnet.training.reporter import Silent
 from vggnet.training.run import Diverged, Outcome, Run
 from vggnet.training.start import split
@@ -169,7 +169,7 @@ def test_the_interval_counts_from_the_end_of_a_write(
             clock[0] += 20
 
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("vggnet.training.checkpoint.save", slow_save)
+    monkeypatch.setattr("vggnet.training.record.checkpoint.save", slow_save)
     options = TrainingOptions(tmp_path, workers=0, checkpoint_seconds=60, reporter=Clock())
     train(open_dataset(pictures, "train"), replace(SMALL, holdout=0, sizes="32x1"), options)
     assert written == [0, 3, 6, 7]
@@ -197,8 +197,8 @@ def test_a_picture_that_is_mended_after_a_strict_stop_was_never_missed(
     in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Looked at first, as of a large data set: the pictures 0 and 30, which are sound.
-    monkeypatch.setattr("vggnet.training.colours._MOST", 2)
-    monkeypatch.setattr("vggnet.training.pictures._SAMPLE", 2)
+    monkeypatch.setattr("vggnet.training.batches.colours._MOST", 2)
+    monkeypatch.setattr("vggnet.training.batches.pictures._SAMPLE", 2)
     recipe = replace(SMALL, sizes="32x3", holdout=0, seed=1)  # they are in later batches
     options = TrainingOptions(
         tmp_path / "alone", workers=1, memory_limit=None if in_memory else 0, strict=True
@@ -256,7 +256,7 @@ def test_held_back_pictures_are_kept_within_the_limit(
 
     monkeypatch.setattr(DecodedPictures, "fill", filled)
     monkeypatch.setattr(
-        "vggnet.training.held_back.picture",
+        "vggnet.training.batches.held_back.picture",
         lambda dataset, index: decoded.append(index) or picture(dataset, index),
     )
     held_back = SMALL.holdout

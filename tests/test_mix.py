@@ -1,4 +1,4 @@
-"""vggnet.training.mix: what is drawn for a step, and the pictures and targets that come of it."""
+"""batches.mix: what is drawn for a step, and the pictures and targets that come of it."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ import torch
 from small_data import SMALL
 from torch.nn import functional
 
-from vggnet.training import mix
-from vggnet.training.mix import UNMIXED, Mix, cross_entropy, draw
+from vggnet.training.batches import mix
+from vggnet.training.batches.mix import UNMIXED, Mix, cross_entropy, draw
 
 BOTH = replace(SMALL, mixup=0.4, cutmix=1.0)
 

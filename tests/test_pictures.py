@@ -1,4 +1,4 @@
-"""vggnet.training.pictures: the stream of batches is fixed by the seed alone."""
+"""vggnet.training.batches.pictures: the stream of batches is fixed by the seed alone."""
 
 import os
 import signal
@@ -13,7 +13,13 @@ from PIL import Image
 from small_data import SMALL, write_parquet, write_pictures
 
 from vggnet.data import open_dataset, picture
-from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, keys, steps_per_epoch
+from vggnet.training.batches.pictures import (
+    DecodedPictures,
+    WorkerEnded,
+    batches,
+    keys,
+    steps_per_epoch,
+)
 
 INDICES = np.arange(60)
 
@@ -84,7 +90,7 @@ def test_workers_and_memory_change_nothing(pictures: Path) -> None:
 def test_processes_decode_to_the_same_pixels_and_faults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vggnet.training.pictures._CHUNK", 7 * 36 * 37 * 3)
+    monkeypatch.setattr("vggnet.training.batches.pictures._CHUNK", 7 * 36 * 37 * 3)
     folder = write_pictures(tmp_path / "data")
     for name in ("blue/001.png", "red/019.png"):
         (folder / name).write_bytes(b"nonsense")
@@ -92,8 +98,8 @@ def test_processes_decode_to_the_same_pixels_and_faults(
     alone, several = DecodedPictures(dataset), DecodedPictures(dataset)
     done: list[int] = []
     assert alone.fill(INDICES, limit=10**9)
-    monkeypatch.setattr("vggnet.training.pictures.picture", _only_elsewhere(os.getpid()))
-    monkeypatch.setattr("vggnet.training.pictures._SAMPLE", 1)
+    monkeypatch.setattr("vggnet.training.batches.pictures.picture", _only_elsewhere(os.getpid()))
+    monkeypatch.setattr("vggnet.training.batches.pictures._SAMPLE", 1)
     assert several.fill(INDICES, 10**9, progress=done.append, num_workers=2)
     assert done == list(range(60))
     assert several.broken == alone.broken
@@ -136,7 +142,7 @@ def test_a_sample_of_small_pictures_does_not_break_the_limit(tmp_path: Path) -> 
 def test_a_process_that_dies_while_it_decodes_is_noticed(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vggnet.training.pictures._CHUNK", 7 * 36 * 37 * 3)
+    monkeypatch.setattr("vggnet.training.batches.pictures._CHUNK", 7 * 36 * 37 * 3)
     trainer = os.getpid()
 
     def deadly(dataset: Any, index: int) -> Image.Image:
@@ -144,7 +150,7 @@ def test_a_process_that_dies_while_it_decodes_is_noticed(
             os.kill(os.getpid(), signal.SIGKILL)
         return picture(dataset, index)
 
-    monkeypatch.setattr("vggnet.training.pictures.picture", deadly)
+    monkeypatch.setattr("vggnet.training.batches.pictures.picture", deadly)
     with pytest.raises(WorkerEnded):
         DecodedPictures(open_dataset(pictures, "train")).fill(INDICES, 10**9, num_workers=2)
 

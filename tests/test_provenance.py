@@ -1,4 +1,4 @@
-"""vggnet.training.provenance: the record names the code that runs, and what was carried on."""
+"""record.provenance: the record names the code that runs, and what was carried on."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vggnet.training.hardware import Hardware
-from vggnet.training.provenance import carried_on, provenance
+from vggnet.training.record.provenance import carried_on, provenance
 
 
 def test_the_record_names_command_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:

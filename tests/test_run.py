@@ -12,7 +12,7 @@ from small_data import SMALL
 from torch.nn import functional
 
 from vggnet.preprocess import Preprocess
-from vggnet.training import mix
+from vggnet.training.batches import mix
 from vggnet.training.run import Diverged, Run, figures
 
 PREPROCESS = Preprocess(32, 32, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))

@@ -15,7 +15,7 @@ from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
 from vggnet.preprocess import Preprocess
 from vggnet.torch_network import Convolutions, Network
-from vggnet.training import mix
+from vggnet.training.batches import mix
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.run import Run
 from vggnet.training.teacher import Teacher

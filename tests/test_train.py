@@ -13,14 +13,14 @@ from small_data import SMALL, Notes, write_pictures
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
-from vggnet.training import checkpoint
+from vggnet.training.batches.colours import measured_colours, measured_preprocessing
 from vggnet.training.beginning import begin
-from vggnet.training.colours import measured_colours, measured_preprocessing
-from vggnet.training.history import read
-from vggnet.training.lock import locked
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import fine_tuning, pre_training
+from vggnet.training.record import checkpoint
+from vggnet.training.record.history import read
+from vggnet.training.record.lock import locked
 from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file

@@ -1,4 +1,4 @@
-"""vggnet.training.transfer: the device looks up the very values that the CPU computes."""
+"""vggnet.training.batches.transfer: the device looks up the very values that the CPU computes."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vggnet.preprocess import Preprocess
-from vggnet.training.transfer import Transfer
+from vggnet.training.batches.transfer import Transfer
 
 RGB = Preprocess(None, None, 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 PIXELS = torch.randint(

@@ -1,4 +1,4 @@
-"""vggnet.training.trivial_augment: each operation is what its name says, as often as any other."""
+"""batches.trivial_augment: each operation is what its name says, as often as any other."""
 
 from collections import Counter
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vggnet.training import trivial_augment as module
-from vggnet.training.trivial_augment import OPERATIONS, trivial_augment
+from vggnet.training.batches import trivial_augment as module
+from vggnet.training.batches.trivial_augment import OPERATIONS, trivial_augment
 
 SIDE = 56
 PIXELS = np.stack(

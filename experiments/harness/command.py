@@ -25,9 +25,9 @@ from harness.side_by_side import carry_out
 from vggnet.analysis import analyze
 from vggnet.cli.stopping import StopRequest
 from vggnet.machine import usable_cores
-from vggnet.training import provenance
+from vggnet.training.batches.pictures import steps_per_epoch
 from vggnet.training.hardware import choose
-from vggnet.training.pictures import steps_per_epoch
+from vggnet.training.record import provenance
 
 EXPERIMENTS = Path(__file__).parent.parent
 ClaimOf = Callable[[Scale], Claim]

@@ -28,10 +28,10 @@ from vggnet.evaluation import evaluate
 from vggnet.machine import processor_name
 from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.spec import Spec
-from vggnet.training.checkpoint import FILE_NAME
-from vggnet.training.history import read
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import Recipe
+from vggnet.training.record.checkpoint import FILE_NAME
+from vggnet.training.record.history import read
 from vggnet.training.run import Diverged
 from vggnet.training.train import resume, train
 from vggnet.weights.weights import Weights

@@ -93,7 +93,7 @@ def ladder(
 
 
 def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights], dataset: Dataset) -> None:
-    from vggnet.training.pictures import steps_per_epoch
+    from vggnet.training.batches.pictures import steps_per_epoch
     from vggnet.training.start import split
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)

@@ -91,10 +91,10 @@ def train(
         dataset = open_dataset(data, "train")
         validation = kept_apart(data) if process.writes else None
         need_torch()
-        from vggnet.training import checkpoint
         from vggnet.training import train as run
         from vggnet.training.dry_run import look_ahead
         from vggnet.training.loop import Interrupted, TrainingOptions
+        from vggnet.training.record import checkpoint
 
         told = TrainingReporter() if process.writes else nullcontext(Silent())
         with StopRequest(repeated=process.several) as stop, told as reporter:

@@ -15,10 +15,15 @@ from vggnet.data import Dataset
 from vggnet.model import load_weights
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.training.colours import at_scale, measured_colours, measured_preprocessing, shift_axes
+from vggnet.training.batches.colours import (
+    at_scale,
+    measured_colours,
+    measured_preprocessing,
+    shift_axes,
+)
+from vggnet.training.batches.pictures import steps_per_epoch
 from vggnet.training.hardware import Hardware, choose, set_torch
 from vggnet.training.loop import TrainingOptions
-from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run
 from vggnet.training.start import (

@@ -17,10 +17,10 @@ from torch import Tensor
 from vggnet.analysis import BYTES_PER_ELEMENT, analyze
 from vggnet.data import Dataset
 from vggnet.machine import available_memory
+from vggnet.training.batches.held_back import share
+from vggnet.training.batches.pictures import DecodedPictures, batches, keys
 from vggnet.training.beginning import Beginning, begin
-from vggnet.training.held_back import share
 from vggnet.training.loop import TrainingOptions
-from vggnet.training.pictures import DecodedPictures, batches, keys
 from vggnet.training.recipe import Recipe
 from vggnet.training.run import Run, figures
 from vggnet.training.schedule import rate_at

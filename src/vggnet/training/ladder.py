@@ -16,10 +16,10 @@ from typing import Any
 from vggnet.data import Dataset
 from vggnet.differences import differences
 from vggnet.model import WEIGHTS_OF_A_RUN
-from vggnet.training import checkpoint
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import PAPER, fine_tuning, pre_training, vary
+from vggnet.training.record import checkpoint
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 from vggnet.weights.weights import Weights

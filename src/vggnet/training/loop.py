@@ -24,16 +24,16 @@ from vggnet.evaluation import Score, evaluate
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
 from vggnet.torch_network import Convolutions
-from vggnet.training import checkpoint
-from vggnet.training.checkpoint import Checkpoint
-from vggnet.training.colours import at_scale
-from vggnet.training.disk import writing
+from vggnet.training.batches.colours import at_scale
+from vggnet.training.batches.held_back import HeldBack, share, together
+from vggnet.training.batches.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
 from vggnet.training.distributed import ALONE, Process, ProcessEnded
 from vggnet.training.hardware import Hardware
-from vggnet.training.held_back import HeldBack, share, together
-from vggnet.training.history import History, Unkept, can_draw, draw_curves, read
-from vggnet.training.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
-from vggnet.training.provenance import carried_on, provenance
+from vggnet.training.record import checkpoint
+from vggnet.training.record.checkpoint import Checkpoint
+from vggnet.training.record.disk import writing
+from vggnet.training.record.history import History, Unkept, can_draw, draw_curves, read
+from vggnet.training.record.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
 from vggnet.training.run import Outcome, Run, figures
 

@@ -24,14 +24,14 @@ from vggnet.evaluation import Function
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, Network
-from vggnet.training import mix
+from vggnet.training.batches import mix
+from vggnet.training.batches.transfer import Transfer
 from vggnet.training.distributed import ALONE, GradientSums, Process, noticing_ends
 from vggnet.training.hardware import Precision
 from vggnet.training.recipe import Recipe
 from vggnet.training.schedule import Plateau, rate_at
 from vggnet.training.sync_batch_norm import synchronize_batch_norm
 from vggnet.training.teacher import Teacher
-from vggnet.training.transfer import Transfer
 from vggnet.weights.weights import State
 
 

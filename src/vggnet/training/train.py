@@ -17,15 +17,15 @@ from vggnet.data.fingerprint import data_differences, fingerprint
 from vggnet.differences import differences
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.training import checkpoint
+from vggnet.training.batches.pictures import steps_per_epoch
 from vggnet.training.beginning import begin
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
-from vggnet.training.history import can_draw
-from vggnet.training.lock import locked
 from vggnet.training.loop import Loop, TrainingOptions
-from vggnet.training.pictures import steps_per_epoch
 from vggnet.training.recipe import Recipe
+from vggnet.training.record import checkpoint
+from vggnet.training.record.history import can_draw
+from vggnet.training.record.lock import locked
 from vggnet.training.run import Run
 from vggnet.training.start import split
 from vggnet.training.teacher import teacher_of

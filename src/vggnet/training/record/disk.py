@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vggnet.training import checkpoint
+from vggnet.training.record import checkpoint
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vggnet.image import flip, rescale_short_side
+from vggnet.training.batches.trivial_augment import trivial_augment
 from vggnet.training.recipe import Recipe
-from vggnet.training.trivial_augment import trivial_augment
 
 _ASPECTS = (math.log(3 / 4), math.log(4 / 3))  # of width / height of a crop
 _ERASED_AREAS = (0.02, 0.33)  # shares of the view

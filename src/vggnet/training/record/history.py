@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vggnet.training.disk import writing
+from vggnet.training.record.disk import writing
 
 
 class History:

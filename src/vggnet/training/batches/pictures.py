@@ -26,8 +26,8 @@ from torch.utils.data import Dataset as TorchDataset
 from vggnet.data import Dataset, picture
 from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError, picture_name
-from vggnet.training import mix
-from vggnet.training.augment import augment
+from vggnet.training.batches import mix
+from vggnet.training.batches.augment import augment
 from vggnet.training.distributed import ALONE, Process
 from vggnet.training.recipe import Recipe
 
