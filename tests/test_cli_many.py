@@ -271,3 +271,12 @@ def test_numbers_too_large_for_fp16_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
     with np.load(tmp_path / "a.npz") as arrays:
         np.testing.assert_array_equal(arrays["fc6"], [[1, 1, 1], [1, 1, 1], [0, 0, 0]])
+
+
+def test_features_are_several_arrays_which_a_file_of_one_cannot_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found.npy"
+    line = f"vggnet: {out}: several arrays are written, which .npy cannot hold: name it .npz\n"
+    assert run(capsys, "features", CAT, "--layer", "fc6", "--out", str(out)) == (2, "", line)
+    assert not out.exists()

@@ -146,6 +146,10 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
         ("vggnet weights ", set(_WEIGHTS)),
         ("vggnet predict --prec", {"--precision"}),
         ("vggnet predict --format ", {"table", "json", "jsonl", "csv"}),
+        ("vggnet predict cat", {"file,cat"}),  # whatever file begins so
+        ("vggnet train pho", {"file,pho"}),
+        ("vggnet describe A", {"file,A", "A", "A-LRN", "AlexNet"}),
+        ("vggnet predict --weights ti", {"file,ti", "tiny-imagenet"}),
     ],
 )
 def test_what_a_shell_is_offered(
@@ -158,7 +162,7 @@ def test_what_a_shell_is_offered(
     monkeypatch.setenv("COMP_WORDS", typed)
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split(" ")) - 1))
     lines = output(capsys).splitlines()
-    assert {line.partition(",")[2] for line in lines} == offered
+    assert {line.removeprefix("plain,") for line in lines} == offered
 
 
 @pytest.mark.parametrize(

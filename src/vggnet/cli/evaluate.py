@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggnet.cli.model_options import ModelChoice, several_models_options
-from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.options import PathOrName, Whole, command, format_option
 from vggnet.cli.output import Format, note, print_json
 from vggnet.cli.protocol_options import Asked, protocol_options
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "vggnet evaluate DATA --weights one --weights two --protocol dense",
     "vggnet evaluate /data/imagenet --weights vgg16 --expect published",
 )
-@click.argument("data", metavar="DATA")
+@click.argument("data", type=PathOrName(), metavar="DATA")
 @click.option(
     "--split",
     type=click.Choice(["validation", "test", "train"]),

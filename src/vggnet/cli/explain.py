@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggnet.cli.model_options import ModelChoice, model_options
-from vggnet.cli.options import Whole, command, format_option, language_option
+from vggnet.cli.options import PathOrName, Whole, command, format_option, language_option
 from vggnet.cli.output import Format, bold, note, print_json
 from vggnet.printable import printable
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "vggnet explain cat.jpg -o why.png --method grad-cam --method occlusion --weights vgg16",
     "vggnet explain cat.jpg --class tabby --format json > why.json",
 )
-@click.argument("image", metavar="PHOTO")
+@click.argument("image", type=PathOrName(), metavar="PHOTO")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="The .png file to write."
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggnet.cli.model_options import ModelChoice, model_options
-from vggnet.cli.options import command, format_option
+from vggnet.cli.options import PathOrName, command, format_option
 from vggnet.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "vggnet features photographs/ --layer relu3_3 --layer fc6 --weights vgg16",
     "vggnet features photographs/ --layer relu5_3 --pool average --dtype fp16 --out vectors.npz",
 )
-@click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
+@click.argument("images", type=PathOrName(), metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
 @click.option(
     "--layer",
     "layers",
@@ -71,6 +71,10 @@ def features(
     from vggnet.image import picture_name
     from vggnet.streaming import fitting, pooled
 
+    if out.suffix.lower() == ".npy":
+        raise ValueError(
+            f"{picture_name(out)}: several arrays are written, which .npy cannot hold: name it .npz"
+        )
     model = choice.load()
     names = model.spec.check_names(layers)
     pictures = find(images)

@@ -13,7 +13,7 @@ import click
 
 from vggnet.atomic import whole_path
 from vggnet.cli.execution_options import execution_options
-from vggnet.cli.options import Real, Whole, command, format_option
+from vggnet.cli.options import PathOrName, Real, Whole, command, format_option
 from vggnet.cli.output import Format, bold, note, print_json
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.small_chart import chart
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "vggnet find-lr DATA --config D --width 0.5 --batch-norm --input-size 64 --head average",
     "vggnet find-lr PHOTOGRAPHS --init tiny-imagenet -o rates.png",
 )
-@click.argument("data", metavar="DATA")
+@click.argument("data", type=PathOrName(), metavar="DATA")
 @click.option(
     "-o",
     "--out",

@@ -11,7 +11,7 @@ import sys
 import click
 
 from vggnet.cli.model_options import ReadAs, read_as_options
-from vggnet.cli.options import command, format_option, language_option
+from vggnet.cli.options import PathOrName, command, format_option, language_option, weights_names
 from vggnet.cli.output import print_json
 
 
@@ -20,7 +20,7 @@ from vggnet.cli.output import print_json
     "vggnet labels tiny-imagenet --language zh --format csv",
     "vggnet labels net.pth --labels classes.txt",
 )
-@click.argument("weights", metavar="WEIGHTS")
+@click.argument("weights", type=PathOrName(weights_names), metavar="WEIGHTS")
 @language_option
 @read_as_options
 @format_option("table", "json", "csv")

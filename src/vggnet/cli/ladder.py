@@ -16,7 +16,7 @@ from rich.table import Table
 
 from vggnet.analysis import analyze
 from vggnet.cli.execution_options import checkpoint_option, execution_options
-from vggnet.cli.options import command
+from vggnet.cli.options import PathOrName, command
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.cli.tables import standard_output
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "vggnet ladder DATA --out runs/ladder       # again, after it was stopped, to go on",
     "vggnet ladder DATA --width 0.25 --input-size 64 --epochs 20 --holdout 2500",
 )
-@click.argument("data", metavar="DATA")
+@click.argument("data", type=PathOrName(), metavar="DATA")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vggnet.cli.options import Decorator, Whole, precision_option, threads_option
+from vggnet.cli.options import (
+    Decorator,
+    PathOrName,
+    Whole,
+    precision_option,
+    threads_option,
+    weights_names,
+)
 from vggnet.cli.output import note
 
 if TYPE_CHECKING:
@@ -128,10 +135,15 @@ _WEIGHTS_HELP = (
     "published file such as vgg16 or vgg16@oxford."
 )
 _WEIGHTS = click.option(
-    "--weights", metavar="FILE|NAME", default="tiny-imagenet", help=_WEIGHTS_HELP
+    "--weights",
+    type=PathOrName(weights_names),
+    metavar="FILE|NAME",
+    default="tiny-imagenet",
+    help=_WEIGHTS_HELP,
 )
 _SEVERAL_WEIGHTS = click.option(
-    "--weights", metavar="FILE|NAME", multiple=True, default=("tiny-imagenet",),
+    "--weights", type=PathOrName(weights_names), metavar="FILE|NAME", multiple=True,
+    default=("tiny-imagenet",),
     help=f"{_WEIGHTS_HELP} May be given again: the posteriors of several nets are averaged.",
 )  # fmt: skip
 _ENGINE = (

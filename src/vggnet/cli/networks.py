@@ -18,7 +18,7 @@ import click
 
 from vggnet.analysis import Analysis, analyze
 from vggnet.cli.model_options import with_options
-from vggnet.cli.options import Real, Whole
+from vggnet.cli.options import PathOrName, Real, Whole, network_names
 from vggnet.layers import LARGEST
 from vggnet.spec import Head, Spec, configuration
 
@@ -54,7 +54,10 @@ class NetworkChoice:
 
 
 _OPTIONS = (
-    click.argument("names", metavar="CONFIG-OR-WEIGHTS...", nargs=-1, required=True),
+    click.argument(
+        "names", type=PathOrName(network_names), metavar="CONFIG-OR-WEIGHTS...", nargs=-1,
+        required=True,
+    ),
     click.option(
         "--input-size", metavar="N|HxW", help="Size of the picture in pixels: 224, 256x320."
     ),

@@ -6,13 +6,16 @@ In: a command. Out: the same command with these options.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from reprlib import repr as short_repr
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from vggnet.engines import MOST_THREADS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Number = TypeVar("Number", int, float)
@@ -71,6 +74,40 @@ class Real(_Bounded[float]):
         if math.isnan(number):
             self.fail(f"{short_repr(value)} is not a number", param, ctx)
         return self.within(number, value, param, ctx)
+
+
+class PathOrName(click.ParamType[str]):
+    """A path, or one of `names`, which are asked for when a shell completes what is typed."""
+
+    name = "text"
+
+    def __init__(self, names: Callable[[], Iterable[str]] = tuple) -> None:
+        self.names = names
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Paths first: in bash a path takes the place of all that stands before it."""
+        from click.shell_completion import CompletionItem
+
+        meant = [each for each in self.names() if each.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *map(CompletionItem, meant)]
+
+
+def weights_names() -> list[str]:
+    """Of the model inside the package and of published files."""
+    from vggnet.weights.named import EMBEDDED
+    from vggnet.weights.published.catalog import CATALOG
+
+    return [*EMBEDDED, *CATALOG]
+
+
+def network_names() -> list[str]:
+    """Of configurations, and of the model inside the package."""
+    from vggnet.spec import configuration_names
+    from vggnet.weights.named import EMBEDDED
+
+    return [*configuration_names(), *EMBEDDED]
 
 
 def command(*examples: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from vggnet.cli.model_options import ModelChoice, model_options
-from vggnet.cli.options import Whole, command, format_option, language_option
+from vggnet.cli.options import PathOrName, Whole, command, format_option, language_option
 from vggnet.cli.output import bold, can_print, coloured, note, print_json
 from vggnet.printable import printable
 
@@ -30,7 +30,7 @@ _COLUMNS = ("image", "rank", "probability", "label", "wnid", "index", "error")
     "vggnet predict cat.jpg --weights net.pth --labels imagenet-1k",
     "curl -s ADDRESS | vggnet predict -",
 )
-@click.argument("images", metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
+@click.argument("images", type=PathOrName(), metavar="IMAGE-OR-FOLDER...", nargs=-1, required=True)
 @click.option("--top", type=Whole(1), default=5, help="Classes to show for each picture.")
 @language_option
 @model_options

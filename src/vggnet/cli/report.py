@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vggnet.cli.options import Whole, command, format_option
+from vggnet.cli.options import PathOrName, Whole, command, format_option
 from vggnet.cli.output import Format, note, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _WORST = 5  # classes in the table
     "vggnet report scores.parquet --out report",
     "vggnet report dense.parquet multicrop.parquet     # both, as the paper averages them",
 )
-@click.argument("scores", metavar="SCORES...", nargs=-1, required=True)
+@click.argument("scores", type=PathOrName(), metavar="SCORES...", nargs=-1, required=True)
 @click.option(
     "--score-average",
     type=click.Choice(["softmax", "logits"]),

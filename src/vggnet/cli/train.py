@@ -16,7 +16,7 @@ import click
 from rich.progress import TaskID
 
 from vggnet.cli.execution_options import checkpoint_option, execution_options
-from vggnet.cli.options import Whole, command
+from vggnet.cli.options import PathOrName, Whole, command
 from vggnet.cli.outlook import show_outlook
 from vggnet.cli.output import note
 from vggnet.cli.recipe_options import recipe_options
@@ -37,7 +37,7 @@ from vggnet.training.reporter import Silent
     "vggnet train DATA --out RUN --resume",
     "torchrun --nproc-per-node 4 -m vggnet train DATA    # in four processes",
 )
-@click.argument("data", metavar="DATA")
+@click.argument("data", type=PathOrName(), metavar="DATA")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -15,7 +15,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from vggnet.cli.options import command, format_option
+from vggnet.cli.options import PathOrName, command, format_option, weights_names
 from vggnet.cli.output import Format, note, print_json
 from vggnet.cli.tables import standard_output
 from vggnet.weights.named import EMBEDDED
@@ -54,7 +54,7 @@ def list_files(format: Format) -> None:
 
 
 @command("vggnet weights fetch vgg16 vgg19@oxford")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", type=PathOrName(weights_names), metavar="NAME...", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     """Download published weight files.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vggnet.cli.model_options import COLOUR_HELP, CONVENTION_HELP, NET_HELP, ReadAs, read_as_options
-from vggnet.cli.options import command, format_option
+from vggnet.cli.options import PathOrName, command, format_option, weights_names
 from vggnet.cli.output import Format, note, print_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _TARGETS = (
 
 
 @command("vggnet weights inspect net.pth", "vggnet weights inspect vgg16@oxford --format json")
-@click.argument("file", metavar="FILE|NAME")
+@click.argument("file", type=PathOrName(weights_names), metavar="FILE|NAME")
 @click.option("--convention", metavar="NAME", help=CONVENTION_HELP)
 @click.option("--colour", type=click.Choice(["RGB", "BGR"]), help=COLOUR_HELP)
 @click.option("--net", metavar="NAME", help=NET_HELP)
@@ -63,7 +63,7 @@ def inspect(
     "vggnet weights convert vgg16@oxford net.pth",
     "vggnet weights convert runs/vggnet net.safetensors --to timm --dtype fp16",
 )
-@click.argument("source", metavar="IN")
+@click.argument("source", type=PathOrName(weights_names), metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
     "--to", type=click.Choice(_TARGETS), help="Whose files to write.  [default: by OUT's suffix]"
