@@ -75,9 +75,9 @@ class TooManyPixels(PictureError):
 
 
 def open_picture(
-    source: PictureSource, name: str | None = None, most_pixels: int = MAX_PIXELS
+    source: PictureSource, name: str | None = None, most_pixels: int | None = None
 ) -> Image.Image:
-    """The picture in RGB, 8 bits a channel, upright, at its own size (1 x 1 up to `most_pixels`).
+    """The picture in RGB, 8 bits a channel, upright, at its own size (1 x 1 up to MAX_PIXELS).
 
     Files: the FORMATS. EXIF orientation is applied; transparency, a palette's too, goes over
     white; of an animation the first frame; 16-bit grey 0..65535 is rescaled to 0..255, and so is
@@ -87,8 +87,8 @@ def open_picture(
     floating point in 0..1.
 
     `name` is what errors call the picture, by default its own name. Raises PictureError for a
-    picture that cannot be used, TypeError for a source that is none of these. `most_pixels`, and
-    the format, are looked at before a pixel is decoded.
+    picture that cannot be used, TypeError for a source that is none of these. The format and the
+    number of pixels, at most `most_pixels` where that is given, are known before one is decoded.
     """
     known = (str, os.PathLike, bytes, Image.Image, np.ndarray)
     if not isinstance(source, known) and not hasattr(source, "read"):
@@ -97,22 +97,23 @@ def open_picture(
             f"not {type(source).__name__}"
         )
     name = picture_name(source, name)
+    most = MAX_PIXELS if most_pixels is None else most_pixels
     kind = PictureError
     try:
         with quiet_pillow:
             if isinstance(source, Image.Image):
-                return _upright_rgb(source, most_pixels)
+                return _upright_rgb(source, most)
             if isinstance(source, np.ndarray):
                 return _picture_from_array(source)
             _register_formats()
             with _open_binary(source) as file, Image.open(file, formats=FORMATS) as picture:
-                return _upright_rgb(picture, most_pixels)
+                return _upright_rgb(picture, most)
     except PictureError as error:
         kind, reason = type(error), str(error)
     except UnidentifiedImageError:
         kind = UnknownFormat
-        *most, last = (each.replace("WEBP", "WebP") for each in FORMATS)
-        reason = f"not a {', '.join(most)} or {last} picture, or one whose header is damaged"
+        *others, last = (each.replace("WEBP", "WebP") for each in FORMATS)
+        reason = f"not a {', '.join(others)} or {last} picture, or one whose header is damaged"
     except Image.DecompressionBombError:
         kind, reason = TooManyPixels, f"over {MAX_PIXELS:,} pixels; make it smaller"
     except MemoryError:
