@@ -159,9 +159,7 @@ class Spec:
         if not any(token.startswith("conv") for token in self.tokens):
             raise self._error("it has no convolution")
         if "soft-max" in self.tokens and self.num_classes is None:
-            raise self._error(
-                "soft-max needs an FC layer before it", self.tokens.index("soft-max")
-            )
+            raise self._error("soft-max needs an FC layer before it", self.tokens.index("soft-max"))
 
     def _check_numbers(self) -> None:
         """Bounds far beyond any network, so that nothing that is computed of it hangs."""
