@@ -73,6 +73,7 @@ def test_it_pauses(explorer: Explorer) -> None:
 
 def test_what_a_unit_looks_at_is_measured(explorer: Explorer) -> None:
     page = explorer.open(tab="principle", principle__layer="conv2_1")
+    page.locator(".effective").scroll_into_view_if_needed()
     said = page.locator(".effective [role=status]")
     expect(said).to_contain_text("conv2_1 can see 10×10 pixels")
     page.get_by_label(re.compile("^Layer of")).select_option("conv2_2")

@@ -3,13 +3,13 @@
 import * as api from "../api.js";
 import { select } from "../controls.js";
 import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
-import * as state from "../state.js";
 import { recomputed } from "../recompute.js";
+import * as state from "../state.js";
 import { words } from "../words.js";
 import { square } from "./kernels.js";
 
 const KEY = "principle.layer";
-const FIRST = "conv4_1";
+const FIRST = "conv3_3";
 const WITHOUT_MAPS = ["fc", "softmax", "avgpool", "relu", "dropout", "batchnorm"];
 
 export function effectiveField() {
@@ -31,8 +31,8 @@ export function effectiveField() {
       }
       figure.classList.add("stale");
       status.textContent = words(
-        `Measuring what ${layer()} looks at; the first time takes some seconds.`,
-        `正在测量 ${layer()} 看什么；第一次需要几秒。`,
+        `Measuring what ${layer()} looks at, by hiding one block of a photograph after another: the first time takes seconds, of a deep layer a minute or more.`,
+        `正在测量 ${layer()} 看什么：逐块遮住一张照片。第一次需要几秒，深层要一分钟或更久。`,
       );
       return api.get("effective-field", { layer: layer() }, { signal });
     },
@@ -55,11 +55,20 @@ export function effectiveField() {
   }
 
   node.append(element("div", { class: "measured" }, figure, status));
-  again(true);
+  // It keeps a processor busy, so it waits until somebody looks.
+  let seen = false;
+  const watch = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    seen = true;
+    watch.disconnect();
+    again(true);
+  });
+  watch.observe(node);
   return {
     node,
+    stop: () => watch.disconnect(),
     show(key) {
-      if (key !== null && key !== KEY) return;
+      if (!seen || (key !== null && key !== KEY)) return;
       const chosen = node.querySelector("select");
       if (chosen) chosen.value = layer();
       again();
@@ -69,21 +78,21 @@ export function effectiveField() {
 
 function sentence(found) {
   const { layer, receptive_field: side } = found;
-  const seen = Math.round(found.effective);
+  const seen = Math.round(found.effective_field);
   return words(
-    `A unit of ${layer} can see ${square(side)} pixels (the frame). What it does look at, measured on photographs, is about as much as ${square(seen)}: the middle counts most, for more ways lead from there to the unit.`,
-    `${layer} 的一个单元可以看到 ${square(side)} 像素（方框）。在照片上测得，它真正看的约相当于 ${square(seen)}：中间最重要，因为从那里到它的路径最多。`,
+    `A unit of ${layer} can see ${square(side)} pixels (the frame). What it does look at, measured on a photograph, is about as much as ${square(seen)}: the middle counts most, for more ways lead from there to the unit.`,
+    `${layer} 的一个单元可以看到 ${square(side)} 像素（方框）。在一张照片上测得，它真正看的约相当于 ${square(seen)}：中间最重要，因为从那里到它的路径最多。`,
   );
 }
 
 /** What was measured, with the theoretical field as a frame; both in pixels of the picture. */
-function picture({ values, receptive_field: side, field }) {
+function picture({ values, field }) {
   const canvas = element("canvas", {});
   paintMatrix(canvas, values, "viridis");
   const { width, height } = values;
-  const [left, top] = field ? [field.left, field.top] : [(width - side) / 2, (height - side) / 2];
+  const place = { x: field.left, y: field.top, width: field.width, height: field.height };
   const frame = (attributes) =>
-    svgElement("rect", { x: left, y: top, width: side, height: side, fill: "none", "vector-effect": "non-scaling-stroke", ...attributes });
+    svgElement("rect", { ...place, fill: "none", "vector-effect": "non-scaling-stroke", ...attributes });
   const over = svgElement(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
