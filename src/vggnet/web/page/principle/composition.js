@@ -26,8 +26,10 @@ export function composition() {
   const again = recomputed(
     (signal) => api.get("compose", { kernels: kernelsAsked().join(), seed: seed() }, { signal }),
     ({ kernels, composed }) => {
-      const signs = kernels.flatMap((kernel, at) => [at ? sign("∗") : null, matrix(kernel)]);
-      figure.replaceChildren(...signs.filter(Boolean), sign("="), matrix(composed));
+      figure.replaceChildren(
+        ...kernels.map((kernel, at) => term(at ? "∗" : "", kernel)),
+        term("=", composed),
+      );
       text.textContent = explanation(kernels, composed);
     },
     (problem) => (text.textContent = problem.detail ?? String(problem)),
@@ -54,8 +56,10 @@ function explanation(kernels, composed) {
   );
 }
 
-function sign(text) {
-  return element("span", { class: "sign", "aria-hidden": "true" }, text);
+/** A kernel with the sign before it, which no line break parts. */
+function term(sign, values) {
+  const before = sign ? element("span", { class: "sign", "aria-hidden": "true" }, sign) : null;
+  return element("div", { class: "term" }, before, matrix(values));
 }
 
 /** The numbers in their squares, coloured from blue (below 0) to red (above). */
@@ -75,13 +79,13 @@ function matrix(values) {
       );
       if (!numbers) return;
       const place = { x: (x + 0.5) * cell, y: (y + 0.5) * cell + 4, fill: inkOn(share, "signed") };
-      drawn.append(svgElement("text", place, oneDigit(value)));
+      drawn.append(svgElement("text", place, rounded(value, largest)));
     }),
   );
   return element("div", {}, drawn, element("div", { class: "note" }, square(side)));
 }
 
-function oneDigit(value) {
+function rounded(value, largest) {
   const text = Math.abs(value).toFixed(1);
   return value < 0 && Number(text) ? `\u2212${text}` : text;
 }
