@@ -8,10 +8,10 @@ import * as state from "./state.js";
 import { words } from "./words.js";
 
 const TABS = [
-  { name: "learn", title: () => words("Learn", "学"), load: () => import("./learn/learn.js") },
+  { name: "learn", title: () => words("Learn", "学习"), load: () => import("./learn/learn.js") },
   { name: "network", title: () => words("Network", "网络"), load: () => import("./network/network.js") },
   { name: "principle", title: () => words("Principle", "原理"), load: () => import("./principle/principle.js") },
-  { name: "look", title: () => words("Look", "看"), load: () => import("./look/look.js") },
+  { name: "look", title: () => words("Look", "观察"), load: () => import("./look/look.js") },
 ];
 
 /**
