@@ -33,9 +33,7 @@ export function layerList(rows, measures, { guess, propose, right, words }) {
     });
     const mark = right.includes(row.name) ? "most" : row.name === guess ? "guessed" : null;
     const item = element("li", { class: `kind-${row.type} ${mark ?? ""}` }, name, bars, values);
-    if (mark === "guessed") {
-      name.append(element("span", { class: "mark" }, words(" your guess", " 你猜的")));
-    }
+    if (mark) name.append(element("span", { class: "mark" }, mark === "most" ? " ◀" : " ◁"));
     list.append(item);
   }
   if (asked || measures.length === 0) return [list];
@@ -43,6 +41,7 @@ export function layerList(rows, measures, { guess, propose, right, words }) {
     "p",
     { class: "legend" },
     ...measures.map((text, at) => element("span", { class: `measure-${at}` }, text)),
+    ...(right.length ? [element("span", {}, guess && !right.includes(guess) ? words("◀ most ◁ your guess", "◀ 最多 ◁ 你猜的") : words("◀ most", "◀ 最多"))] : []),
   );
   return [legend, list];
 }

@@ -3,7 +3,7 @@
 import { colour, inkOn } from "../colours.js";
 import { svgElement } from "../figures.js";
 
-const CELL = 36;
+const CELL = 44;
 
 /**
  * @param {number[][]} values @param {string} label for those who do not see it

@@ -41,7 +41,7 @@ export const drawbacks = {
       ...layerList(
         Object.entries(milliseconds)
           .toSorted(([, one], [, other]) => other - one)
-          .map(([name, time]) => row(name, "norm", time / longest, `${time.toFixed(1)} ms`)),
+          .map(([name, time]) => row(name, "io", time / longest, `${time.toFixed(1)} ms`)),
         [
           words(
             `VGG16, one picture, ${inference.cores} cores of an ${inference.machine}, ${inference.date}`,

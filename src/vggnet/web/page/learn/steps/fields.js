@@ -19,9 +19,10 @@ export const sameField = {
   figure({ words, place, guess }) {
     const label = element("p", { class: "figure-label", "aria-live": "polite" });
     const frame = element("div");
+    const most = guess === null ? 1 : 3;
     const show = (layers) => {
       const side = 1 + 2 * layers;
-      frame.replaceChildren(rows(layers, words));
+      frame.replaceChildren(rows(layers, most, words));
       label.textContent = layers
         ? words(
             `${layers} × (3×3): ${side} of the pixels in a row`,
@@ -69,13 +70,13 @@ const SHOWN = 9; // pixels of the row
 const CELL = 36;
 const GAP = 30; // between rows
 
-/** The stack from the side: a row of pixels below, above it a row for each kernel. */
-function rows(layers, words) {
+/** The stack from the side: pixels below, a row for each kernel above, with room for `most`. */
+function rows(layers, most, words) {
   const width = SHOWN * CELL;
   const height = (layers + 1) * CELL + layers * GAP;
   const middle = (SHOWN - 1) / 2;
   const drawing = svgElement("svg", {
-    viewBox: `-1 -1 ${width + 2} ${3 * GAP + 4 * CELL + 2}`,
+    viewBox: `-1 -1 ${width + 2} ${most * GAP + (most + 1) * CELL + 2}`,
     class: "side-view",
     role: "img",
     "aria-label": words(
@@ -83,7 +84,7 @@ function rows(layers, words) {
       `一行 ${SHOWN} 个像素，其中 ${1 + 2 * layers} 个能影响 ${layers} 层卷积之上的单元`,
     ),
   });
-  const raised = 3 * GAP + 4 * CELL - height; // the pixels keep their place as rows are added
+  const raised = most * GAP + (most + 1) * CELL - height; // the pixels keep their place as rows are added
   const top = (row) => raised + (layers - row) * (CELL + GAP);
   const reach = (row) => layers - row; // cells to each side that the unit depends on
   for (let row = 0; row <= layers; row++) {

@@ -7,7 +7,7 @@ import { same } from "../judge.js";
 const NAMES = ["A", "B", "C"]; // of the curves, the highest rate first
 const LEAST = 1.5;
 const MOST = 3.5; // of the loss
-const [WIDTH, HEIGHT, LEFT, BELOW] = [480, 280, 40, 40];
+const [WIDTH, HEIGHT, LEFT, ABOVE, BELOW] = [480, 296, 40, 24, 40];
 
 /** @type {import("../step.js").Step} */
 export const rates = {
@@ -80,7 +80,7 @@ function top1({ top1 }) {
 /** The losses over the steps; each curve has its own dashes. */
 function chart({ runs, first, every, steps, classes }, told, words) {
   const x = (step) => LEFT + ((WIDTH - LEFT - 64) * step) / steps;
-  const y = (loss) => 8 + ((HEIGHT - BELOW - 8) * (MOST - loss)) / (MOST - LEAST);
+  const y = (loss) => ABOVE + ((HEIGHT - BELOW - ABOVE) * (MOST - loss)) / (MOST - LEAST);
   const drawing = svgElement("svg", {
     class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img",
     "aria-label": words("Three curves of the loss over the steps", "三条损失随步数变化的曲线"),
@@ -98,7 +98,7 @@ function chart({ runs, first, every, steps, classes }, told, words) {
   drawing.append(
     svgElement("line", { x1: LEFT, x2: x(steps), y1: chance, y2: chance, class: "chance" }),
     svgElement("text", { x: x(steps / 2), y: HEIGHT - 2, class: "in-the-middle" }, words("step", "步")),
-    svgElement("text", { x: LEFT + 8, y: 22 }, words("loss", "损失")),
+    svgElement("text", { x: LEFT - 8, y: 12, class: "to-the-left" }, words("loss", "损失")),
   );
   runs.forEach(({ losses, name, rate }, at) => {
     const points = losses.map((loss, each) => `${x(first + each * every).toFixed(1)},${y(Math.min(loss, MOST)).toFixed(1)}`);
