@@ -5,7 +5,7 @@
  * and what is shown stays until then.
  */
 
-const PAUSE = 120; // milliseconds without a change
+const PAUSE = 100; // milliseconds from a change until it is computed
 
 /**
  * @template T
@@ -19,6 +19,8 @@ export function recomputed(compute, show, fail) {
   let running = new AbortController();
 
   async function run() {
+    clearTimeout(timer);
+    timer = 0;
     running.abort();
     const mine = (running = new AbortController());
     try {
@@ -30,8 +32,7 @@ export function recomputed(compute, show, fail) {
   }
 
   return (atOnce = false) => {
-    clearTimeout(timer);
     if (atOnce) run();
-    else timer = setTimeout(run, PAUSE);
+    else timer ||= setTimeout(run, PAUSE);
   };
 }

@@ -13,6 +13,8 @@ import { words } from "../words.js";
 import { translate } from "./chinese.js";
 import { panel } from "./panel.js";
 
+const WIDEST_THAT_FITS = 1400; // pixels
+
 /**
  * @param {{drawing: string, table: string, described: any[]}} found
  * @returns {HTMLElement}
@@ -74,6 +76,8 @@ function drawingOf(svg) {
   const bare = svg.replace(/<style>[^]*?<\/style>/, "");
   const parsed = new DOMParser().parseFromString(bare, "image/svg+xml").documentElement;
   parsed.querySelectorAll("title").forEach((each) => each.remove()); // the panel says more
+  // Drawings that are a little too wide are made to fit; of wider ones the letters would be too small.
+  if (Number(parsed.getAttribute("width")) <= WIDEST_THAT_FITS) parsed.classList.add("fits");
   return document.importNode(parsed, true);
 }
 

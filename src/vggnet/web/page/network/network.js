@@ -37,10 +37,11 @@ export async function mount(root, context) {
 
   async function compute(signal) {
     const params = asked();
-    const [drawing, table, described] = await Promise.all([
+    // What is wrong with a network is said once, before the others are asked for.
+    const described = await api.get("describe", params, { signal });
+    const [drawing, table] = await Promise.all([
       api.getText("draw", { ...params, format: "svg" }, { signal }),
       api.get("table", params, { signal }),
-      api.get("describe", params, { signal }),
     ]);
     return { drawing, table: table.html, described: [described].flat() };
   }
