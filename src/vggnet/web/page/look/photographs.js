@@ -71,6 +71,16 @@ export function ask(photograph, path, params = {}) {
   );
 }
 
+/** Whether the network could be given the photograph. @param {Photograph} photograph */
+export async function isReadable(photograph) {
+  try {
+    const [found] = await ask(photograph, "predict", { top: 5 });
+    return !found.error;
+  } catch {
+    return false;
+  }
+}
+
 /** The view that the network is given, as an address for <img>. @param {Photograph} photograph @param {number | null} size */
 export function view(photograph, size) {
   return keep(`${photograph.id} view ${size}`, async () =>
