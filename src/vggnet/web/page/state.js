@@ -70,4 +70,3 @@ addEventListener("popstate", () => {
   values = new URLSearchParams(location.search);
   listeners.forEach((each) => each(null));
 });
-addEventListener("pagehide", () => waiting && write());

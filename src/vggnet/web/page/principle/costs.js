@@ -96,7 +96,7 @@ function measure(name, lines) {
 
 function stackName(kernels) {
   const [first] = kernels;
-  if (kernels.length === 1 || kernels.some((kernel) => kernel !== first)) return kernels.map(square).join(", ");
+  if (kernels.length === 1 || kernels.some((kernel) => kernel !== first)) return kernels[1] ? words("the stack", "这几个核") : square(first);
   const count = kernels.length - 2;
   const number = words(["two", "three", "four", "five"][count], ["两个", "三个", "四个", "五个"][count]);
   return `${number} ${square(first)}`;

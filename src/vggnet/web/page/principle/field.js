@@ -30,7 +30,7 @@ export function field() {
       count: all.length,
       at: (asked >= 1 && asked <= all.length ? asked : all.length) - 1,
       show(at) {
-        const text = sentence(kernels, all[at], at + 1 === all.length);
+        const text = sentence(kernels, all[at], at + 1 === all.length, drawing.numbered);
         drawing.show(all[at]);
         drawing.node.setAttribute("aria-label", text);
         caption.textContent = text;
@@ -50,13 +50,13 @@ export function field() {
   };
 }
 
-function sentence(kernels, unit, last) {
+function sentence(kernels, unit, last, numbered) {
   const seen = square(reach(kernels, unit)[0].side);
   if (last && kernels.length > 1) {
     const field = square(fieldOf(kernels));
     return words(
-      `The one unit at the top sees all ${field} pixels, as one ${field} kernel does. The numbers say in how many ways each pixel reaches it.`,
-      `顶层的一个单元看到全部 ${field} 像素，与一个 ${field} 核相同。数字是每个像素到达它的路径数。`,
+      `The one unit at the top sees all ${field} pixels, as one ${field} kernel does. The darker a pixel, the more ways lead from there to the unit${numbered ? "; the numbers count them" : ""}.`,
+      `顶层的一个单元看到全部 ${field} 像素，与一个 ${field} 核相同。颜色越深的像素，到达它的路径越多${numbered ? "，数字就是路径数" : ""}。`,
     );
   }
   const place = words(`row ${unit.row + 1}, column ${unit.column + 1}`, `第 ${unit.row + 1} 行第 ${unit.column + 1} 列`);

@@ -10,7 +10,8 @@ const LARGEST_CELL = 48;
 
 /**
  * @param {number[]} kernels @param {(level: number) => string[]} label the lines beside a level
- * @returns {{node: SVGElement, show: (unit: import("./steps.js").Unit) => void}}
+ * @returns {{node: SVGElement, numbered: boolean,
+ *   show: (unit: import("./steps.js").Unit) => void}}
  */
 export function pyramid(kernels, label) {
   // In its own units, which are about pixels of the page.
@@ -67,7 +68,8 @@ export function pyramid(kernels, label) {
 
   /** How often a pixel is used, written into the cells where there is room. */
   const numbers = svgElement("g", { class: "ways" });
-  if (cell >= 24) {
+  const numbered = cell * DEPTH >= 13;
+  if (numbered) {
     counts.forEach((count, at) => {
       const [x, y0] = point(0, Math.floor(at / field) + 0.5, (at % field) + 0.5);
       numbers.append(svgElement("text", { x, y: y0 + 5 }, String(count)));
@@ -104,7 +106,7 @@ export function pyramid(kernels, label) {
       each.style.fillOpacity = last && all.length > 2 ? String(0.05 + (0.5 * counts[at]) / most) : "";
     });
   }
-  return { node, show };
+  return { node, show, numbered };
 }
 
 function kindOf(level, row, column, square, unit) {
