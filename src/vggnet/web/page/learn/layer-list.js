@@ -4,7 +4,7 @@ import { element } from "../figures.js";
 
 /**
  * @typedef {{name: string, type: string, shape: string, shares: number[], values: string[]}} Row
- *   `shares` are of the longest bar, one a measure
+ *   `shares` are of the longest bar, one a measure; a row may have none
  */
 
 /**
@@ -29,8 +29,8 @@ export function layerList(rows, measures, { guess, propose, right, words }) {
       const bar = element("span", { class: `bar measure-${at}` });
       bar.style.width = `${Math.max(0.4, 100 * share)}%`;
       bars.append(bar);
-      values.append(element("span", {}, row.values[at]));
     });
+    values.append(...row.values.map((value) => element("span", {}, value)));
     const mark = right.includes(row.name) ? "most" : row.name === guess ? "guessed" : null;
     const item = element("li", { class: `kind-${row.type} ${mark ?? ""}` }, name, bars, values);
     if (mark) name.append(element("span", { class: "mark" }, mark === "most" ? " ◀" : " ◁"));

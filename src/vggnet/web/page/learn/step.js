@@ -50,7 +50,7 @@ export function buildStep(step, number, context) {
         "h3",
         { id: heading },
         element("span", { class: "step-number" }, `${number}`),
-        step.title(words),
+        element("span", {}, step.title(words)),
       ),
       ...step.question(words).map((each) =>
         typeof each === "string" ? element("p", {}, each) : each,

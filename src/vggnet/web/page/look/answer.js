@@ -22,11 +22,7 @@ export function answerPart(look) {
     const name = nameOf(photograph, words);
     picture.replaceChildren(withCrop(photograph.url, name, null));
     fill(said, context, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
-      const [found] = await ask(photograph, "predict", { top: 5 });
-      if (found.error) {
-        picture.replaceChildren();
-        throw { detail: `${found.error}. ${words("Choose another photograph.", "请换一张照片。")}` };
-      }
+      const found = await predicted(photograph);
       if (photograph === shown) {
         picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found, words));
       }
@@ -36,6 +32,21 @@ export function answerPart(look) {
         element("p", { class: "note" }, facts(found)),
       ];
     });
+  }
+
+  async function predicted(photograph) {
+    let fault;
+    try {
+      const [found] = await ask(photograph, "predict", { top: 5 });
+      if (!found.error) return found;
+      fault = found.error;
+    } catch (problem) {
+      if (!problem.detail) throw problem;
+      fault = problem.detail;
+    }
+    if (photograph === shown) picture.replaceChildren();
+    const advice = words("Choose another photograph above.", "请在上面换一张照片。");
+    throw Object.assign(new Error(fault), { detail: `${fault.replace(/\.?$/, ".")} ${advice}` });
   }
 
   function facts({ milliseconds }) {

@@ -3,7 +3,7 @@
 import { colour, inkOn } from "../colours.js";
 import { svgElement } from "../figures.js";
 
-const CELL = 44;
+const CELL = 36;
 
 /**
  * @param {number[][]} values @param {string} label for those who do not see it
@@ -43,8 +43,8 @@ export function arrayPicture(values, label, { reach, scale = "signed", numbers =
 /** A value in at most five characters. @param {number} value */
 export function digits(value) {
   const size = Math.abs(value);
-  const text = size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);
-  return text.replace(/^-/, "−");
+  const text = value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  return text.replace(/^-(?=.*[1-9])/, "−").replace("-", "");
 }
 
 /** The largest size of any value. @param {number[][][]} arrays */

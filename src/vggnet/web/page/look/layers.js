@@ -26,8 +26,7 @@ export function layersPart(look) {
     element("p", {}, side === null ? whole(words) : atTwoSizes(words, side, model.input_size)),
     strip,
     element("div", { class: "controls" }, relus),
-    map.node,
-    unit.node,
+    element("div", { class: "beside" }, map.node, unit.node),
     element("h3", {}, words("All its maps", "它的全部特征图")),
     grid.node,
   );

@@ -17,7 +17,7 @@ export function mapView(look) {
   const { words, state } = look.context;
   const picture = element("figure", {});
   const large = element("figure", {});
-  const node = element("div", { class: "beside" }, picture, large);
+  const node = element("div", { class: "map-beside" }, picture, large);
   let shown = "";
 
   function update() {
@@ -43,7 +43,8 @@ export function mapView(look) {
   function canvasOf(map, layer, channel) {
     const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", {}));
     paintMatrix(canvas, map);
-    const cursor = svgElement("rect", { class: "cursor", width: 1, height: 1 });
+    const ring = (kind) => svgElement("rect", { class: kind, x: -0.25, y: -0.25, width: 1.5, height: 1.5 });
+    const cursor = svgElement("g", { class: "cursor" }, ring("frame-dark"), ring("frame-light"));
     const over = svgElement("svg", { class: "over", viewBox: `0 0 ${map.width} ${map.height}`, preserveAspectRatio: "none" }, cursor);
     const board = element(
       "div",
@@ -84,9 +85,7 @@ export function mapView(look) {
     const board = large.querySelector(".board");
     if (!board) return;
     const { row, column } = unitOf(board.map);
-    const cursor = board.querySelector(".cursor");
-    cursor.setAttribute("x", column);
-    cursor.setAttribute("y", row);
+    board.querySelector(".cursor").setAttribute("transform", `translate(${column} ${row})`);
   }
 
   /** @param {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} field */

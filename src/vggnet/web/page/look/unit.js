@@ -1,6 +1,6 @@
 /** How a unit comes to its value: patch x kernel, summed over its channels, and what it can see. */
 
-import { element, short } from "../figures.js";
+import { element } from "../figures.js";
 import { arrayPicture, largest } from "./array.js";
 import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
 import { largestOf, mapsOf } from "./features.js";
@@ -9,6 +9,9 @@ import { ask } from "./photographs.js";
 
 const SHOWN = 3; // channels, those that add or take away most
 const PAUSE = 100; // milliseconds; arrow keys pass over many units
+
+/** A value with its sign as it is written in a sum. @param {number} value */
+const short = (value) => value.toFixed(Math.abs(value) < 10 ? 3 : 1).replace("-", "−");
 
 /**
  * @param {import("./look.js").Look} look @param {(field: any) => void} showField
@@ -52,7 +55,6 @@ export function unitPanel(look, showField) {
     const { patch, kernel, products_by_channel: products, value, bias } = found;
     const rows = products.slice(0, Math.min(SHOWN, patch.length));
     const rest = found.sum_of_products - rows.reduce((total, each) => total + each.sum, 0);
-    const inputs = found.channels_in ?? null;
     const [reachPatch, reachKernel] = [largest(...patch), largest(...kernel)];
     const lines = rows.map(({ channel, sum: part }, at) =>
       element(

@@ -18,7 +18,7 @@ export const whatIsIt = {
   ],
   guess: {
     kind: "spot",
-    hint: (words) => words("Choose a class beside the photograph.", "在照片旁选一个类别。"),
+    hint: (words) => words("Choose a class below the photograph.", "在照片下面选一个类别。"),
   },
   async figure({ context, words, place, guess, propose }) {
     const photograph = ownOr(WRONG_EXAMPLE);

@@ -8,7 +8,7 @@ import { formula } from "../math.js";
 
 /** @type {import("../step.js").Step} */
 export const drawbacks = {
-  title: (words) => words("15.5 G and 138 M: must it be?", "15.5 G 和 138 M：非如此不可吗？"),
+  title: (words) => words("15.5 G and 138 M: must it be?", "15.5 G 和 138 M：非如此不可吗？"),
   question: (words) => [
     words(
       "D has two drawbacks: 15.5 G multiplications a picture and 138 million parameters. Put the mean " +
@@ -22,12 +22,12 @@ export const drawbacks = {
     const most = whole.parameters;
     const told = guess !== null;
     const row = (name, type, count, text) => ({
-      name, type, shape: "", shares: [count], values: [text],
+      name, type, shape: "", shares: count === null ? [] : [count], values: [text],
     });
     const parts = layerList(
       [
         row(words("D", "D"), "fc", 1, si(most)),
-        row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : 0, told ? si(average.parameters) : "?"),
+        row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : null, told ? si(average.parameters) : "?"),
       ],
       [words("parameters", "参数量")],
       { guess, propose: () => {}, right: [], words },

@@ -37,10 +37,8 @@ export const withoutRelu = {
       shown(kernels[1], words("The second kernel, 3×3", "第二个卷积核，3×3")),
     );
     if (guess === null) return place.replaceChildren(row);
-    row.append(
-      element("span", {}, "="),
-      shown(composed, words("The kernel that both equal, 5×5", "与两者等价的卷积核，5×5")),
-    );
+    const both = shown(composed, words("The kernel that both equal, 5×5", "与两者等价的卷积核，5×5"));
+    row.append(element("span", { class: "together" }, element("span", {}, "="), both));
     const another = element(
       "button",
       {
