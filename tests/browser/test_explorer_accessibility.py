@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
+from in_browser import Explorer
 from playwright.sync_api import expect
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
-if TYPE_CHECKING:
-    from conftest import Explorer
 
 TABS = ("learn", "network", "principle", "look")
 

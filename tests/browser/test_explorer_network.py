@@ -7,17 +7,14 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+from in_browser import Explorer
 from playwright.sync_api import Download, Page, Route, expect
 
 from vggnet.analysis import analyze
 from vggnet.spec import configuration
-
-if TYPE_CHECKING:
-    from conftest import Explorer
 
 
 def grouped(count: int) -> str:
@@ -120,18 +117,27 @@ def test_of_two_answers_the_newer_question_counts(explorer: Explorer) -> None:
     page = explorer.open(tab="network")
     total = page.locator(".total-parameters")
     expect(total).to_have_text(grouped(138_357_544))
+    page.evaluate(
+        """() => {
+            window.shown = [];
+            const look = () => shown.push(document.querySelector(".total-parameters").textContent);
+            new MutationObserver(look).observe(document.querySelector("main"),
+                {subtree: true, childList: true});
+        }"""
+    )
     held: list[Route] = []
-    page.route(re.compile("/api/describe.*width=0.5"), lambda route: held.append(route))
-    with page.expect_request(re.compile("/api/describe.*width=0.5")):
+    page.route(re.compile(r"/api/describe.*width=0\.5"), lambda route: held.append(route))
+    with page.expect_request(re.compile(r"/api/describe.*width=0\.5")):
         page.get_by_label("Width ×").fill("0.5")
     page.get_by_label("Width ×").fill("0.25")
-    quarter = analyze(configuration("D").scaled(width=0.25))
-    expect(total).to_have_text(grouped(quarter.parameters))
+    expect(total).to_have_text(grouped(analyze(configuration("D").scaled(width=0.25)).parameters))
+    half = analyze(configuration("D").scaled(width=0.5))
     for each in held:
-        each.fulfill(json=analyze(configuration("D").scaled(width=0.5)).to_json())
-    page.get_by_label("Head").select_option("average")
-    average = analyze(configuration("D").scaled(width=0.25, head="average"))
-    expect(total).to_have_text(grouped(average.parameters))
+        each.fulfill(json=half.to_json())
+    page.get_by_label("Width ×").fill("0.125")
+    eighth = analyze(configuration("D").scaled(width=0.125))
+    expect(total).to_have_text(grouped(eighth.parameters))
+    assert grouped(half.parameters) not in page.evaluate("shown")
 
 
 def saved(page: Page, name: str, tmp_path: Path) -> bytes:

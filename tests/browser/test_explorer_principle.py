@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from in_browser import Explorer
 from playwright.sync_api import expect
 
 from vggnet.stacks import KernelStack
-
-if TYPE_CHECKING:
-    from conftest import Explorer
 
 
 def grouped(count: int) -> str:

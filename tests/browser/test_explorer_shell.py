@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
+from in_browser import Explorer
 from playwright.sync_api import Browser, expect
-
-if TYPE_CHECKING:
-    from conftest import Explorer
 
 
 def test_the_arrow_keys_go_through_the_tabs(explorer: Explorer) -> None:
@@ -53,8 +50,6 @@ def test_the_language_changes_every_text_and_stays_in_the_address(explorer: Expl
 
 
 def test_the_theme_is_the_systems_until_another_is_chosen(browser: Browser, address: str) -> None:
-    from conftest import Explorer
-
     ground = "getComputedStyle(document.body).backgroundColor"
     explorer = Explorer(browser, address, color_scheme="dark")
     page = explorer.open(tab="principle")
@@ -72,12 +67,12 @@ def test_the_theme_is_the_systems_until_another_is_chosen(browser: Browser, addr
 def test_no_tab_is_wider_than_a_phone(
     browser: Browser, address: str, tab: str, language: str
 ) -> None:
-    from conftest import Explorer
-
     explorer = Explorer(browser, address, viewport={"width": 390, "height": 844})
     page = explorer.open(tab=tab, language=language)
     page.wait_for_load_state("networkidle")
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide <= 0
     explorer.close()
 

@@ -7,6 +7,7 @@ import { words } from "../words.js";
 import { OWN, ownTokens } from "./editor.js";
 
 const FIRST = "D";
+const LOADED = "loaded"; // what the server calls the model that it answers with
 
 /** What the controls ask of the server, as the parameters of its addresses. */
 export function asked() {
@@ -26,7 +27,7 @@ export function asked() {
 
 /** @param {{name: string, title: string}[]} networks that the server can name */
 export function controls(networks) {
-  const named = networks.map(({ name, title }) => [name, title ?? name]);
+  const named = networks.map(({ name, title }) => [name, name === LOADED ? words(`${title} (loaded)`, `${title}（已载入）`) : title]);
   const own = [OWN, words("own layers …", "自己写 …")];
   const config = select([...named, own]);
   const beside = select([["", words("nothing", "不对照")], ...named, own]);
