@@ -4,7 +4,7 @@ import { element, short } from "../figures.js";
 import { nameOf } from "./chooser.js";
 import { chosen } from "./chosen.js";
 import { fill } from "./fill.js";
-import { isReadable, keep, photographs, view } from "./photographs.js";
+import { isReadable, keep, patiently, photographs, view } from "./photographs.js";
 import { section } from "./section.js";
 
 const TOP = 9;
@@ -47,7 +47,7 @@ export function excitePart(look) {
     const form = new FormData();
     return Promise.all(all.map((each) => each.blob())).then((blobs) => {
       blobs.forEach((blob, at) => form.append("images", blob, all[at].name || `${at}`));
-      return api.post("excite", { layer, channel, size: look.side, top: TOP }, form);
+      return patiently(() => api.post("excite", { layer, channel, size: look.side, top: TOP }, form));
     });
   }
 

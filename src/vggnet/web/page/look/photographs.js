@@ -14,6 +14,8 @@ import * as api from "../api.js";
 
 const EXAMPLES = ["cat", "espresso", "uniform"];
 const ANSWERS_KEPT = 60;
+const TRIES = 5;
+const BUSY = 1000; // milliseconds from a try to the next, as the server asks for
 
 /** @type {Photograph[]} */
 export const photographs = EXAMPLES.map((name, id) => {
@@ -66,9 +68,26 @@ const answers = new Map();
  * @returns {Promise<any>} @throws {import("../api.js").Problem}
  */
 export function ask(photograph, path, params = {}) {
-  return keep(`${photograph.id} ${api.address(path, params)}`, async () =>
-    api.post(path, params, await photograph.blob()),
-  );
+  return keep(`${photograph.id} ${api.address(path, params)}`, async () => {
+    const body = await photograph.blob();
+    return patiently(() => api.post(path, params, body));
+  });
+}
+
+/**
+ * Ask again where the server is too busy: this page alone asks for much at once.
+ *
+ * @template T @param {() => Promise<T>} call @returns {Promise<T>} @throws {import("../api.js").Problem}
+ */
+export async function patiently(call) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (problem) {
+      if (problem.status !== 503 || tries === TRIES) throw problem;
+      await new Promise((go) => setTimeout(go, BUSY));
+    }
+  }
 }
 
 /** Whether the network could be given the photograph. @param {Photograph} photograph */

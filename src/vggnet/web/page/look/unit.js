@@ -39,7 +39,7 @@ export function unitPanel(look, showField) {
         layer: choice.layer.name, channel: choice.channel, size: look.side, ...at,
       });
       if (now === shown) showField(found.field);
-      return found.products_by_channel ? sum(found, choice) : largestOfPatch(found);
+      return found.products_by_channel?.length ? sum(found, choice) : largestOfPatch(found);
     });
   }
 
