@@ -4,7 +4,7 @@ import { element, svgElement } from "../figures.js";
 import { answerBars } from "./answers.js";
 import { nameOf } from "./chooser.js";
 import { fill } from "./fill.js";
-import { ask } from "./photographs.js";
+import { ask } from "./asked.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function answerPart(look) {

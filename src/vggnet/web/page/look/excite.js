@@ -4,7 +4,8 @@ import { element, short } from "../figures.js";
 import { nameOf } from "./chooser.js";
 import { chosen } from "./chosen.js";
 import { fill } from "./fill.js";
-import { isReadable, keep, patiently, photographs, view } from "./photographs.js";
+import { isReadable, keep, patiently, view } from "./asked.js";
+import { photographs } from "./photographs.js";
 import { section } from "./section.js";
 
 const TOP = 9;

@@ -4,7 +4,7 @@ import { labelled, select } from "../controls.js";
 import { colourBar, element, percent } from "../figures.js";
 import { nameOf } from "./answers.js";
 import { fill } from "./fill.js";
-import { ask, view } from "./photographs.js";
+import { ask, view } from "./asked.js";
 import { section } from "./section.js";
 import { stage } from "./stage.js";
 

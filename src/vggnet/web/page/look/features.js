@@ -2,7 +2,7 @@
 
 import { bytesOf } from "../figures.js";
 import { PER_PAGE } from "./chosen.js";
-import { ask, keep } from "./photographs.js";
+import { ask, keep } from "./asked.js";
 
 /**
  * The maps of a page, all from the same low to the same high.

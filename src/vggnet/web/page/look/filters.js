@@ -2,7 +2,7 @@
 
 import { element } from "../figures.js";
 import { fill } from "./fill.js";
-import { askModel } from "./photographs.js";
+import { askOnce } from "./asked.js";
 import { section } from "./section.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
@@ -17,7 +17,7 @@ export function filtersPart(look) {
     if (begun) return;
     begun = true;
     fill(place, context, words("Reading the first layer's kernels…", "正在读取第一层的卷积核…"), async () => {
-      const found = await askModel("filters");
+      const found = await askOnce("filters");
       const { filters, height, width, layer } = found;
       return [
         element("p", {}, words(

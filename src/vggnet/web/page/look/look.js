@@ -10,7 +10,8 @@ import { excitePart } from "./excite.js";
 import { explanationsPart } from "./explanations.js";
 import { filtersPart } from "./filters.js";
 import { layersPart } from "./layers.js";
-import { askModel, isReadable, onPhotographs, photographs } from "./photographs.js";
+import { askOnce, isReadable } from "./asked.js";
+import { onPhotographs, photographs } from "./photographs.js";
 
 /**
  * What the parts share.
@@ -30,7 +31,7 @@ const SIDE = 224; // of the views, where the network takes any size
 /** @param {Element} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
   const { state } = context;
-  const model = await askModel("model");
+  const model = await askOnce("model");
   let own = photographs.findLast((each) => each.example === null) ?? null;
   /** @type {Part[]} */
   let parts = [];

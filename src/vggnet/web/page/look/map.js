@@ -4,7 +4,7 @@ import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
 import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
 import { largestOf, mapsOf } from "./features.js";
 import { fill } from "./fill.js";
-import { view } from "./photographs.js";
+import { view } from "./asked.js";
 import { stage } from "./stage.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -19,6 +19,8 @@ export function mapView(look) {
   const large = element("figure", {});
   const node = element("div", { class: "map-beside" }, picture, large);
   let shown = "";
+  /** @type {import("../figures.js").Matrix | null} */
+  let opened = null;
 
   function update() {
     const { shown: layer, channel } = chosen(look);
@@ -71,7 +73,7 @@ export function mapView(look) {
       over,
     );
     board.style.aspectRatio = `${map.width} / ${map.height}`;
-    board.map = map;
+    opened = map;
     return board;
   }
 
@@ -82,10 +84,10 @@ export function mapView(look) {
   }
 
   function moveCursor() {
-    const board = large.querySelector(".board");
-    if (!board) return;
-    const { row, column } = unitOf(board.map);
-    board.querySelector(".cursor").setAttribute("transform", `translate(${column} ${row})`);
+    const cursor = large.querySelector(".cursor");
+    if (!cursor || !opened) return;
+    const { row, column } = unitOf(opened);
+    cursor.setAttribute("transform", `translate(${column} ${row})`);
   }
 
   /** @param {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} field */

@@ -5,7 +5,7 @@ import { arrayPicture, largest } from "./array.js";
 import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
 import { largestOf, mapsOf } from "./features.js";
 import { fill } from "./fill.js";
-import { ask } from "./photographs.js";
+import { ask } from "./asked.js";
 
 const SHOWN = 3; // channels, those that add or take away most
 const PAUSE = 100; // milliseconds; arrow keys pass over many units

@@ -2,7 +2,8 @@
 
 import { colourBar, element, percent } from "../../figures.js";
 import { answerBars, nameOf } from "../../look/answers.js";
-import { ask, ownOr, view } from "../../look/photographs.js";
+import { ask, view } from "../../look/asked.js";
+import { ownOr } from "../../look/photographs.js";
 import { stage } from "../../look/stage.js";
 
 const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a person would

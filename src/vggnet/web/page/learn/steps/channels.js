@@ -1,6 +1,7 @@
 /** Step 5: why channels double where the map halves. */
 
 import { grouped, si } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { same } from "../judge.js";
 import { layerList } from "../layer-list.js";
 import { formula } from "../math.js";
@@ -24,8 +25,8 @@ export const doubling = {
       ["double", words("twice as many", "两倍")],
     ],
   },
-  async figure({ context, words, place, guess }) {
-    const { layers } = await context.api.get("describe", { config: "D" });
+  async figure({ words, place, guess }) {
+    const { layers } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.type === "conv");
     const most = Math.max(...rows.map((each) => each.macs));
     const shown = guess !== null;
@@ -43,8 +44,8 @@ export const doubling = {
       ),
     );
   },
-  async answer({ context, words, guess }) {
-    const { layers } = await context.api.get("describe", { config: "D" });
+  async answer({ words, guess }) {
+    const { layers } = await askOnce("describe", { config: "D" });
     const macs = (name) => grouped(layers.find((each) => each.name === name).macs);
     return {
       right: same(guess, "same"),

@@ -1,6 +1,7 @@
 /** Steps 7 and 8: where the parameters are, and where the time goes. */
 
 import { grouped, percent, si } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { same } from "../judge.js";
 import { layerList } from "../layer-list.js";
 import { formula } from "../math.js";
@@ -21,8 +22,8 @@ export const mostParameters = {
     kind: "spot",
     hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
   },
-  async figure({ context, words, place, guess, propose }) {
-    const { layers, parameters } = await context.api.get("describe", { config: "D" });
+  async figure({ words, place, guess, propose }) {
+    const { layers, parameters } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.parameters);
     const most = Math.max(...rows.map((each) => each.parameters));
     place.replaceChildren(
@@ -39,8 +40,8 @@ export const mostParameters = {
       ),
     );
   },
-  async answer({ context, words, guess }) {
-    const { layers, parameters, totals } = await context.api.get("describe", { config: "D" });
+  async answer({ words, guess }) {
+    const { layers, parameters, totals } = await askOnce("describe", { config: "D" });
     const fc6 = layers.find((each) => each.name === "fc6");
     const share = percent(fc6.parameters / parameters);
     return {
@@ -81,7 +82,7 @@ export const mostTime = {
     hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
   },
   async figure({ context, words, place, guess, propose }) {
-    const { layers } = await context.api.get("describe", { config: "D" });
+    const { layers } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.parameters);
     const macs = Math.max(...rows.map((each) => each.macs));
     const times = guess === null ? null : await secondsByLayer(context);
@@ -104,8 +105,8 @@ export const mostTime = {
       ),
     );
   },
-  async answer({ context, words, guess }) {
-    const { layers, macs, totals } = await context.api.get("describe", { config: "D" });
+  async answer({ words, guess }) {
+    const { layers, macs, totals } = await askOnce("describe", { config: "D" });
     const one = layers.find((each) => each.name === "conv4_2");
     const fc = percent(totals.fc.macs / macs);
     return {

@@ -1,6 +1,7 @@
 /** Step 6: from A to E, what is added where, and what it gained. */
 
 import { element, grouped } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 
@@ -19,8 +20,8 @@ export const deeper = {
     ),
   ],
   guess: { kind: "number", unit: () => "%", least: 0, most: 100 },
-  async figure({ context, words, place, guess }) {
-    const networks = await context.api.get("describe", { config: NAMES });
+  async figure({ words, place, guess }) {
+    const networks = await askOnce("describe", { config: NAMES });
     const head = ["", "1", "2", "3", "4", "5", words("error", "错误率")];
     place.replaceChildren(
       element(
@@ -39,8 +40,8 @@ export const deeper = {
       ),
     );
   },
-  async answer({ context, words, guess }) {
-    const [a, e] = await context.api.get("describe", { config: ["A", "E"] });
+  async answer({ words, guess }) {
+    const [a, e] = await askOnce("describe", { config: ["A", "E"] });
     return {
       right: near(guess, ERRORS.E, 0.7),
       verdict: youSaid(words, guess && `${guess}%`, `${ERRORS.E}%`),

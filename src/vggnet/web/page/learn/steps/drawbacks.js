@@ -1,6 +1,7 @@
 /** Step 11: the two drawbacks of D, and what removes them. */
 
 import { grouped, percent, si } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { evidence, measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 import { layerList } from "../layer-list.js";
@@ -17,8 +18,8 @@ export const drawbacks = {
     ),
   ],
   guess: { kind: "number", unit: (words) => words("million", "百万"), least: 0, most: 138 },
-  async figure({ context, words, place, guess }) {
-    const [whole, average] = await both(context);
+  async figure({ words, place, guess }) {
+    const [whole, average] = await both();
     const most = whole.parameters;
     const told = guess !== null;
     const row = (name, type, count, text) => ({
@@ -26,7 +27,7 @@ export const drawbacks = {
     });
     const parts = layerList(
       [
-        row(words("D", "D"), "fc", 1, si(most)),
+        row("D", "fc", 1, si(most)),
         row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : null, told ? si(average.parameters) : "?"),
       ],
       [words("parameters", "参数量")],
@@ -52,8 +53,8 @@ export const drawbacks = {
       ),
     );
   },
-  async answer({ context, words, guess }) {
-    const [whole, average] = await both(context);
+  async answer({ words, guess }) {
+    const [whole, average] = await both();
     const left = Math.round(average.parameters / 1e5) / 10;
     return {
       right: near(guess, left, 3),
@@ -85,9 +86,9 @@ export const drawbacks = {
   },
 };
 
-async function both({ api }) {
+async function both() {
   return Promise.all([
-    api.get("describe", { config: "D" }),
-    api.get("describe", { config: "D", head: "average" }),
+    askOnce("describe", { config: "D" }),
+    askOnce("describe", { config: "D", head: "average" }),
   ]);
 }

@@ -1,6 +1,7 @@
 /** Step 1: how much a unit sees after two and after three 3x3. */
 
 import { element, svgElement } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { formula } from "../math.js";
 import { near, youSaid } from "../judge.js";
 import { player } from "../player.js";
@@ -38,9 +39,9 @@ export const sameField = {
       place.replaceChildren(frame, label, controls);
     }
   },
-  async answer({ context, words, guess }) {
-    const two = await context.api.get("stack", { kernels: "3,3" });
-    const three = await context.api.get("stack", { kernels: "3,3,3" });
+  async answer({ words, guess }) {
+    const two = await askOnce("stack", { kernels: "3,3" });
+    const three = await askOnce("stack", { kernels: "3,3,3" });
     return {
       right: near(guess, two.receptive_field),
       verdict: youSaid(words, guess, `${two.receptive_field}`),

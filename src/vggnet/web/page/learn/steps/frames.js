@@ -1,7 +1,8 @@
 /** Step 9: which part of a photograph a unit can see. */
 
 import { element } from "../../figures.js";
-import { ownOr, view } from "../../look/photographs.js";
+import { askOnce, view } from "../../look/asked.js";
+import { ownOr } from "../../look/photographs.js";
 import { stage } from "../../look/stage.js";
 import { same } from "../judge.js";
 import { formula } from "../math.js";
@@ -25,7 +26,7 @@ export const onThePhotograph = {
   guess: { kind: "choice", choices: () => Object.keys(FRAMES).map((name) => [name, name]) },
   async figure({ context, words, place, guess }) {
     const { state } = context;
-    const { layers } = await context.api.get("describe", { config: "D", input_size: SIDE });
+    const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
     const url = await view(ownOr("cat"), SIDE);
     const fieldOf = (name) => fieldInTheMiddle(layers.find((each) => each.name === name));
     if (guess === null) {
@@ -62,8 +63,8 @@ export const onThePhotograph = {
       element("div", { class: "choices", role: "radiogroup", "aria-label": words("layer", "层") }, ...choices),
     );
   },
-  async answer({ context, words, guess }) {
-    const { layers } = await context.api.get("describe", { config: "D", input_size: SIDE });
+  async answer({ words, guess }) {
+    const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
     const field = (name) => layers.find((each) => each.name === name).receptive_field;
     const right = "C";
     return {

@@ -1,6 +1,7 @@
 /** Step 4: what a stack of kernels is without the ReLUs between them. */
 
 import { element } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { arrayPicture, digits, largest } from "../../look/array.js";
 import { measured } from "../evidence.js";
 import { same } from "../judge.js";
@@ -25,9 +26,9 @@ export const withoutRelu = {
     ],
   },
   async figure({ context, words, place, guess }) {
-    const { api, state } = context;
+    const { state } = context;
     const seed = Number(state.get(SEED) ?? 0);
-    const { kernels, composed } = await api.get("compose", { kernels: "3,3", seed });
+    const { kernels, composed } = await askOnce("compose", { kernels: "3,3", seed });
     const reach = largest(...kernels);
     const row = element("div", { class: "arrays" });
     const shown = (values, label) => arrayPicture(values, label, { reach: largest(values) || reach });

@@ -1,6 +1,7 @@
 /** Steps 2 and 3: the weights of small kernels on top of each other, and of a large one. */
 
 import { element, grouped } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
 import { measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 import { formula } from "../math.js";
@@ -19,8 +20,8 @@ export const fewerWeights = {
   ],
   guess: { kind: "number", unit: () => "%", least: 1, most: 999 },
   figure: (scene) => comparison(scene, "3,3", "learn.channels"),
-  async answer({ context, words, guess }) {
-    const found = await context.api.get("stack", { kernels: "3,3", channels: 256 });
+  async answer({ words, guess }) {
+    const found = await askOnce("stack", { kernels: "3,3", channels: 256 });
     const share = Math.round(100 * found.ratio);
     return {
       right: near(guess, share, 3),
@@ -56,8 +57,8 @@ export const threeAgainstOne = {
   ],
   guess: { kind: "number", unit: (words) => words("% more", "%（多出）"), least: 0, most: 999 },
   figure: (scene) => comparison(scene, "3,3,3", "learn.channels7"),
-  async answer({ context, words, guess }) {
-    const found = await context.api.get("stack", { kernels: "3,3,3", channels: 512 });
+  async answer({ words, guess }) {
+    const found = await askOnce("stack", { kernels: "3,3,3", channels: 512 });
     const more = Math.round(100 * found.single_excess);
     return {
       right: near(guess, more, 5),
@@ -89,7 +90,7 @@ export const threeAgainstOne = {
 
 /** Bars of both ways' weights; after the guess with numbers, and channels to choose. */
 async function comparison({ context, words, place, guess }, kernels, key) {
-  const { api, state } = context;
+  const { state } = context;
   const bars = element("div", { class: "bars" });
   const channels = Number(state.get(key) ?? 2);
   const value = element("output", { class: "numbers" });
@@ -101,7 +102,7 @@ async function comparison({ context, words, place, guess }, kernels, key) {
   async function show() {
     const chosen = CHANNELS[Number(slider.value)] ?? 256;
     value.textContent = `${chosen}`;
-    const found = await api.get("stack", { kernels, channels: chosen });
+    const found = await askOnce("stack", { kernels, channels: chosen });
     const sides = kernels.split(",");
     const single = found.single.kernel;
     bars.replaceChildren(
