@@ -6,6 +6,7 @@ from importlib import resources
 import pytest
 
 from vggnet.analysis import analyze
+from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.scales import _STEPS
 from vggnet.drawing.scene import Words
@@ -51,16 +52,25 @@ def test_colours_are_those_of_the_files() -> None:
         assert re.findall("[0-9a-f]{6}", shown[1]) == hexadecimals.split()
 
 
+def chinese() -> set[str]:
+    """What network/chinese.js has a word for."""
+    listed = re.search(r"const WORDS = \{(.*?)\n\};", read("network/chinese.js"), re.DOTALL)
+    assert listed is not None
+    return {quoted or plain for quoted, plain in re.findall(r'(?:"([^"]+)"|(\w+)):', listed[1])}
+
+
+def test_every_heading_of_the_table_is_known_in_chinese() -> None:
+    assert {heading for heading, _ in _HEADERS} | {"total"} <= chinese()
+
+
 @pytest.mark.parametrize("name", ["A", "A-LRN", "C", "vgg16_bn", "AlexNet"])
 def test_every_word_of_a_drawing_is_known_in_chinese(name: str) -> None:
-    known = read("network/chinese.js")
+    known = chinese()
     small = configuration(name).scaled(head="average", num_classes=10)
     drawn = [analyze(small).drawn(), analyze(configuration("E")).drawn()]
     # Names of layers, shapes and numbers are the same in both languages.
-    plain = r"[a-z]+[\d_–]+|[\d×/ .\u202fGMK]+|×\d+|soft-max|prob|E|pool|avgpool"
+    plain = r"[a-z]+[\d_–]+|[\d×/ .\u202fGMK]+|soft-max|prob|avgpool"
     for shape in network_scene(drawn).shapes:
         if isinstance(shape, Words) and not re.fullmatch(plain, shape.text):
-            if "parameters," in shape.text or shape.text == drawn[0].name:
-                continue  # put together of patterns
-            words = shape.text
-            assert f'"{words}":' in known or f" {words}:" in known, words
+            put_together = "parameters," in shape.text or shape.text in [each.name for each in drawn]
+            assert put_together or shape.text in known, shape.text

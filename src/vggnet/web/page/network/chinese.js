@@ -5,6 +5,8 @@
 
 import { language } from "../words.js";
 
+const [LETTER, BETWEEN] = [11, 32]; // pixels of a letter of the legend, and to the next entry's words
+
 const WORDS = {
   layer: "层", kernel: "核", output: "输出", parameters: "参数", share: "占比", MACs: "MACs",
   activations: "激活值", field: "感受野", jump: "步距", total: "合计", input: "输入",
@@ -13,6 +15,7 @@ const WORDS = {
   "Height: side of the map. Width: channels. Both on a log scale. ReLU and dropout are not drawn.":
     "高：特征图边长。宽：通道数。均为对数刻度。不画 ReLU 与 dropout。",
 };
+const LEGEND = ["input, output", "convolution", "normalisation", "pool", "fully connected", "not the same in all"];
 /** What a drawing says of a network beneath its name, and what it differs in from the paper's. */
 const PATTERNS = [
   [/^(.+) parameters, (.+) MACs on (\S+) pixels$/, "$1 个参数，$2 MACs，输入 $3 像素"],
@@ -28,9 +31,13 @@ const PATTERNS = [
 /** Put what stands in the drawing and the tables into the page's language. @param {Element} root */
 export function translate(root) {
   if (language() !== "zh") return;
+  const legend = [...root.querySelectorAll(":is(rect[height='10'], polygon) + text")].filter((each) =>
+    LEGEND.includes(each.textContent),
+  );
   for (const each of root.querySelectorAll("svg text, th, tfoot .name")) {
     each.textContent = inChinese(each.textContent);
   }
+  closeUp(legend);
   for (const each of root.querySelectorAll("svg[role=img][aria-label]")) {
     each.setAttribute("aria-label", inChinese(each.getAttribute("aria-label")));
   }
@@ -42,4 +49,17 @@ export function translate(root) {
 function inChinese(text) {
   if (text in WORDS) return WORDS[text];
   return PATTERNS.reduce((said, [pattern, chinese]) => said.replace(pattern, chinese), text);
+}
+
+/** Chinese words are shorter: move the entries of the legend to where the one before them ends. */
+function closeUp(legend) {
+  let x = null;
+  for (const text of legend) {
+    const at = Number(text.getAttribute("x"));
+    x ??= at;
+    for (const each of [text.previousElementSibling, text]) {
+      each.setAttribute("transform", `translate(${x - at})`);
+    }
+    x += LETTER * text.textContent.length + BETWEEN;
+  }
 }

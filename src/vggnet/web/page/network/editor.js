@@ -11,6 +11,7 @@ import * as state from "../state.js";
 import { words } from "../words.js";
 
 export const OWN = "own";
+const [FEWEST_ROWS, MOST_ROWS] = [4, 14];
 const FIRST = `conv3-64 conv3-64
 maxpool
 conv3-128 conv3-128
@@ -32,7 +33,6 @@ export function editor() {
   const id = "network-tokens";
   const area = element("textarea", {
     id,
-    rows: 12,
     spellcheck: "false",
     autocapitalize: "off",
     autocomplete: "off",
@@ -43,8 +43,16 @@ export function editor() {
   const show = keep(area, "network.tokens", FIRST);
   let place = null;
 
-  area.addEventListener("input", () => mark(null));
+  area.addEventListener("input", () => {
+    mark(null);
+    fit();
+  });
   area.addEventListener("scroll", () => (behind.scrollTop = area.scrollTop));
+
+  function fit() {
+    const lines = area.value.split("\n").length;
+    area.rows = Math.min(Math.max(lines, FEWEST_ROWS), MOST_ROWS);
+  }
 
   function mark(problem) {
     place = problem?.line ? placeOf(area.value, problem.line, problem.column ?? 1) : null;
@@ -61,7 +69,8 @@ export function editor() {
   }
 
   function message(problem) {
-    if (!place) return [problem.detail];
+    const detail = problem.detail.replace(/^spec 'custom': /, "");
+    if (!place) return [detail];
     const { line, column } = problem;
     const where = words(`Line ${line}, column ${column}`, `第 ${line} 行第 ${column} 列`);
     const go = () => {
@@ -69,7 +78,7 @@ export function editor() {
       area.setSelectionRange(...place);
     };
     const button = element("button", { type: "button", onclick: go }, where);
-    return [button, ` ${problem.detail}`];
+    return [button, ` ${detail}`];
   }
 
   const node = element(
@@ -92,6 +101,7 @@ export function editor() {
     mark,
     show() {
       show();
+      fit();
       node.hidden = ![state.get("network.config"), state.get("network.beside")].includes(OWN);
       if (!place) mark(null);
     },

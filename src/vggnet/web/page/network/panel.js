@@ -18,6 +18,7 @@ const KINDS = {
 export function panel(described, name) {
   const layer = described.layers.find((each) => each.name === name) ?? picture(described);
   const [role, kind] = KINDS[layer.type];
+  const side = layer.receptive_field;
   const rows = [
     layer.input && [words("in", "输入"), shape(layer.input)],
     [words("out", "输出"), shape(layer.output)],
@@ -27,8 +28,8 @@ export function panel(described, name) {
     ["MACs", ...counted(layer.macs, macProduct(layer))],
     [words("share", "占比"), share(layer.mac_share, layer.macs)],
     [words("activations", "激活值"), `${grouped(layer.activations)} (${bytes(layer.activation_bytes)})`],
-    [words("field", "感受野"), words(`${times([layer.receptive_field, layer.receptive_field])} pixels`, `${times([layer.receptive_field, layer.receptive_field])} 像素`)],
-    [words("jump", "步距"), words(`${layer.jump} pixels`, `${layer.jump} 像素`)],
+    [words("field", "感受野"), words(`${times([side, side])} pixels`, `${times([side, side])} 像素`)],
+    [words("jump", "步距"), words(`${layer.jump} ${layer.jump === 1 ? "pixel" : "pixels"}`, `${layer.jump} 像素`)],
   ].filter(Boolean);
   return [
     element("h2", {}, layer.name),

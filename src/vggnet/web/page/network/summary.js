@@ -44,8 +44,8 @@ function headers() {
   return [
     words("parameters", "参数"),
     "MACs",
-    words("weights in fp32", "fp32 权重"),
-    words("activations alive at most", "激活值同时至多"),
+    words("weights in fp32", "权重（fp32）"),
+    words("peak activations", "激活值峰值"),
     words("most parameters in", "参数最多的层"),
     words("most MACs in", "MACs 最多的层"),
   ];
