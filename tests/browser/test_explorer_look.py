@@ -123,7 +123,8 @@ def test_a_clicked_unit_shows_its_sum_and_its_field(
     most = int(np.abs(expected.products_CYX.sum(axis=(1, 2))).argmax())
     expect(unit.locator(".product").first).to_contain_text(f"channel {most}")
     expect(page.locator(".field")).to_contain_text("32×32 of 224×224")
-    frame = page.locator(".map-beside .frame-light")
+    frame = page.locator(".map-beside .frames .frame-light")
+    settled(page)
     left = float(frame.get_attribute("x") or 0)
     board.press("ArrowRight")
     expect(unit.get_by_role("heading")).to_contain_text("row 10, column 21")
@@ -135,7 +136,7 @@ def test_a_clicked_unit_shows_its_sum_and_its_field(
 def test_a_field_is_cut_at_the_border(explorer: Explorer) -> None:
     page = explorer.open(tab="look", look__layer="pool5", look__unit="0.0")
     expect(page.locator(".field")).to_contain_text("212×212 of 224×224 pixels, cut at the border")
-    frame = page.locator(".map-beside .frame-dark")
+    frame = page.locator(".map-beside .frames .frame-dark")
     assert float(frame.get_attribute("width") or 0) < 212 * 0.75
     expect(page.locator(".unit")).to_contain_text("largest of the values")
     expect(part(page, "What a layer makes of it")).to_contain_text("at 224×224")
