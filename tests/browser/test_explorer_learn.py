@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from in_browser import Explorer
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from test_explorer_accessibility import faults
 
 import vggnet
 from vggnet.analysis import analyze
 from vggnet.spec import configuration
-
-if TYPE_CHECKING:
-    from conftest import Explorer
-    from playwright.sync_api import Browser
 
 EXAMPLES = Path(vggnet.__file__).parent / "web" / "examples"
 STEPS = 12
@@ -42,8 +40,6 @@ def answered(page: Page, number: int) -> Locator:
 def test_the_first_guess_is_on_the_first_screen(
     browser: Browser, address: str, width: int, height: int, language: str
 ) -> None:
-    from conftest import Explorer
-
     explorer = Explorer(browser, address, viewport={"width": width, "height": height})
     page = explorer.open(language=language)
     guess = step(page, 1).locator("form")
@@ -100,6 +96,15 @@ def test_the_answers_are_the_package_s(explorer: Explorer) -> None:
     expect(step(page, 7).locator(".formula")).to_contain_text(numbers)
     expect(step(page, 9).locator(".formula")).to_contain_text("404")
     expect(step(page, 8).locator(".layer-list")).to_contain_text(" ms")  # measured here
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_answers_have_no_serious_fault(explorer: Explorer, theme: str) -> None:
+    every = {f"learn__{number}": "-" for number in range(1, STEPS + 1)}
+    page = explorer.open(tab="learn", theme=theme, **every)
+    for number in range(1, STEPS + 1):
+        answered(page, number)
+    assert faults(explorer) == []
 
 
 def test_a_link_shows_what_was_seen(explorer: Explorer) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from in_browser import Explorer
 from playwright.sync_api import Locator, Page, Route, expect
 
 import vggnet
 from vggnet.explain import in_pixels
 from vggnet.units import unit_sum
-
-if TYPE_CHECKING:
-    from conftest import Explorer
 
 EXAMPLES = Path(vggnet.__file__).parent / "web" / "examples"
 CAT = EXAMPLES / "cat.jpg"
