@@ -14,13 +14,14 @@ from vggnet.training.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
-from harness import command, figures, jobs, measures, nets, page, statistics
+from harness import command, evidence, figures, jobs, measures, nets, page, statistics
 from harness.claims import Arm, Claim, Series
 from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
 
 EXPERIMENTS = Path(experiments.__file__).parent
 SMALL = SCALES["small"]
+THREE_RATES = replace(SMALL, rates=(0.02, 0.06, 0.2))
 CLAIMS = [claim(SMALL) for claim in experiments.claims(",".join(experiments.CLAIMS))]
 
 
@@ -147,19 +148,19 @@ def result(of: Recipe | None, top1: float, **more: Any) -> dict[str, Any]:
 
 def filled(path: Path, claim: Claim, top1: dict[str, list[float]]) -> Results:
     """Results of the claim: for each arm a rate, 0.06, and then a run a seed."""
-    results = Results(path / "small.jsonl", SMALL)
+    results = Results(path / "small.jsonl", THREE_RATES)
     for arm in claim.arms:
-        for rate in SMALL.rates:
+        for rate in THREE_RATES.rates:
             results.add(result(results.rate_recipe(arm, rate), 0.3 if rate == 0.06 else 0.2))
         for seed, value in enumerate(top1[arm.name]):
-            results.add(result(recipe(SMALL, arm.changes, 0.06, seed), value))
+            results.add(result(recipe(THREE_RATES, arm.changes, 0.06, seed), value))
     return results
 
 
 class TestResults:
     def test_what_is_kept_is_found_again(self, tmp_path: Path) -> None:
         filled(tmp_path, TWO, {"A": [0.4, 0.42], "B": [0.5]})
-        again = Results(tmp_path / "small.jsonl", SMALL)
+        again = Results(tmp_path / "small.jsonl", THREE_RATES)
         assert len(list(again)) == 9
         assert set(again.runs(TWO.arm("A"), 2)) == {0, 1}
         assert set(again.runs(TWO.arm("B"), 2)) == {0}
@@ -168,13 +169,13 @@ class TestResults:
         results = filled(tmp_path, TWO, {"A": [0.4], "B": [0.5]})
         whole = results.path.read_text()
         results.path.write_text(whole[:-20])
-        cut = Results(results.path, SMALL)
+        cut = Results(results.path, THREE_RATES)
         assert len(list(cut)) == 7
-        cut.add(result(recipe(SMALL, {"config": "B"}, 0.06, 0), 0.5))
+        cut.add(result(recipe(THREE_RATES, {"config": "B"}, 0.06, 0), 0.5))
         assert results.path.read_text() == whole
 
     def test_the_rate_is_the_best_on_the_pictures_for_choosing(self, tmp_path: Path) -> None:
-        results, arm = Results(tmp_path / "small.jsonl", SMALL), TWO.arms[0]
+        results, arm = Results(tmp_path / "small.jsonl", THREE_RATES), TWO.arms[0]
         for rate, top1 in ((0.2, 0.3), (0.06, 0.3), (0.02, 0.1)):
             assert results.rate(arm) is None
             assert results.recipe(arm, 0) is None
@@ -183,8 +184,8 @@ class TestResults:
         assert results.rate(replace(arm, tuned=False)) == 0.02
 
     def test_a_rate_at_which_it_diverged_is_the_worst(self, tmp_path: Path) -> None:
-        results, arm = Results(tmp_path / "small.jsonl", SMALL), TWO.arms[0]
-        for rate in SMALL.rates:
+        results, arm = Results(tmp_path / "small.jsonl", THREE_RATES), TWO.arms[0]
+        for rate in THREE_RATES.rates:
             more = {"diverged": "at step 3"} if rate != 0.2 else {}
             results.add(result(results.rate_recipe(arm, rate), 0.02, **more))
         assert results.rate(arm) == 0.2
@@ -192,7 +193,7 @@ class TestResults:
 
 class TestJobs:
     def test_claim_by_claim_rates_then_seed_by_seed(self, tmp_path: Path) -> None:
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         one = Claim("one", (Arm("C", {"config": "C"}, tuned=False),), (), seeds=1)
         asked = jobs.all_jobs([TWO, one], results)
         assert [job.name for job in asked] == [
@@ -213,13 +214,13 @@ class TestJobs:
         source = Arm("A", drawn)
         deeper = Arm("D", drawn | {"config": "D"}, weights_of={"init_from": source})
         claim = Claim("from", (deeper,), (), seeds=1)
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         asked = jobs.all_jobs([claim], results)
         assert len(jobs.distinct(asked, results)) == 4  # three trials that wait, and the run
         assert [job.recipe(results) for job in asked] == [None] * 4
-        for rate in SMALL.rates:
+        for rate in THREE_RATES.rates:
             results.add(result(results.rate_recipe(source, rate), 0.3 if rate == 0.06 else 0.2))
-        run = recipe(SMALL, drawn, 0.06, 0)
+        run = recipe(THREE_RATES, drawn, 0.06, 0)
         trial = asked[0].recipe(results)
         assert trial is not None
         assert trial.init_from == weights_name(run)
@@ -232,22 +233,25 @@ class TestJobs:
     def test_a_net_is_tested_once_it_is_trained(self, tmp_path: Path) -> None:
         arm = Arm("A", {"config": "A"}, tuned=False, protocol="single")
         claim = Claim("views", (arm, replace(arm, name="A too", protocol="both")), (), seeds=1)
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         asked = jobs.all_jobs([claim], results)
         left = jobs.to_do(asked, results)
         assert [(job.name, job.is_ready(results)) for job in left] == [
             ("A, seed 0", True), ("A, seed 0, tested", False), ("A too, seed 0, tested", False),
         ]  # fmt: skip
-        results.add(result(recipe(SMALL, arm.changes, 0.02, 0), 0.4))
-        results.add(result(recipe(SMALL, arm.changes, 0.02, 0), 0.5, what="single"))
+        results.add(result(recipe(THREE_RATES, arm.changes, 0.02, 0), 0.4))
+        results.add(result(recipe(THREE_RATES, arm.changes, 0.02, 0), 0.5, what="single"))
         assert [job.name for job in jobs.to_do(asked, results)] == ["A too, seed 0, tested"]
-        assert page.accuracies(claim, Results(results.path, SMALL)) == {"A": {0: 50.0}, "A too": {}}
+        assert page.accuracies(claim, Results(results.path, THREE_RATES)) == {
+            "A": {0: 50.0},
+            "A too": {},
+        }
 
     def test_pictures_of_jittered_sides_are_stored_as_they_are(self) -> None:
         arm = Arm("A", {"short_side": "37"}, protocol="single")
-        assert jobs.Job(arm).sides(SMALL) == {37}
-        assert jobs.Job(arm, what="single").sides(SMALL) == {37, 64}
-        assert jobs.Job(Arm("A", {"short_side": "37-73"})).sides(SMALL) == {64}
+        assert jobs.Job(arm).sides(THREE_RATES) == {37}
+        assert jobs.Job(arm, what="single").sides(THREE_RATES) == {37, 64}
+        assert jobs.Job(Arm("A", {"short_side": "37-73"})).sides(THREE_RATES) == {64}
 
 
 class TestPage:
@@ -281,14 +285,14 @@ class TestPage:
 
     def test_runs_that_diverged_are_named(self, tmp_path: Path) -> None:
         results = filled(tmp_path, TWO, {"A": [0.40], "B": []})
-        diverged = recipe(SMALL, {"config": "B"}, 0.06, 0)
+        diverged = recipe(THREE_RATES, {"config": "B"}, 0.06, 0)
         results.add(result(diverged, 0.0, diverged="the loss is nan"))
         text = page.with_tables(self.TEXT, [TWO], results, "en")
         assert "| B | 1,000 | 0.0 | 2.5 M | 0.06 | diverged | 1 |" in text
         assert "B − A" not in text  # it has no accuracy that could be subtracted
 
     def test_nothing_was_run(self, tmp_path: Path) -> None:
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         assert "-->\nNot run yet.\n<!--" in page.with_tables(self.TEXT, [TWO], results, "en")
 
     def test_rates_alone(self, tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ class TestPage:
         text = page.with_tables(self.TEXT, [TWO], results, "en")
         assert "no seed has run in every net yet: 8 of 10 runs done." in text
         assert not page.has_a_seed(TWO, results)
-        results.add(result(recipe(SMALL, {"config": "B"}, 0.06, 1), 0.5))
+        results.add(result(recipe(THREE_RATES, {"config": "B"}, 0.06, 1), 0.5))
         assert page.has_a_seed(TWO, results)
         assert "\n9 of 10 runs done.\n" in page.with_tables(self.TEXT, [TWO], results, "en")
 
@@ -318,8 +322,8 @@ class TestPage:
         assert "| B | 20.0 | **30.0** | 20.0 |" in text
 
     def test_a_highest_rate_that_is_the_best_is_told_of(self, tmp_path: Path) -> None:
-        results = Results(tmp_path / "small.jsonl", SMALL)
-        for rate in SMALL.rates:
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
+        for rate in THREE_RATES.rates:
             results.add(result(results.rate_recipe(TWO.arms[0], rate), rate))
         text = page.with_tables(self.TEXT, [TWO], results, "en")
         assert "Rates are being chosen: 3 of 10 runs done." in text
@@ -334,18 +338,18 @@ class TestPage:
 
     def test_what_find_lr_says_stands_beside_the_best_rate(self, tmp_path: Path) -> None:
         claim = next(claim for claim in CLAIMS if claim.name == "learning_rate")
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         asked = results.recipe(claim.range_tests[0], 0)
         assert asked is not None
         found = {"suggestion": 0.3, "interval": [0.01, 0.6]}
         results.add(result(asked, 0.0, what="find-lr", find_lr=found))
         for arm, top1 in zip(claim.arms[2:4], (0.3, 0.4), strict=True):
-            results.add(result(recipe(SMALL, arm.changes, 0.02, 0), top1))
+            results.add(result(recipe(THREE_RATES, arm.changes, 0.02, 0), top1))
         text = page.tables(claim, results, "en")
         assert "| D, batch norm | 0.3 | 0.01 – 0.6 | 0.06 |" in text
 
     def test_a_page_without_a_place_for_a_claim(self, tmp_path: Path) -> None:
-        results = Results(tmp_path / "small.jsonl", SMALL)
+        results = Results(tmp_path / "small.jsonl", THREE_RATES)
         with pytest.raises(ValueError, match="not one place for claim two"):
             page.with_tables("nothing", [TWO], results, "en")
 
@@ -378,21 +382,57 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
         assert figure.exists() == found
 
 
+class TestEvidence:
+    BENCHMARKS = EXPERIMENTS.parent / "benchmarks" / "results"
+
+    def found(self, path: Path, top1: dict[str, list[float]]) -> Any:
+        four = [replace(TWO, name=name) for name in evidence.QUOTED]
+        text = evidence.evidence(four, filled(path, TWO, top1), self.BENCHMARKS)
+        return json.loads(text)["claims"]["depth"]
+
+    def test_means_and_differences_with_their_intervals(self, tmp_path: Path) -> None:
+        found = self.found(tmp_path, {"A": [0.40, 0.42], "B": [0.50, 0.53]})
+        first = {"mean": 41.0, "half_width": 12.71, "seeds": 2, "runs": [40.0, 42.0]}
+        assert found["arms"][0] == {
+            "name": "A", "parameters": 1000, "macs": 2_500_000, "top1": first
+        }  # fmt: skip
+        points = {"mean": 10.5, "half_width": 6.35, "seeds": 2}
+        assert found["differences"] == [{"one": "B", "other": "A", "points": points}]
+
+    def test_a_claim_without_a_seed_of_every_net_is_null(self, tmp_path: Path) -> None:
+        assert self.found(tmp_path, {"A": [0.40, 0.42], "B": []}) is None
+
+    def test_a_net_that_diverged_has_no_accuracy(self, tmp_path: Path) -> None:
+        results = filled(tmp_path, TWO, {"A": [0.40], "B": []})
+        diverged = recipe(THREE_RATES, {"config": "B"}, 0.06, 0)
+        results.add(result(diverged, 0.0, diverged="the loss is nan"))
+        four = [replace(TWO, name=name) for name in evidence.QUOTED]
+        found = json.loads(evidence.evidence(four, results, self.BENCHMARKS))["claims"]["head"]
+        assert found["arms"][1]["top1"] is None
+        assert found["differences"] == []
+
+    def test_the_page_quotes_what_the_results_say(self) -> None:
+        """After new results, of benchmarks too: python experiments/summarize.py."""
+        results = Results(EXPERIMENTS / "results" / "small.jsonl", SMALL)
+        expected = evidence.evidence(CLAIMS, results, self.BENCHMARKS)
+        assert (EXPERIMENTS.parent / evidence.PATH).read_text() == expected
+
+
 def test_the_pages_describe_the_scale() -> None:
     recipe, each = SMALL.recipe, 500 - SMALL.choosing - SMALL.kept_apart
-    low, middle, high = SMALL.rates
+    *lower, highest = SMALL.rates
     expected = {
         "en": [
             f"{len(recipe.epoch_sizes)} epochs in batches of {recipe.batch_size}",
             f"{recipe.input_size} x {recipe.input_size} pixels, {SMALL.classes} classes",
             f"{each} pictures are trained on, {SMALL.choosing} are there to choose",
-            f"best of {low}, {middle} and {high} after {SMALL.rate_epochs} epochs",
+            f"best of {', '.join(map(str, lower))} and {highest} after {SMALL.rate_epochs} epochs",
         ],
         "zh": [
             f"{len(recipe.epoch_sizes)} 轮，批大小 {recipe.batch_size}",
             f"{recipe.input_size} x {recipe.input_size} 像素",
             f"{each} 张图片用于训练，{SMALL.choosing} 张用来选",
-            f"{low}、{middle}、{high} 中训练 {SMALL.rate_epochs} 轮",
+            f"{'、'.join(map(str, SMALL.rates))} 中训练 {SMALL.rate_epochs} 轮",
         ],
     }
     for language, name in page.LANGUAGES.items():

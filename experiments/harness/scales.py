@@ -52,7 +52,7 @@ _RECIPE = vary(
 )
 
 SCALES = {
-    "small": Scale("small", _RECIPE, (0.02, 0.06, 0.2), 4, 50, choosing=50, kept_apart=50),
+    "small": Scale("small", _RECIPE, (0.02, 0.06, 0.2, 0.6), 4, 50, choosing=50, kept_apart=50),
     "full": Scale(
         "full",
         vary(_RECIPE, {"width": 1.0, "input_size": 64, "sizes": "64x90", "short_side": "73"}),

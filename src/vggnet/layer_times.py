@@ -61,7 +61,8 @@ def _differences(
             start = time.perf_counter()
             model.features(images_NCHW, [name])
             least[name] = min(least[name], time.perf_counter() - start)
-    found, before = [], 0.0
+    found: list[tuple[tuple[str, ...], float]] = []
+    before = 0.0
     for name in names:
         found.append(((name,), max(0.0, least[name] - before)))
         before = max(before, least[name])

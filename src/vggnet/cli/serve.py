@@ -23,25 +23,18 @@ from vggnet.cli.output import note
 )
 @click.option("--port", type=Whole(0, 65535), default=8000, help="Port; 0 for one that is free.")
 @click.option(
-    "--host",
-    metavar="ADDRESS",
-    default="127.0.0.1",
+    "--host", metavar="ADDRESS", default="127.0.0.1",
     help="Where to listen. By default only this machine reaches it.",
-)
+)  # fmt: skip
 @click.option(
-    "--token",
-    metavar="TEXT",
-    envvar="VGGNET_TOKEN",
+    "--token", metavar="TEXT", envvar="VGGNET_TOKEN",
     help="Answer only who gives it (Authorization: Bearer TEXT). In the environment as "
     "VGGNET_TOKEN no list of processes shows it.",
-)
+)  # fmt: skip
 @click.option(
-    "--allow-origin",
-    "origins",
-    metavar="ORIGIN",
-    multiple=True,
+    "--allow-origin", "origins", metavar="ORIGIN", multiple=True,
     help="Let pages of this origin ask, as https://example.org; may be given again.",
-)
+)  # fmt: skip
 @model_options
 def serve(
     port: int, host: str, token: str | None, origins: tuple[str, ...], choice: ModelChoice
@@ -54,8 +47,7 @@ def serve(
     """
     try:
         from vggnet.web.endpoint import Service
-        from vggnet.web.guard import Access
-        from vggnet.web.server import hosts_of, is_loopback, listen
+        from vggnet.web.server import access_to, is_loopback, listen
         from vggnet.web.server import serve as serve_on
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("vggnet"):
@@ -83,8 +75,6 @@ def serve(
         if not is_loopback(listening):
             note("other machines can reach this server" + ("" if token else
                  ", and whoever does may use it: --token keeps others out"))  # fmt: skip
-        ended_by = serve_on(
-            service, listening, Access(token, hosts_of(listening, host), origins), started
-        )
+        ended_by = serve_on(service, listening, access_to(listening, host, token, origins), started)
     sys.stderr.flush()
     return 128 + ended_by if ended_by else 0

@@ -19,9 +19,9 @@ class StopRequest:
     """Takes the signals for as long as the `with` block lasts; `seen` is the first that came.
 
     With `repeated` the same signal is expected again and passed over: of Ctrl-C a process under
-    torchrun hears from the terminal and from torchrun, which kills it if it takes too long. An error
-    that leaves the block leaves the signals ignored then: torchrun ends all as soon as one has ended,
-    and the one that says why must not be cut short.
+    torchrun hears from the terminal and from torchrun, which kills it if it takes too long. An
+    error that leaves the block leaves the signals ignored then: torchrun ends all as soon as one
+    has ended, and the one that says why must not be cut short.
     """
 
     def __init__(self, repeated: bool = False) -> None:

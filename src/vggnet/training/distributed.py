@@ -162,7 +162,7 @@ def joined(process: Process) -> Iterator[None]:
 
 
 def leave_silently() -> NoReturn:
-    """End where another says why. torchrun ends all once one has ended: not before that one spoke."""
+    """End where another says why, once it has: torchrun ends all as soon as one has ended."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(_TO_SPEAK)
     raise SystemExit(2) from None

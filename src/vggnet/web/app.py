@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import anyio
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -77,23 +78,23 @@ def application(service: Service, access: Access | None = None) -> Starlette:
         *(_route(path, service) for path in dict.fromkeys(each.path for each in ENDPOINTS)),
     ]
     middleware = [Middleware(Guard, service=service, access=access)]
-    if access.origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware, allow_origins=list(access.origins), allow_methods=["GET", "POST"],
-                allow_headers=["Authorization", "Content-Type"],
-            )
+    if access.origins:  # around the guard, since browsers ask first without the token
+        shared = Middleware(
+            CORSMiddleware, allow_origins=list(access.origins), allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
         )  # fmt: skip
+        middleware.insert(0, shared)
+    told = (Problem, ValueError, MemoryError, HTTPException, ClientDisconnect, Stopped)
     return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={Exception: _told, 404: _told,
-                                                                  405: _told}
-    )  # fmt: skip
+        routes=routes, middleware=middleware, exception_handlers=dict.fromkeys(told, _told)
+    )
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    problem = problems.of(error)
-    headers = getattr(error, "headers", None) or {}
-    return problems.response(problem, {"Allow": headers["Allow"]} if "Allow" in headers else None)
+    if isinstance(error, ClientDisconnect | Stopped):
+        return Response(status_code=499)  # which nobody gets
+    allowed = (getattr(error, "headers", None) or {}).get("Allow")
+    return problems.response(problems.of(error), {"Allow": allowed} if allowed else None)
 
 
 def _route(path: str, service: Service) -> Route:
@@ -103,15 +104,10 @@ def _route(path: str, service: Service) -> Route:
     async def handle(request: Request) -> Response:
         endpoint = by_method["GET" if request.method == "HEAD" else request.method]
         with service.bodies.holding() as add:
-            try:
-                asked = await _asked(endpoint, request, service, add)
-                return await _while_wanted(
-                    request.receive, _answered(endpoint, asked), service.limits.work_seconds
-                )
-            except (ClientDisconnect, Stopped):
-                return Response(status_code=499)  # which nobody gets
-            except (Problem, ValueError, MemoryError) as error:
-                return problems.response(problems.of(error))
+            asked = await _asked(endpoint, request, service, add)
+            return await _while_wanted(
+                request.receive, _answered(endpoint, asked), service.limits.work_seconds
+            )
 
     return Route(path, handle, methods=list(by_method))
 

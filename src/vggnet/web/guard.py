@@ -6,6 +6,7 @@ In: an ASGI application. Out: the same behind the checks.
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +29,10 @@ CSP = (
 )
 # Of a drawing that is opened by itself: its colours are in it, and nothing runs.
 _CSP_DRAWING = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-_OPEN = ("/healthz", "/readyz", "/", "/page/")  # without the token: they say nothing of the model
+_OPEN = ("/healthz", "/readyz", "/")  # without the token: they say nothing of the model
 _COOKIE = "vggnet_token"
+_GONE = 499  # counted where a client has gone before its answer
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        status = 499  # the client has gone
+        status = _GONE
 
         async def send_complete(message: Message) -> None:
             nonlocal status
@@ -66,6 +69,12 @@ class Guard:
         try:
             answer = self._refusal(scope) or self._with_cookie(scope)
             await (answer or self._app)(scope, receive, send_complete)
+        except Exception as error:
+            if status != _GONE:  # it is partly sent
+                raise
+            _log.exception("a request failed")
+            failed = problems.response(problems.of(error))
+            await failed(scope, receive, send_complete)
         finally:
             self._running -= 1
             route = scope.get("route")
@@ -85,11 +94,22 @@ class Guard:
             # A page of another site may have had its name lead to this machine.
             return Problem(421, f"this server answers to {' and '.join(hosts)} only")
         is_open = path in _OPEN or path.startswith("/page/")
-        if not is_open and not self._access.origins and _of_another_site(headers):
-            return Problem(403, "pages of other sites may not ask; see --allow-origin")
+        if not is_open and not self._is_welcome(headers):
+            return Problem(403, "pages of other sites may not ask; --allow-origin lets them")
         if token is None or is_open or _is_same(token, _token_of(headers)):
             return None
         return Problem(401, "give the token of this server, as Authorization: Bearer TOKEN")
+
+    def _is_welcome(self, headers: Headers) -> bool:
+        """Whether no page of another site asks, as browsers tell it, or one that may.
+
+        A link to an answer may be followed from anywhere.
+        """
+        if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+            return True
+        if headers.get("sec-fetch-mode") == "navigate":
+            return True
+        return "*" in self._access.origins or headers.get("origin") in self._access.origins
 
     def _with_cookie(self, scope: Scope) -> Response | None:
         """The page's address with the token gives the browser a cookie, and forgets the token."""
@@ -119,11 +139,6 @@ def _name_of(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0].lower()
-
-
-def _of_another_site(headers: Headers) -> bool:
-    """Whether a browser says that a page of another site asks."""
-    return headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def _token_of(headers: Headers) -> str:

@@ -146,7 +146,7 @@ ENDPOINTS = (
              members=("layer", "filters", "height", "width")),
     Endpoint(
         "/api/effective-field", "GET", "What a unit does see of what it can see", _effective_field,
-        (Parameter("layer", "Name of a layer with maps, such as conv4_3", required=True, longest=40),
+        (Parameter("layer", "Name of a layer with maps, such as conv4_3", required=True),
          Parameter("method", "How to measure; gradient needs torch", default="blocks",
                    choices=("blocks", "gradient"))),
         members=("layer", "receptive_field", "values", "picture_side"), slow=True,

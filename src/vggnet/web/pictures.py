@@ -282,7 +282,7 @@ def _predict(asked: Asked) -> Any:
     raise AssertionError("the application computes it in batches")
 
 
-_LAYER = Parameter("layer", "Name of a layer, such as conv3_3", required=True, longest=40)
+_LAYER = Parameter("layer", "Name of a layer, such as conv3_3", required=True)
 _CHANNEL = Parameter("channel", "Channel, from 0 on", "integer", required=True, low=0, high=LARGEST)
 _AT = tuple(
     Parameter(
@@ -304,12 +304,12 @@ ENDPOINTS = (
         (_LAYER, _SIZE,
          Parameter("channels", "First and last channel, as 0:64", default="0:64",
                    pattern="^[0-9]{1,7}:[0-9]{1,7}$")),
-        "picture", members=("layer", "channels", "height", "width", "maps"), slow=True,
+        "picture", members=("layer", "channels", "height", "width", "maps"),
     ),
     Endpoint(
         "/api/unit", "POST", "One value of a layer, what it sees and how it comes about", _unit,
         (_LAYER, _CHANNEL, *_AT, _SIZE),
-        "picture", members=("layer", "channel", "row", "column", "value", "field"), slow=True,
+        "picture", members=("layer", "channel", "row", "column", "value", "field"),
     ),
     Endpoint(
         "/api/excite", "POST", "Where in pictures a channel is largest", _excite,

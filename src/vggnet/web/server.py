@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from urllib.parse import urlsplit
 
 import uvicorn
 
 from vggnet.web.app import application
-from vggnet.web.connections import KEEP_ALIVE_SECONDS, Connection
+from vggnet.web.connections import KEEP_ALIVE_SECONDS, within
 from vggnet.web.endpoint import Service
 from vggnet.web.guard import Access
 
@@ -52,9 +53,15 @@ def is_loopback(listening: socket.socket) -> bool:
     return name == "::1" or name.startswith("127.")
 
 
-def hosts_of(listening: socket.socket, host: str) -> tuple[str, ...] | None:
-    """The names that a browser may ask under; None, all, where other machines reach it."""
-    return tuple(dict.fromkeys((*_LOOPBACK, host.lower()))) if is_loopback(listening) else None
+def access_to(
+    listening: socket.socket, host: str, token: str | None, origins: Sequence[str]
+) -> Access:
+    """Who may ask: where only this machine reaches it, under names that lead to this machine."""
+    hosts = None
+    if is_loopback(listening):
+        named = [urlsplit(origin).hostname or "" for origin in origins]
+        hosts = tuple(dict.fromkeys((*_LOOPBACK, host.lower(), *filter(None, named))))
+    return Access(token, hosts, tuple(origins))
 
 
 def serve(
@@ -67,10 +74,11 @@ def serve(
 
     `started` is called when the first request can be taken.
     """
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else each bad request is told
+    # What fails is told by the guard; uvicorn would tell each bad request and cut connection too.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application(service, access),
-        http=Connection,
+        http=within(service.limits),
         ws="none",
         lifespan="off",
         log_config=None,
