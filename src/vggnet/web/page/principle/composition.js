@@ -85,7 +85,8 @@ function matrix(values) {
   return element("div", {}, drawn, element("div", { class: "note" }, square(side)));
 }
 
+/** Two digits of the largest. */
 function rounded(value, largest) {
-  const text = Math.abs(value).toFixed(1);
+  const text = Math.abs(value).toFixed(largest < 1 ? 2 : 1);
   return value < 0 && Number(text) ? `\u2212${text}` : text;
 }
