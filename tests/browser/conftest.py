@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-pytest.importorskip("playwright.sync_api", reason="needs playwright (requirements-dev.txt)")
 from in_browser import CHROMIUM, Explorer, chromium, served
 from playwright.sync_api import Browser
 

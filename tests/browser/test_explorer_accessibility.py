@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from in_browser import Explorer
 from playwright.sync_api import expect
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 TABS = ("learn", "network", "principle", "look")
 
 
 def faults(explorer: Explorer) -> list[str]:
     """Serious and critical ones: which rule, and where."""
-    found = axe.Axe().run(explorer.page).response["violations"]
+    found = Axe().run(explorer.page).response["violations"]
     return [
         f"{each['id']}: {node['html']}"
         for each in found

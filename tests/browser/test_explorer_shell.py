@@ -26,6 +26,25 @@ def test_the_arrow_keys_go_through_the_tabs(explorer: Explorer) -> None:
     expect(page.get_by_role("tabpanel", name="Principle")).to_be_visible()
 
 
+def test_a_tab_looks_the_same_after_the_others_were_open(explorer: Explorer) -> None:
+    """The names that a tab's style sheet styles are none of the others' business."""
+    fonts = """[...document.querySelectorAll('#panel-principle *')].map((each) =>
+        getComputedStyle(each).font + getComputedStyle(each).margin)"""
+    page = explorer.open(tab="principle")
+    page.wait_for_load_state("networkidle")
+    before = page.evaluate(fonts)
+    for name in ("Learn", "Look", "Network", "Principle"):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("tabpanel", name=name)).to_have_attribute("data-ready", "")
+    assert page.evaluate(fonts) == before
+    assert (
+        page.evaluate("[...document.styleSheets].map((each) => each.media.mediaText)").count(
+            "not all"
+        )
+        == 3
+    )
+
+
 def test_focus_is_seen(explorer: Explorer) -> None:
     page = explorer.open(tab="network")
     for _ in range(8):

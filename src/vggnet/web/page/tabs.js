@@ -49,6 +49,8 @@ export function mountTabs(list, main, context) {
       tab.button.setAttribute("aria-selected", String(tab === chosen));
       tab.button.tabIndex = tab === chosen ? 0 : -1;
       tab.panel.hidden = tab !== chosen;
+      // A tab's style sheet holds while it is shown, so that none need mind the others' names.
+      document.querySelector(`link[data-tab=${tab.name}]`).media = tab === chosen ? "all" : "not all";
     }
     if (!chosen.opened) open(chosen);
   }

@@ -85,8 +85,9 @@ function matrix(values) {
   return element("div", {}, drawn, element("div", { class: "note" }, square(side)));
 }
 
-/** Two digits of the largest. */
+/** Two digits of the largest, without a zero before the point: its square is narrow. */
 function rounded(value, largest) {
   const text = Math.abs(value).toFixed(largest < 1 ? 2 : 1);
-  return value < 0 && Number(text) ? `\u2212${text}` : text;
+  if (!Number(text)) return "0";
+  return `${value < 0 ? "\u2212" : ""}${text.replace(/^0/, "")}`;
 }

@@ -55,8 +55,8 @@ function sentence(kernels, unit, last, numbered) {
   if (last && kernels.length > 1) {
     const field = square(fieldOf(kernels));
     return words(
-      `The one unit at the top sees all ${field} pixels, as one ${field} kernel does. The darker a pixel, the more ways lead from there to the unit${numbered ? "; the numbers count them" : ""}.`,
-      `顶层的一个单元看到全部 ${field} 像素，与一个 ${field} 核相同。颜色越深的像素，到达它的路径越多${numbered ? "，数字就是路径数" : ""}。`,
+      `The one unit at the top sees all ${field} pixels, as one ${field} kernel does. The stronger the colour of a pixel, the more ways lead from there to the unit${numbered ? "; the numbers count them" : ""}.`,
+      `顶层的一个单元看到全部 ${field} 像素，与一个 ${field} 核相同。颜色越浓的像素，到达它的路径越多${numbered ? "，数字就是路径数" : ""}。`,
     );
   }
   const place = words(`row ${unit.row + 1}, column ${unit.column + 1}`, `第 ${unit.row + 1} 行第 ${unit.column + 1} 列`);

@@ -22,7 +22,7 @@ export function pyramid(kernels, label) {
   const centre = (width - LABEL) / 2;
   // From the top down: each level needs half of its own depth above and below its middle.
   const middles = [];
-  let y = 8;
+  let y = Math.max(8, 24 - (cell * DEPTH) / 2); // room for what is written beside the top
   for (let level = all.length - 1; level >= 0; level--) {
     const half = (all[level] * cell * DEPTH) / 2;
     y += half;
