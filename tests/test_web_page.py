@@ -72,5 +72,7 @@ def test_every_word_of_a_drawing_is_known_in_chinese(name: str) -> None:
     plain = r"[a-z]+[\d_–]+|[\d×/ .\u202fGMK]+|soft-max|prob|avgpool"
     for shape in network_scene(drawn).shapes:
         if isinstance(shape, Words) and not re.fullmatch(plain, shape.text):
-            put_together = "parameters," in shape.text or shape.text in [each.name for each in drawn]
+            put_together = "parameters," in shape.text or shape.text in [
+                each.name for each in drawn
+            ]
             assert put_together or shape.text in known, shape.text

@@ -158,11 +158,15 @@ def test_experiments_are_quoted_with_their_interval(explorer: Explorer) -> None:
         return {"one": one, "other": other, "points": points}
 
     differences = [between("B", "B 5x5", 2.14, 0.8, 3), between("D", "D 7x7", -0.3, None, 1)]
-    quoting(explorer, {"kernels": {"arms": [], "differences": differences}})
+    top1 = {"mean": 51.2, "half_width": 0.9, "seeds": 3, "runs": [50.9, 51.2, 51.5]}
+    arms = [{"name": "B", "top1": top1}, {"name": "D 7x7", "top1": None}]  # it diverged
+    quoting(explorer, {"kernels": {"arms": arms, "differences": differences}})
     page = explorer.open(tab="learn", learn__3="-")
     said = answered(page, 3).locator(".evidence")
     expect(said).to_contain_text("B against 5×5 kernels +2.1 ± 0.8 points of top-1 (3 seeds)")
     expect(said).to_contain_text("−0.3 points of top-1 (one seed, so no interval)")
+    expect(said.get_by_role("img")).to_have_attribute("aria-label", re.compile(r": B 51\.2%$"))
+    expect(said.locator(".run")).to_have_count(3)
 
 
 def test_what_was_not_measured_is_said_to_be_so(explorer: Explorer) -> None:
