@@ -183,6 +183,19 @@ def test_a_link_leads_into_the_tab_to_play_on(explorer: Explorer) -> None:
     expect(page).to_have_url(re.compile("network.beside=E"))
 
 
+def test_the_reader_s_own_photograph_is_asked_about(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__10="-")
+    expect(answered(page, 10).locator(".verdict")).to_contain_text("bow tie")
+    page.get_by_role("tab", name="Look").click()
+    page.locator("input[type=file]").first.set_input_files(EXAMPLES / "espresso.jpg")
+    expect(page.locator(".answer-name").first).to_have_text("espresso")
+    page.get_by_role("tab", name="Learn").click()
+    step(page, 10).get_by_role("button", name="espresso").click()
+    expect(answered(page, 10).locator(".verdict")).to_have_text(
+        re.compile("^Right. It says espresso")
+    )
+
+
 def test_a_fault_of_the_server_is_a_sentence(explorer: Explorer) -> None:
     explorer.expected.append("status of 503")
     problem = {"detail": "too busy now; try again in a moment", "status": 503}
