@@ -158,11 +158,15 @@ def test_experiments_are_quoted_with_their_interval(explorer: Explorer) -> None:
         return {"one": one, "other": other, "points": points}
 
     differences = [between("B", "B 5x5", 2.14, 0.8, 3), between("D", "D 7x7", -0.3, None, 1)]
-    quoting(explorer, {"kernels": {"arms": [], "differences": differences}})
+    top1 = {"mean": 51.2, "half_width": 0.9, "seeds": 3, "runs": [50.9, 51.2, 51.5]}
+    arms = [{"name": "B", "top1": top1}, {"name": "D 7x7", "top1": None}]  # it diverged
+    quoting(explorer, {"kernels": {"arms": arms, "differences": differences}})
     page = explorer.open(tab="learn", learn__3="-")
     said = answered(page, 3).locator(".evidence")
     expect(said).to_contain_text("B against 5×5 kernels +2.1 ± 0.8 points of top-1 (3 seeds)")
     expect(said).to_contain_text("−0.3 points of top-1 (one seed, so no interval)")
+    expect(said.get_by_role("img")).to_have_attribute("aria-label", re.compile(r": B 51\.2%$"))
+    expect(said.locator(".run")).to_have_count(3)
 
 
 def test_what_was_not_measured_is_said_to_be_so(explorer: Explorer) -> None:
@@ -177,6 +181,19 @@ def test_a_link_leads_into_the_tab_to_play_on(explorer: Explorer) -> None:
     answered(page, 6).get_by_role("link", name=re.compile("side by side")).press("Enter")
     expect(page.get_by_role("tab", name="Network")).to_have_attribute("aria-selected", "true")
     expect(page).to_have_url(re.compile("network.beside=E"))
+
+
+def test_the_reader_s_own_photograph_is_asked_about(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__10="-")
+    expect(answered(page, 10).locator(".verdict")).to_contain_text("bow tie")
+    page.get_by_role("tab", name="Look").click()
+    page.locator("input[type=file]").first.set_input_files(EXAMPLES / "espresso.jpg")
+    expect(page.locator(".answer-name").first).to_have_text("espresso")
+    page.get_by_role("tab", name="Learn").click()
+    step(page, 10).get_by_role("button", name="espresso").click()
+    expect(answered(page, 10).locator(".verdict")).to_have_text(
+        re.compile("^Right. It says espresso")
+    )
 
 
 def test_a_fault_of_the_server_is_a_sentence(explorer: Explorer) -> None:

@@ -1,6 +1,7 @@
 /** What our experiments and benchmarks gave, as the repository has it, in sentences. */
 
 import { element } from "../figures.js";
+import { intervalPlot } from "./interval-plot.js";
 
 /** @type {Promise<any> | undefined} */
 let asked;
@@ -13,7 +14,7 @@ export function evidence() {
 }
 
 /**
- * A paragraph on differences that were measured, or that they were not yet.
+ * Differences that were measured, with the accuracies as a figure; or that they were not yet.
  *
  * @param {import("./step.js").Words} words @param {string} claim such as "kernels"
  * @param {[string, string, string][]} pairs two nets, and what the difference is of, in words
@@ -37,17 +38,18 @@ export async function measured(words, claim, pairs) {
     const difference = found.differences.find((each) => each.one === one && each.other === other);
     return difference ? [`${text} ${points(words, difference.points)}`] : [];
   });
-  return element(
+  const told = element(
     "p",
-    { class: "evidence" },
+    {},
     title,
     words(
-      `Nets of ${setting.width} of the width, ${setting.side}×${setting.side} pixels, ` +
+      `Nets at ${setting.width} of the width, ${setting.side}×${setting.side} pixels, ` +
         `${setting.classes} classes, ${setting.epochs} epochs: `,
       `${setting.width} 倍宽度的网络，${setting.side}×${setting.side} 像素，${setting.classes} 类，${setting.epochs} 轮：`,
     ),
     said.join(words("; ", "；")) + words(".", "。"),
   );
+  return element("div", { class: "evidence" }, told, intervalPlot(found.arms, words));
 }
 
 /** "+2.1 ± 0.8 points": without an interval of one seed; whether it is clear is said. */

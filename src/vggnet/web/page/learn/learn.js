@@ -7,6 +7,7 @@
  */
 
 import { element } from "../figures.js";
+import { onPhotographs } from "../look/photographs.js";
 import { buildStep } from "./step.js";
 import { sameField } from "./steps/fields.js";
 import { fewerWeights, threeAgainstOne } from "./steps/weights.js";
@@ -50,5 +51,6 @@ export async function mount(root, context) {
 
   build();
   context.onChange(build);
+  onPhotographs(() => steps.forEach((step) => step.otherPhotograph()));
   state.onChange((key) => steps.forEach((step) => (key === null || key === step.key) && step.update()));
 }

@@ -15,6 +15,7 @@ import { guessForm } from "./guess.js";
  * @property {(scene: Scene) => void | Promise<void>} [figure]
  * @property {(scene: Scene) => Promise<Answer>} answer
  * @property {More} [more]
+ * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
  */
 /** @typedef {(en: string, zh: string) => string} Words */
 /** @typedef {{tab: string, state: Record<string, string>, label: (words: Words) => string}} More */
@@ -32,7 +33,7 @@ const SKIPPED = "-";
 
 /**
  * @param {Step} step @param {number} number from 1 @param {import("../main.js").Context} context
- * @returns {{node: HTMLElement, key: string, update: () => void}}
+ * @returns {{node: HTMLElement, key: string, update: () => void, otherPhotograph: () => void}}
  */
 export function buildStep(step, number, context) {
   const { words, state } = context;
@@ -125,6 +126,13 @@ export function buildStep(step, number, context) {
     return element("p", { class: "step-onward" }, more ?? null, again);
   }
 
+  function otherPhotograph() {
+    if (!step.withPhotograph) return;
+    shown = undefined;
+    if (step.withPhotograph === "ask") state.set(key, null);
+    update();
+  }
+
   update();
-  return { node, key, update };
+  return { node, key, update, otherPhotograph };
 }

@@ -47,7 +47,9 @@ export function explanationsPart(look) {
     if (now === shown) return;
     shown = now;
     chooseClass(photograph, asked);
-    panels.forEach((panel, at) => show(panel, METHODS[at], photograph, asked));
+    // One after the other, so that a unit that is clicked need not wait for all of them.
+    let before = Promise.resolve();
+    panels.forEach((panel, at) => (before = show(panel, METHODS[at], photograph, asked, before)));
   }
 
   async function chooseClass(photograph, asked) {
@@ -60,13 +62,16 @@ export function explanationsPart(look) {
     classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), chosen));
   }
 
-  function show(panel, method, photograph, asked) {
+  async function show(panel, method, photograph, asked, before) {
+    const now = shown;
     const title = element("h3", {}, titleOf(method, words));
     if (!model.methods.includes(method)) {
       const needs = words("Needs torch, which is not installed on this server.", "需要 torch，本服务器没有安装。");
       return panel.replaceChildren(title, element("p", { class: "note" }, needs));
     }
-    return fill(panel, context, words(`Computing ${titleOf(method, words)}…`, `正在计算${titleOf(method, words)}…`), async () => {
+    await fill(panel, context, working(method, words), async () => {
+      await before;
+      if (now !== shown) return [];
       const found = await ask(photograph, "explain", { method, class: asked });
       const url = await view(photograph, look.side);
       const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
@@ -88,6 +93,14 @@ function titleOf(method, words) {
     "grad-cam": "Grad-CAM",
     occlusion: words("Occlusion", "遮挡法"),
     gradient: words("Gradient", "梯度"),
+  }[method];
+}
+
+function working(method, words) {
+  return {
+    "grad-cam": words("Computing Grad-CAM…", "正在计算 Grad-CAM…"),
+    occlusion: words("Hiding one square after another; it takes some seconds…", "正在逐个遮住方块，需要几秒钟…"),
+    gradient: words("Computing the gradient; the first time takes some seconds…", "正在计算梯度，第一次需要几秒钟…"),
   }[method];
 }
 

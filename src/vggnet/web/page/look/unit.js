@@ -13,6 +13,12 @@ const PAUSE = 100; // milliseconds; arrow keys pass over many units
 /** A value with its sign as it is written in a sum. @param {number} value */
 const short = (value) => value.toFixed(Math.abs(value) < 10 ? 3 : 1).replace("-", "−");
 
+/** A sum: its signs stand between the terms. @param {[number, string][]} terms values and what they are */
+function written(terms) {
+  const signed = terms.map(([value, what]) => `${value < 0 ? "− " : "+ "}${short(Math.abs(value))}${what}`);
+  return signed.join(" ").replace(/^\+ /, "").replace(/^− /, "−");
+}
+
 /**
  * @param {import("./look.js").Look} look @param {(field: any) => void} showField
  * @returns {import("./look.js").Part}
@@ -68,14 +74,15 @@ export function unitPanel(look, showField) {
       ),
     );
     const after = Math.max(0, value);
+    const terms = [
+      ...rows.map((each) => [each.sum, ""]),
+      [rest, words(" (all other channels)", "（其余通道）")],
+      [bias, words(" (bias)", "（偏置）")],
+    ];
     const total = element(
       "p",
       { class: "formula total" },
-      element("span", {},
-        `${rows.map((each) => short(each.sum)).join(" + ").replaceAll("+ −", "− ")}`,
-        ` + ${words("the other channels", "其余通道")} ${short(rest)} + ${words("bias", "偏置")} ${short(bias)} = `.replaceAll("+ −", "− "),
-        element("b", {}, short(value)),
-      ),
+      element("span", {}, `${written(terms)} = `, element("b", {}, short(value))),
       choice.relu ? element("span", {}, `ReLU: max(0, ${short(value)}) = `, element("b", {}, short(after))) : null,
     );
     return [

@@ -10,6 +10,7 @@ const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a 
 
 /** @type {import("../step.js").Step} */
 export const whatIsIt = {
+  withPhotograph: "ask",
   title: (words) => words("What is it, and why?", "这是什么？为什么？"),
   question: (words) => [
     words(

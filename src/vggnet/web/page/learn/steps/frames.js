@@ -15,6 +15,7 @@ const KEY = "learn.field";
 
 /** @type {import("../step.js").Step} */
 export const onThePhotograph = {
+  withPhotograph: "redraw",
   title: (words) => words("What can this unit see?", "这个单元能看到哪里？"),
   question: (words) => [
     words(
