@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from small_nets import AVERAGE
 from web_client import JPEG, client_of, picture, problem, small_service
 
@@ -83,7 +83,7 @@ def test_too_many_pixels(bounded: Any, side: int, monkeypatch: pytest.MonkeyPatc
     def load(*_: Any) -> None:
         raise AssertionError("it is not decoded")
 
-    monkeypatch.setattr(Image.Image, "load", load)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
     for path in (
         "predict",
         "view",
