@@ -245,18 +245,18 @@ def test_work_for_a_client_that_has_gone_is_dropped(small: Any, gate: Path) -> N
         b"POST /api/explain?method=occlusion HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
         b"Content-Length: %d\r\n\r\n" % len(CAT) + CAT
     )
-    for _ in range(4):
+    for _ in range(6):
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(request)
             time.sleep(0.1)
-    # The first may be at work; of the others none is left, so that there is room for this one.
+    # Two may be at work; of the others none is left, so that there is room for this one.
     for _ in range(1000):
         jobs = re.search(r"^vggnet_slow_jobs (\S+)", ask(port, "/metrics")[1].decode(), re.M)
         assert jobs
-        if float(jobs[1]) <= 1:
+        if float(jobs[1]) <= 2:
             break
         time.sleep(0.02)
-    assert float(jobs[1]) <= 1
+    assert float(jobs[1]) <= 2
     gate.touch()
     assert ask(port, "/api/explain", CAT, **JPEG)[0] == 200
 

@@ -27,8 +27,8 @@ from vggnet.cli.output import note
     help="Where to listen. By default only this machine reaches it.",
 )  # fmt: skip
 @click.option(
-    "--token", metavar="TEXT", envvar="VGGNET_TOKEN",
-    help="Answer only who gives it (Authorization: Bearer TEXT). In the environment as "
+    "--token", metavar="TOKEN", envvar="VGGNET_TOKEN",
+    help="Answer only who gives it (Authorization: Bearer TOKEN). In the environment as "
     "VGGNET_TOKEN no list of processes shows it.",
 )  # fmt: skip
 @click.option(
@@ -39,7 +39,7 @@ from vggnet.cli.output import note
 def serve(
     port: int, host: str, token: str | None, origins: tuple[str, ...], choice: ModelChoice
 ) -> int:
-    """Show networks and their answers in a browser, and answer programs.
+    """Show networks at work in a browser, and answer programs.
 
     One page on which any network can be seen and changed, with its costs and receptive fields, and
     a photograph of your own with the answers, the maps of every layer and what made the network say

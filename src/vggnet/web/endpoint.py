@@ -55,7 +55,7 @@ class Asked:
 class Endpoint:
     """`answer` runs in a thread, and gives a File or plain values for JSON.
 
-    `slow` ones have a thread of their own. `members` are those that an object of JSON has always;
+    `slow` ones have threads of their own. `members` are those that an object of JSON has always;
     of a list, each of its objects.
     """
 
@@ -84,7 +84,7 @@ class Service:
         self.bodies = Bodies(self.limits)
         # Decoding takes one thread a core at most, and describing a network next to nothing.
         self.quick = Workers("quick", 2, self.limits.waiting)
-        self.slow = Workers("slow", 1, self.limits.slow_waiting)
+        self.slow = Workers("slow", self.limits.slow, self.limits.slow_waiting)
         self.batcher: Batcher[list[Prediction]] = Batcher(
             lambda images_NCHW: model.classify(images_NCHW, model.spec.num_classes or 1),
             self.limits.waiting,

@@ -20,7 +20,8 @@ class Limits:
     side: int = 448  # pixels of what a network is given
     requests: int = 128  # that are being answered
     waiting: int = 256  # pictures for the engine, or other work for the quick threads
-    slow_waiting: int = 8  # explanations and the like
+    slow: int = 2  # explanations and the like that are computed at one time
+    slow_waiting: int = 8
     headers_seconds: float = 10.0  # from the connection, or the last answer, to a request
     body_seconds: float = 60.0
     work_seconds: float = 120.0

@@ -93,7 +93,7 @@ def pictures_of(content_type: str, body: bytes, most: int) -> list[Upload]:
         if not found:
             raise Problem(422, "the form holds no file; name each part images and give a file name")
         return found
-    if kind.startswith("image/") or kind == "application/octet-stream":
+    if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         if not body:
             raise Problem(422, "the body is empty; send a picture's bytes")
         return [Upload("picture", body)]

@@ -62,7 +62,7 @@ export const sameField = {
   },
   more: {
     tab: "principle",
-    state: {},
+    state: { "principle.kernels": "3,3" },
     label: (words) => words("Slide the kernels pixel by pixel", "逐像素滑动卷积核"),
   },
 };

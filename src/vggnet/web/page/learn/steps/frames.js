@@ -86,8 +86,8 @@ export const onThePhotograph = {
           `pool5: [${field("pool5")}];  fc6: ${field("pool5")} + 6·32 = [${field("fc6")}]`,
         ),
         words(
-          "What it can see is not what moves it: pixels in the middle count far more.",
-          "能看到的不等于真正起作用的：中间的像素作用大得多。",
+          "What it can see is not what moves it: pixels in the middle count far more. Principle measures that.",
+          "能看到的不等于真正起作用的：中间的像素作用大得多。“原理”页会实测。",
         ),
       ],
     };

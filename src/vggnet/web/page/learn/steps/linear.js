@@ -72,7 +72,7 @@ export const withoutRelu = {
   },
   more: {
     tab: "principle",
-    state: {},
+    state: { "principle.kernels": "3,3" },
     label: (words) => words("Compose kernels of your own", "合成你自己的卷积核"),
   },
 };

@@ -41,7 +41,7 @@ export const fewerWeights = {
   },
   more: {
     tab: "principle",
-    state: {},
+    state: { "principle.kernels": "3,3", "principle.channels": "256" },
     label: (words) => words("Move kernels and channels yourself", "自己调整卷积核和通道数"),
   },
 };
@@ -83,7 +83,7 @@ export const threeAgainstOne = {
   },
   more: {
     tab: "principle",
-    state: {},
+    state: { "principle.kernels": "" }, // three, as it is at first
     label: (words) => words("See three slide over a 7×7", "看三个卷积核滑过 7×7"),
   },
 };
