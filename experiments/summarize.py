@@ -1,10 +1,12 @@
-"""Write the tables and figures of README.md and README.zh-CN.md from results/.
+"""Write what is told of results/: tables and figures of the two pages, what the explorer quotes.
 
-In: results/small.jsonl. Out: the two pages, figures/CLAIM.svg. Run it after each call of run.py.
+In: results/small.jsonl, benchmarks/results. Out: README.md and README.zh-CN.md, figures/CLAIM.svg,
+src/vggnet/web/evidence.json. Run it after each call of run.py.
 """
 
 from pathlib import Path
 
+from harness import evidence
 from harness.figures import draw
 from harness.page import LANGUAGES, accuracies, has_a_seed, with_tables
 from harness.results import Results
@@ -25,6 +27,9 @@ def main(folder: Path = HERE) -> None:
     for claim in chosen:
         if has_a_seed(claim, results):
             draw(claim, accuracies(claim, results), folder / "figures" / f"{claim.name}.svg")
+    repository = HERE.parent
+    text = evidence.evidence(chosen, results, repository / "benchmarks" / "results")
+    (repository / evidence.PATH).write_text(text)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_data import write_pictures
@@ -22,3 +23,23 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def embedded_service() -> Iterator[Any]:
+    """The embedded model, served; its Service."""
+    import vggnet
+    from vggnet.web.endpoint import Service
+
+    service = Service(vggnet.load(threads=1), "tiny-imagenet")
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def client(embedded_service: Any) -> Iterator[Any]:
+    """Asks the application of the embedded model, as a browser on this machine would."""
+    from web_client import client_of
+
+    with client_of(embedded_service) as client:
+        yield client

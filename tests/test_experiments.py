@@ -14,7 +14,7 @@ from vggnet.training.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parent.parent / "experiments"))
 import run as experiments
-from harness import command, figures, jobs, measures, nets, page, statistics
+from harness import command, evidence, figures, jobs, measures, nets, page, statistics
 from harness.claims import Arm, Claim, Series
 from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
@@ -380,6 +380,42 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
         assert concluded == found, f"{claim.name}: results and conclusion go together"
         figure = EXPERIMENTS / "figures" / f"{claim.name}.svg"
         assert figure.exists() == found
+
+
+class TestEvidence:
+    BENCHMARKS = EXPERIMENTS.parent / "benchmarks" / "results"
+
+    def found(self, path: Path, top1: dict[str, list[float]]) -> Any:
+        four = [replace(TWO, name=name) for name in evidence.QUOTED]
+        text = evidence.evidence(four, filled(path, TWO, top1), self.BENCHMARKS)
+        return json.loads(text)["claims"]["depth"]
+
+    def test_means_and_differences_with_their_intervals(self, tmp_path: Path) -> None:
+        found = self.found(tmp_path, {"A": [0.40, 0.42], "B": [0.50, 0.53]})
+        first = {"mean": 41.0, "half_width": 12.71, "seeds": 2, "runs": [40.0, 42.0]}
+        assert found["arms"][0] == {
+            "name": "A", "parameters": 1000, "macs": 2_500_000, "top1": first
+        }  # fmt: skip
+        points = {"mean": 10.5, "half_width": 6.35, "seeds": 2}
+        assert found["differences"] == [{"one": "B", "other": "A", "points": points}]
+
+    def test_a_claim_without_a_seed_of_every_net_is_null(self, tmp_path: Path) -> None:
+        assert self.found(tmp_path, {"A": [0.40, 0.42], "B": []}) is None
+
+    def test_a_net_that_diverged_has_no_accuracy(self, tmp_path: Path) -> None:
+        results = filled(tmp_path, TWO, {"A": [0.40], "B": []})
+        diverged = recipe(THREE_RATES, {"config": "B"}, 0.06, 0)
+        results.add(result(diverged, 0.0, diverged="the loss is nan"))
+        four = [replace(TWO, name=name) for name in evidence.QUOTED]
+        found = json.loads(evidence.evidence(four, results, self.BENCHMARKS))["claims"]["head"]
+        assert found["arms"][1]["top1"] is None
+        assert found["differences"] == []
+
+    def test_the_page_quotes_what_the_results_say(self) -> None:
+        """After new results, of benchmarks too: python experiments/summarize.py."""
+        results = Results(EXPERIMENTS / "results" / "small.jsonl", SMALL)
+        expected = evidence.evidence(CLAIMS, results, self.BENCHMARKS)
+        assert (EXPERIMENTS.parent / evidence.PATH).read_text() == expected
 
 
 def test_the_pages_describe_the_scale() -> None:

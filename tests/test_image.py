@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from bad_pictures import BAD_PICTURES, encoded
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from vggnet import image as image_module
 from vggnet.image import (
     FORMATS,
     Found,
     PictureError,
+    TooManyPixels,
+    UnknownFormat,
     centre_crop,
     find_pictures,
     five_crops,
@@ -362,6 +364,15 @@ def test_pixels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         PictureError, match="<bytes>: 64 x 48 is over 3,071 pixels; make it smaller"
     ):
         open_picture(encoded("PNG"))
+
+
+def test_fewer_pixels_may_be_wanted_and_none_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_picture(encoded("PNG"), most_pixels=64 * 48).size == (64, 48)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("it is decoded"))
+    with pytest.raises(TooManyPixels, match="cat: 64 x 48 is over 3,071 pixels"):
+        open_picture(encoded("PNG"), "cat", 64 * 48 - 1)
+    with pytest.raises(UnknownFormat, match="not a JPEG"):
+        open_picture(b"no picture")
 
 
 def test_a_picture_without_pixels() -> None:

@@ -193,3 +193,30 @@ def test_json_with_other_fields_is_refused() -> None:
         Preprocess.from_json(fields)
     with pytest.raises(ValueError, match="preprocessing is None; give an object"):
         Preprocess.from_json(None)
+
+
+@pytest.mark.parametrize("size", [(50, 40), (40, 50), (64, 64), (200, 31)])
+@pytest.mark.parametrize(
+    ("resize", "crop"), [(None, None), (None, 20), (32, 32), (32, 21), (90, 80)]
+)
+def test_what_it_sees_of_a_picture(
+    size: tuple[int, int], resize: int | None, crop: int | None
+) -> None:
+    """A picture whose pixels say where they are: its view begins and ends where it is said to."""
+    width, height = size
+    preprocessing = Preprocess.torchvision(resize, crop)
+    left, top, across, down = preprocessing.seen(width, height)
+    places = np.zeros((height, width, 3), np.uint8)
+    places[..., 0], places[..., 1] = np.arange(width), np.arange(height)[:, np.newaxis]
+    view = np.asarray(preprocessing.rescale_and_crop(places)).astype(float)
+    rows, columns = view.shape[:2]
+    middle_x, middle_y = view[rows // 2, :, 0], view[:, columns // 2, 1]
+    step_x, step_y = across / columns, down / rows
+    # Near the edge the filter sees less of the picture.
+    inner = slice(3, -3)
+    assert middle_x[inner] == pytest.approx(
+        (left + (np.arange(columns) + 0.5) * step_x - 0.5)[inner], abs=1.1
+    )
+    assert middle_y[inner] == pytest.approx(
+        (top + (np.arange(rows) + 0.5) * step_y - 0.5)[inner], abs=1.1
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from table_1 import STAGES, WEIGHT_LAYERS, WIDTHS
 
-from vggnet.spec import Spec, configuration, configuration_names
+from vggnet.spec import Spec, SpecError, configuration, configuration_names
 
 EVERY_NAME = (*STAGES, "AlexNet", "vgg11", "vgg13", "vgg16", "vgg19")
 D = configuration("D")
@@ -418,6 +418,24 @@ def test_a_net_of_ones_own_is_spelled_out() -> None:
     assert spec == Spec("custom", rows)
     with pytest.raises(ValueError, match="spec 'custom': bad token 'pool'"):
         configuration("conv3-8 / pool")
+
+
+@pytest.mark.parametrize(
+    ("written", "token"),
+    [
+        ("conv3-8 / maxpool / pool", 2),
+        ("conv3-8 FC-5 / maxpool", 2),
+        ("conv3-8 / soft-max", 1),
+        ("conv3-8 / conv3-9999999", 1),
+        ("conv3-8 / maxpool2/2 / maxpool300/1 conv3-8", 2),
+        (" / ".join(["conv3-8"] * 1001), 1000),
+        ("conv3-1/1000 conv3-1/1000 conv3-1/1000", None),
+    ],
+)
+def test_which_token_is_at_fault(written: str, token: int | None) -> None:
+    with pytest.raises(SpecError) as told:
+        configuration(written)
+    assert told.value.token == token
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import vggnet
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec, configuration
-from vggnet.units import Field, effective_field, field_of, unit_sum
+from vggnet.units import Field, effective_field, field_of, most_exciting, unit_sum
 from vggnet.weights.weights import Weights
 
 PLAIN = Spec("plain", ("conv3-4 conv3-4", "maxpool", "conv3-4", "maxpool3/2", "conv5-4"), 48)
@@ -169,3 +169,46 @@ def test_without_torch_it_is_measured_by_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_fields_that_cannot_be_measured(layer: str, method: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         effective_field(model_of(AVERAGE), random_images(1, 16, 16), layer, method)  # type: ignore[arg-type]
+
+
+def test_what_excites_a_channel_most() -> None:
+    """One 1x1 kernel over red: the reddest pixels, none twice."""
+    spec = Spec("one", ("conv1-2", "conv3-2"), 12)
+    state = {
+        "conv1_1.weight": np.zeros((2, 3, 1, 1), np.float32),
+        "conv1_1.bias": np.zeros(2, np.float32),
+        "conv1_2.weight": np.ones((2, 2, 3, 3), np.float32),
+        "conv1_2.bias": np.zeros(2, np.float32),
+    }
+    state["conv1_1.weight"][1, 0] = 1
+    model = Model(Weights(spec, state, Preprocess.torchvision(None, 12)), "numpy")
+    images = np.zeros((3, 3, 12, 12), np.float32)
+    images[1, 0, 4, 7], images[2, 0, 0, 0], images[2, 0, 4, 8] = 5, 9, 7
+    found = most_exciting(model, images, "relu1_1", 1)
+    assert [(e.image, e.row, e.column, e.value) for e in found] == [
+        (2, 0, 0, 9), (2, 4, 8, 7), (1, 4, 7, 5),
+    ]  # fmt: skip
+    assert found[1].field == Field(4, 8, 5, 9)
+    assert most_exciting(model, images, "relu1_1", 1, 2) == found[:2]
+    assert most_exciting(model, images, "relu1_1", 0) == []
+    # A 3x3 kernel sees the pixel from nine places, of which one counts for those near it.
+    near = most_exciting(model, images[1:2], "relu1_2", 0)
+    assert {each.value for each in near} == {5}
+    assert all(
+        max(abs(a.row - b.row), abs(a.column - b.column)) >= 2
+        for a in near for b in near if a is not b
+    )  # fmt: skip
+
+
+def test_places_that_cannot_excite() -> None:
+    model = model_of(AVERAGE)
+    images = random_images(1, 16, 16)
+    (found,) = most_exciting(model, images, "fc3", 2)
+    assert (found.row, found.column) == (0, 0)
+    assert found.value == pytest.approx(model.logits(images)[0, 2])
+    with pytest.raises(ValueError, match="channel 7 of fc3 must be from 0 to 6"):
+        most_exciting(model, images, "fc3", 7)
+    with pytest.raises(ValueError, match="no layer 'x'"):
+        most_exciting(model, images, "x", 0)
+    with pytest.raises(ValueError, match="top 0 must be at least 1"):
+        most_exciting(model, images, "fc3", 0, 0)

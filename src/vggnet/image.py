@@ -66,7 +66,17 @@ class PictureError(ValueError):
     """A picture that cannot be used: one line, which begins with the picture's name."""
 
 
-def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
+class UnknownFormat(PictureError):
+    """What is no picture in one of FORMATS, or has a header that nobody can read."""
+
+
+class TooManyPixels(PictureError):
+    """A picture with more pixels than are wanted, as its header says."""
+
+
+def open_picture(
+    source: PictureSource, name: str | None = None, most_pixels: int | None = None
+) -> Image.Image:
     """The picture in RGB, 8 bits a channel, upright, at its own size (1 x 1 up to MAX_PIXELS).
 
     Files: the FORMATS. EXIF orientation is applied; transparency, a palette's too, goes over
@@ -77,7 +87,8 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
     floating point in 0..1.
 
     `name` is what errors call the picture, by default its own name. Raises PictureError for a
-    picture that cannot be used, TypeError for a source that is none of these.
+    picture that cannot be used, TypeError for a source that is none of these. The format and the
+    number of pixels, at most `most_pixels` where that is given, are known before one is decoded.
     """
     known = (str, os.PathLike, bytes, Image.Image, np.ndarray)
     if not isinstance(source, known) and not hasattr(source, "read"):
@@ -86,28 +97,31 @@ def open_picture(source: PictureSource, name: str | None = None) -> Image.Image:
             f"not {type(source).__name__}"
         )
     name = picture_name(source, name)
+    most = MAX_PIXELS if most_pixels is None else most_pixels
+    kind = PictureError
     try:
         with quiet_pillow:
             if isinstance(source, Image.Image):
-                return _upright_rgb(source)
+                return _upright_rgb(source, most)
             if isinstance(source, np.ndarray):
                 return _picture_from_array(source)
             _register_formats()
             with _open_binary(source) as file, Image.open(file, formats=FORMATS) as picture:
-                return _upright_rgb(picture)
+                return _upright_rgb(picture, most)
     except PictureError as error:
-        reason = str(error)
+        kind, reason = type(error), str(error)
     except UnidentifiedImageError:
-        *most, last = (each.replace("WEBP", "WebP") for each in FORMATS)
-        reason = f"not a {', '.join(most)} or {last} picture, or one whose header is damaged"
+        kind = UnknownFormat
+        *others, last = (each.replace("WEBP", "WebP") for each in FORMATS)
+        reason = f"not a {', '.join(others)} or {last} picture, or one whose header is damaged"
     except Image.DecompressionBombError:
-        reason = f"over {MAX_PIXELS:,} pixels; make it smaller"
+        kind, reason = TooManyPixels, f"over {MAX_PIXELS:,} pixels; make it smaller"
     except MemoryError:
         reason = "does not fit in memory"
     except Exception as error:  # Pillow's plugins let a dozen kinds out of a damaged file
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = f"cannot be read: {' '.join(text.split()) or type(error).__name__}"
-    raise PictureError(f"{name}: {reason}") from None
+    raise kind(f"{name}: {reason}") from None
 
 
 @cache
@@ -152,12 +166,12 @@ def _open_binary(source: str | os.PathLike[str] | bytes | BinaryIO) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _upright_rgb(picture: Image.Image) -> Image.Image:
+def _upright_rgb(picture: Image.Image, most_pixels: int) -> Image.Image:
     width, height = picture.size
     if min(width, height) < 1:
         raise PictureError(f"{width} x {height} has no pixels")
-    if width * height > MAX_PIXELS:  # only the header has been read yet
-        raise PictureError(f"{width} x {height} is over {MAX_PIXELS:,} pixels; make it smaller")
+    if width * height > most_pixels:  # only the header has been read yet
+        raise TooManyPixels(f"{width} x {height} is over {most_pixels:,} pixels; make it smaller")
     picture.load()
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)

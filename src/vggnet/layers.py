@@ -39,6 +39,14 @@ TOKEN = re.compile(
 )
 
 
+class TooSmall(ValueError):
+    """A picture that is too small for the layer of the token at this position."""
+
+    def __init__(self, message: str, token: int) -> None:
+        super().__init__(message)
+        self.token = token
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of a network at one input size.
@@ -84,7 +92,7 @@ def spell_out(
     """The layers for pictures of height x width pixels.
 
     Names count the convolutions of a stage, from pool to pool (conv3_2), or with `by_stage` False
-    those of the net (conv4). Raises ValueError for a picture that is too small for a layer.
+    those of the net (conv4). Raises TooSmall for a picture that is too small for a layer.
     """
     layers: list[Layer] = []
     shape: ActivationShape = (3, height, width)
@@ -96,9 +104,10 @@ def spell_out(
         nonlocal shape
         rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
         if min(rows, columns) < 1:
-            raise ValueError(
+            raise TooSmall(
                 f"a picture of {height} x {width} is too small: {name} takes {kernel} x {kernel} "
-                f"and is given {shape[1]} x {shape[2]}"
+                f"and is given {shape[1]} x {shape[2]}",
+                position,
             )
         output = (channels or shape[0], rows, columns)
         layers.append(Layer(name, kind, shape, output, kernel, stride, padding))

@@ -139,6 +139,22 @@ class Preprocess:
             raise PictureError(f"{picture_name(picture, name)}: {error}") from None
         return rgb
 
+    def seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """What the network gets to see of a picture of that size: left, top, width, height.
+
+        In the picture's own pixels, which `rescale_and_crop` may have cut within.
+        """
+        crop = self.crop
+        if crop is None:
+            return 0.0, 0.0, float(width), float(height)
+        short, long = sorted((width, height))
+        rescaled = short if self.resize is None else self.resize
+        longer = rescaled * long // short  # as `rescale_short_side` has it
+        columns, rows = (rescaled, longer) if width <= height else (longer, rescaled)
+        left, top = round((columns - crop) / 2), round((rows - crop) / 2)
+        across, down = width / columns, height / rows
+        return left * across, top * down, crop * across, crop * down
+
     def pixels_to_input(self, pixels_NHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The arithmetic alone: uint8 RGB pixels_NHWC -> float32 images_NCHW, no resampling."""
         if pixels_NHWC.dtype != np.uint8 or pixels_NHWC.ndim != 4 or pixels_NHWC.shape[3] != 3:

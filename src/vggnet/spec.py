@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import prod
 from reprlib import repr as short_repr
 from typing import Literal, get_args
@@ -87,6 +88,14 @@ _SINCE = dict.fromkeys(("name", "rows", "input_size", "batch_norm", "numbering")
 _FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 
+class SpecError(ValueError):
+    """Tokens that are no network; `token` is the position of the one at fault, if it is one."""
+
+    def __init__(self, message: str, token: int | None = None) -> None:
+        super().__init__(message)
+        self.token = token
+
+
 @dataclass(frozen=True)
 class Spec:
     """A network of the VGG family: rows of Table 1's tokens and the size they are meant for.
@@ -94,7 +103,7 @@ class Spec:
     `input_size` is the side in pixels of the square picture that FC heads need; nets that end in
     a global average take any size from `minimum_size` on. `numbering` says how layers are named:
     by stage (conv3_2, as the paper's nets) or by layer (conv4, as AlexNet's).
-    Raises ValueError, in one line, for rows that are no network.
+    Raises SpecError, in one line, for rows that are no network.
     """
 
     name: str
@@ -119,15 +128,15 @@ class Spec:
         if prod(layer.stride for layer in self.layers) > LARGEST:
             raise self._error(f"its strides multiply to more than {LARGEST:,}")
 
-    def _error(self, fault: str) -> ValueError:
-        return ValueError(f"spec {self.name!r}: {fault}")
+    def _error(self, fault: str, token: int | None = None) -> SpecError:
+        return SpecError(f"spec {self.name!r}: {fault}", token)
 
     def _spell_out(self, height: int, width: int) -> tuple[Layer, ...]:
         try:
             by_stage = self.numbering == "stage"
             return spell_out(self.tokens, height, width, self.batch_norm, by_stage)
         except ValueError as error:
-            raise self._error(str(error)) from None
+            raise self._error(str(error), getattr(error, "token", None)) from None
 
     def _check_order(self) -> None:
         """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
@@ -135,28 +144,33 @@ class Spec:
         if bad:
             raise self._error(
                 f"bad token {', '.join(map(repr, bad))}: the tokens are like conv3-64, "
-                "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max"
+                "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max",
+                self.tokens.index(bad[0]),
             )
         ranks = [_rank(token) for token in self.tokens]
-        for token, rank, before in zip(self.tokens[1:], ranks[1:], ranks, strict=False):
+        for position, (before, rank) in enumerate(pairwise(ranks), 1):
+            token = self.tokens[position]
             if rank < before or (rank == before and token in ("avgpool", "soft-max")):
                 raise self._error(
                     f"token {token!r} stands too late: first come the convolutions and pools, "
-                    "then avgpool, then FC layers, then soft-max"
+                    "then avgpool, then FC layers, then soft-max",
+                    position,
                 )
         if not any(token.startswith("conv") for token in self.tokens):
             raise self._error("it has no convolution")
         if "soft-max" in self.tokens and self.num_classes is None:
-            raise self._error("soft-max needs an FC layer before it")
+            raise self._error("soft-max needs an FC layer before it", self.tokens.index("soft-max"))
 
     def _check_numbers(self) -> None:
         """Bounds far beyond any network, so that nothing that is computed of it hangs."""
         if len(self.tokens) > MAX_TOKENS:
-            raise self._error(f"{len(self.tokens)} tokens are more than {MAX_TOKENS}")
-        for token in self.tokens:
+            raise self._error(f"{len(self.tokens)} tokens are more than {MAX_TOKENS}", MAX_TOKENS)
+        for position, token in enumerate(self.tokens):
             for digits in re.findall(r"\d+", token):
                 if len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
-                    raise self._error(f"token {short_repr(token)}: numbers go up to {LARGEST:,}")
+                    raise self._error(
+                        f"token {short_repr(token)}: numbers go up to {LARGEST:,}", position
+                    )
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
 """One unit of a network: what it can see of a picture, what it does see, and how it comes about.
 
 In: a Spec or a Model, a layer's name and a position in its map. Out: the receptive field as a frame
-on the picture; the effective field, measured; a convolution's value as patch x kernel. Source:
-Luo et al. 2016, arXiv 1701.04128, for the effective field.
+on the picture; the effective field, measured; a convolution's value as patch x kernel; where in
+several pictures a channel is largest. Source: Luo et al. 2016, arXiv 1701.04128, for the effective
+field; Zeiler and Fergus 2013, arXiv 1311.2901, for what excites a channel most.
 
 Shapes: N pictures, C channels in, H and W rows and columns of the picture, Y and X of a kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -127,6 +128,56 @@ def unit_sum(
     kernel = model.weights.state[f"{layer}.weight"][channel]
     bias = float(model.weights.state[f"{layer}.bias"][channel])
     return UnitSum(np.asarray(patch, np.float32), np.asarray(kernel, np.float32), bias)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Where a channel is large: which picture, from 0 on, the position, the value, what it sees."""
+
+    image: int
+    row: int
+    column: int
+    value: float
+    field: Field
+
+
+def most_exciting(
+    model: Model,
+    images_CHW: Iterable[NDArray[np.floating]],
+    layer: str,
+    channel: int,
+    top: int = 9,
+) -> list[Patch]:
+    """The `top` places in preprocessed pictures where a channel is largest, the largest first.
+
+    Of two in one picture whose fields share more than half of their side in both directions only
+    the larger one counts, and where the channel is 0 after a ReLU nothing does. One picture is
+    computed at a time. Raises ValueError for a layer or channel that there is not.
+    """
+    model.spec.check_names([layer])
+    if top < 1:
+        raise ValueError(f"top {top} must be at least 1")
+    found: list[Patch] = []
+    for number, image_CHW in enumerate(images_CHW):
+        size = (image_CHW.shape[1], image_CHW.shape[2])
+        cost = next(each for each in analyze(model.spec, size).layers if each.name == layer)
+        if not 0 <= channel < cost.output[0]:
+            raise ValueError(f"channel {channel} of {layer} must be from 0 to {cost.output[0] - 1}")
+        maps_CHW = model.features(image_CHW[np.newaxis], [layer])[layer][0]
+        map_HW = maps_CHW[channel].reshape(cost.output[1:]).astype(np.float64)
+        if cost.type == "relu":
+            map_HW[map_HW == 0] = -np.inf
+        apart = max(1, -(-cost.receptive_field // (2 * cost.jump)))  # positions
+        for _ in range(top):
+            row, column = divmod(int(map_HW.argmax()), map_HW.shape[1])
+            value = float(map_HW[row, column])
+            if value == -np.inf:
+                break
+            field = field_of(model.spec, layer, row, column, size)
+            found.append(Patch(number, row, column, value, field))
+            rows, columns = (slice(max(0, at - apart + 1), at + apart) for at in (row, column))
+            map_HW[rows, columns] = -np.inf
+    return sorted(found, key=lambda each: -each.value)[:top]
 
 
 @dataclass(frozen=True, eq=False)

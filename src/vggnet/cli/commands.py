@@ -19,6 +19,7 @@ COMMANDS = {
     "draw": ("draw", "Draw networks as SVG, PNG or a page of HTML."),
     "stack": ("stack", "Compare a stack of small kernels with the one that sees as much."),
     "explain": ("explain", "Show what on a photograph made a network say so."),
+    "serve": ("serve", "Show networks at work in a browser, and answer programs."),
     "labels": ("labels", "List the classes of a model, in the order of its outputs."),
     "weights": ("commands", "List, fetch, inspect and convert weight files."),
     "evaluate": ("evaluate", "Test a model on labelled pictures."),

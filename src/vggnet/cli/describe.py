@@ -16,13 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from vggnet.analysis import IN_PLACE, Analysis, LayerCost
-from vggnet.cli.networks import NetworkChoice, network_options, title_of
+from vggnet.cli.networks import NetworkChoice, network_options
 from vggnet.cli.options import command, format_option, precision_option
 from vggnet.cli.output import Format, print_json
 from vggnet.cli.plan import show_plan
 from vggnet.cli.side_by_side import dimensions, mebibytes, side_by_side
 from vggnet.cli.tables import standard_output
 from vggnet.drawing.quantities import short
+from vggnet.variants import title_of
 
 _SHORTEST_BAR, _LONGEST_BAR = 8, 20  # characters for the whole, of which a bar is a share
 # From roomy to narrow: blanks beside each column, and whether there is one for activations.

@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from vggnet.analysis import Analysis
-from vggnet.cli.networks import NetworkChoice, network_options, title_of
+from vggnet.cli.networks import NetworkChoice, network_options
 from vggnet.cli.options import command
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.scene import Scene
 from vggnet.drawing.svg import svg
+from vggnet.variants import title_of
 
 
 @command(

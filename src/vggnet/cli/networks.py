@@ -6,12 +6,10 @@ vary a network instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from reprlib import repr as short_repr
 from typing import Any
 
 import click
@@ -19,8 +17,8 @@ import click
 from vggnet.analysis import Analysis, analyze
 from vggnet.cli.model_options import with_options
 from vggnet.cli.options import PathOrName, Real, Whole, network_names
-from vggnet.layers import LARGEST
 from vggnet.spec import Head, Spec, configuration
+from vggnet.variants import parse_size
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class NetworkChoice:
 
     def size(self) -> tuple[int, int] | None:
         """Height and width of the picture where they were asked for."""
-        return None if self.input_size is None else _parse_size(self.input_size)
+        return None if self.input_size is None else parse_size(self.input_size)
 
     def analyses(self) -> list[Analysis]:
         size = self.size()
@@ -98,61 +96,3 @@ def spec_of(name: str) -> Spec:
         if name not in EMBEDDED and "://" not in name and not Path(name).exists():
             raise ValueError(f"{error}; nor is there a weight file of that name") from None
     return load_weights(name).spec
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,7})(?:x([0-9]{1,7}))?", text.strip(), re.IGNORECASE)
-    if not match:
-        raise ValueError(
-            f"input size {short_repr(text)}: give a side or HEIGHTxWIDTH, as 224 or 256x320, "
-            f"of at most {LARGEST:,}"
-        )
-    return int(match[1]), int(match[2] or match[1])
-
-
-def title_of(spec: Spec, asked: str) -> str:
-    """The paper's name, the one `asked` for where it is another configuration's name, and in what
-    but the input size the spec differs from the paper's net.
-    """
-    try:
-        paper = configuration(spec.name)
-    except ValueError:
-        return spec.name
-    changes = [asked.strip()] if _is_other_name(asked, spec.name) else []
-    if spec.batch_norm != paper.batch_norm:
-        changes.append("batch norm" if spec.batch_norm else "no batch norm")
-    head: Head | None = "average" if "avgpool" in spec.tokens else None
-    width = _width(spec, paper.scaled(head=head, num_classes=spec.num_classes))
-    if width is None:
-        changes.append("other layers")
-    elif width != 1:
-        changes.append(f"width {width:.6g}")
-    if head:
-        changes.append("global average")
-    if spec.num_classes != paper.num_classes:
-        changes.append(f"{spec.num_classes:,} classes" if spec.num_classes else "no head")
-    return f"{spec.name} ({', '.join(changes)})" if changes else spec.name
-
-
-def _is_other_name(asked: str, name: str) -> bool:
-    """Whether it is a configuration's name, and not only spelled in another case."""
-    try:
-        return configuration(asked).name == name and asked.strip().lower() != name.lower()
-    except ValueError:
-        return False
-
-
-def _width(spec: Spec, paper: Spec) -> float | None:
-    """A factor that makes the paper's channels the spec's, in the fewest digits; None: no such."""
-    mine, papers = (
-        [layer.output[0] for layer in each.layers if layer.kind in ("conv", "fc")]
-        for each in (spec, paper)
-    )
-    if len(mine) != len(papers):
-        return None
-    pairs = list(zip(mine, papers, strict=True))[: -1 if spec.num_classes else None]
-    # Each number was rounded, and none goes below 1.
-    low = max(((count - 0.5) / of_paper for count, of_paper in pairs if count > 1), default=0.0)
-    high = min((count + 0.5) / of_paper for count, of_paper in pairs)
-    widths = (round((low + high) / 2, digits) for digits in range(1, 10))
-    return next((w for w in widths if w > 0 and paper.scaled(w).tokens == spec.tokens), None)

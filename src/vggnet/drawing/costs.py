@@ -130,7 +130,8 @@ def _share(share: float) -> str:
     if not share:
         return '<td class="share" data-value="0"></td>'
     bar = (
-        f'<svg width="{_BAR}" height="10" aria-hidden="true"><rect class="bar" fill="#0072B2" '
+        f'<svg class="of-one" width="{_BAR}" height="10" viewBox="0 0 {_BAR} 10" '
+        f'preserveAspectRatio="none" aria-hidden="true"><rect class="bar" fill="#0072B2" '
         f'width="{_BAR * share:.1f}" height="10"/></svg>'
     )
     percent = f'<span class="percent">{share:.1%}</span>'

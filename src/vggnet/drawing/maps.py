@@ -104,17 +104,28 @@ def filters_picture(
     Grey is 0, and one scale holds for all; it ends where 98% of the weights do, and the largest is
     stated. Raises ValueError where there are not three channels.
     """
+    pixels_OYXC, reach = filter_pixels(weights_OCYX, colour_order)
+    sheet = grid(list(pixels_OYXC), side)
+    largest = float(np.abs(weights_OCYX).max())
+    return captioned(
+        sheet, f"grey is 0, white {reach:.2g}, black -{reach:.2g}; the largest is {largest:.2g}"
+    )
+
+
+def filter_pixels(
+    weights_OCYX: NDArray[np.floating], colour_order: str = "RGB"
+) -> tuple[NDArray[np.uint8], float]:
+    """RGB in (O, Y, X, 3) of kernels over colours, grey for 0, and the weight that is white.
+
+    One scale for all, which ends where 98% of the weights do. Raises ValueError where there are not
+    three channels.
+    """
     if weights_OCYX.ndim != 4 or weights_OCYX.shape[1] != 3:
         raise ValueError(f"kernels over colours are (O, 3, Y, X), not {weights_OCYX.shape}")
     in_order = weights_OCYX if colour_order == "RGB" else weights_OCYX[:, ::-1]
     reach = _reach(in_order, 98) or 1.0
     share_OYXC = np.clip(in_order.transpose(0, 2, 3, 1) / reach, -1, 1)
-    pixels_OYXC = np.rint(127.5 + 127.5 * share_OYXC)
-    sheet = grid(list(pixels_OYXC.astype(np.uint8)), side)
-    largest = float(np.abs(in_order).max())
-    return captioned(
-        sheet, f"grey is 0, white {reach:.2g}, black -{reach:.2g}; the largest is {largest:.2g}"
-    )
+    return np.rint(127.5 + 127.5 * share_OYXC).astype(np.uint8), reach
 
 
 def captioned(picture: Image.Image, text: str, scale: ScaleName | None = None) -> Image.Image:

@@ -43,7 +43,7 @@ def page(drawing: str, described: Sequence[Mapping[str, Any]]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-{asset("page.css")}</style>
+{asset("page.css")}{asset("layers.css")}</style>
 </head>
 <body>
 <main>

@@ -8,7 +8,8 @@
 
 /**
  * @param {ParentNode} root holds the drawing and the tables
- * @param {(element: Element) => void} tell is called with the row of each new selection
+ * @param {(row: HTMLTableRowElement) => void} tell is called with the row of each new selection
+ * @returns {(element: Element) => void} which selects what an element stands for
  */
 export function linkSelection(root, tell = () => {}) {
   const byLayer = new Map();
@@ -47,7 +48,8 @@ export function linkSelection(root, tell = () => {}) {
   for (const box of root.querySelectorAll("rect[data-layers]")) {
     box.addEventListener("click", () => {
       select(box);
-      rows.find((row) => row.tabIndex === 0).focus();
+      // The arrow keys go on from there; what was clicked stays in sight.
+      rows.find((row) => row.tabIndex === 0).focus({ preventScroll: true });
     });
   }
   const STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
@@ -60,6 +62,7 @@ export function linkSelection(root, tell = () => {}) {
     event.preventDefault();
   });
   if (rows.length) rows[0].tabIndex = 0;
+  return select;
 }
 
 function keysOf(element) {

@@ -4,8 +4,14 @@
  * A cell is sorted by the number in its `data-value`, else by its text; the rows of <tfoot> stay.
  */
 
-/** @param {HTMLTableElement} table has one row of <th> in its <thead> */
-export function makeSortable(table) {
+/**
+ * @typedef {"ascending" | "descending"} Order
+ *
+ * @param {HTMLTableElement} table has one row of <th> in its <thead>
+ * @param {(column: number, order: Order) => void} tell is called after the reader has sorted
+ * @returns {(column: number, order: Order) => void} which sorts
+ */
+export function makeSortable(table, tell = () => {}) {
   const headers = [...table.tHead.rows[0].cells];
   headers.forEach((header, column) => {
     const button = document.createElement("button");
@@ -19,11 +25,17 @@ export function makeSortable(table) {
       const first = numbers ? "descending" : "ascending";
       const other = first === "ascending" ? "descending" : "ascending";
       const order = before === first ? other : first;
-      headers.forEach((each) => each.removeAttribute("aria-sort"));
-      header.setAttribute("aria-sort", order);
-      sortRows(table.tBodies[0], column, order === "ascending" ? 1 : -1);
+      sort(column, order);
+      tell(column, order);
     });
   });
+
+  function sort(column, order) {
+    headers.forEach((each) => each.removeAttribute("aria-sort"));
+    headers[column].setAttribute("aria-sort", order);
+    sortRows(table.tBodies[0], column, order === "ascending" ? 1 : -1);
+  }
+  return sort;
 }
 
 function sortRows(body, column, sign) {

@@ -1,0 +1,96 @@
+/**
+ * What the page asks the server, and what comes back when that fails.
+ *
+ * Addresses are relative to this module, so that the page may also lie beneath a path.
+ */
+
+import { words } from "./words.js";
+
+/** A failure, in a sentence for the reader; of tokens also where, counted from 1. */
+export class Problem extends Error {
+  /** @param {{title?: string, detail: string, status?: number, line?: number, column?: number}} told */
+  constructor({ title = "", detail, status = 0, line, column }) {
+    super(detail);
+    this.name = "Problem";
+    this.title = title;
+    this.detail = detail;
+    this.status = status;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** @typedef {Record<string, string | number | boolean | string[] | null | undefined>} Params */
+
+/**
+ * The address of an answer; parameters that are empty are left out, lists are repeated.
+ *
+ * @param {string} path such as "describe" @param {Params} [params]
+ */
+export function address(path, params = {}) {
+  const url = new URL(`../api/${path}`, import.meta.url);
+  for (const [name, value] of Object.entries(params)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== null && each !== undefined && each !== "") url.searchParams.append(name, each);
+    }
+  }
+  return url.href;
+}
+
+/**
+ * @param {string} path @param {Params} [params] @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<any>} what the JSON says @throws {Problem}
+ */
+export async function get(path, params, options) {
+  return (await answer(address(path, params), options)).json();
+}
+
+/** As `get`, as text. @param {string} path @param {Params} [params] @param {RequestInit} [options] */
+export async function getText(path, params, options) {
+  return (await answer(address(path, params), options)).text();
+}
+
+/**
+ * @param {string} path @param {Params} params @param {Blob | FormData} body
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<any>} @throws {Problem}
+ */
+export async function post(path, params, body, options) {
+  return (await answer(address(path, params), { ...options, method: "POST", body })).json();
+}
+
+/** As `post`, of an answer that is a picture. @returns {Promise<Blob>} @throws {Problem} */
+export async function postForBlob(path, params, body, options) {
+  return (await answer(address(path, params), { ...options, method: "POST", body })).blob();
+}
+
+async function answer(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({
+      detail: words(
+        "The server does not answer. Is vggnet serve still running?",
+        "服务器没有应答。vggnet serve 还在运行吗？",
+      ),
+    });
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function problemOf(response) {
+  const { status } = response;
+  try {
+    const told = await response.json();
+    if (told.detail) return new Problem({ ...told, status });
+  } catch {
+    // Not JSON: something between the page and the server answered.
+  }
+  return new Problem({
+    status,
+    detail: words(`The server answered with status ${status}.`, `服务器返回了状态 ${status}。`),
+  });
+}

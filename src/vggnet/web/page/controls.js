@@ -1,0 +1,50 @@
+/** Controls with a label, whose values are kept in the address. */
+
+import { element } from "./figures.js";
+import * as state from "./state.js";
+
+/** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
+
+/** A control beneath its label, or beside it where it is a box to tick. @param {string} text @param {Control} control */
+export function labelled(text, control, ...more) {
+  const check = control.type === "checkbox";
+  const label = element("span", {}, text);
+  return element(
+    "label",
+    { class: check ? "control check" : "control" },
+    ...(check ? [control, label] : [label, control]),
+    ...more,
+  );
+}
+
+/** @param {[value: string, text: string][]} options @returns {HTMLSelectElement} */
+export function select(options, attributes = {}) {
+  const made = options.map(([value, text]) => element("option", { value }, text));
+  return /** @type {HTMLSelectElement} */ (element("select", attributes, ...made));
+}
+
+/** @param {string} type @returns {HTMLInputElement} */
+export function input(type, attributes = {}) {
+  return /** @type {HTMLInputElement} */ (element("input", { type, ...attributes }));
+}
+
+/**
+ * Keep what a control says under `key`; what it says at first has no key.
+ *
+ * @param {Control} control @param {string} key @param {string} initial "true" or "" of a box to tick
+ * @returns {() => void} which shows again what the address says
+ */
+export function keep(control, key, initial) {
+  const check = control.type === "checkbox";
+  control.addEventListener("input", () => {
+    const value = check ? String(control.checked) : control.value;
+    state.set(key, value === initial || (check && !initial && value === "false") ? null : value);
+  });
+  function show() {
+    const value = state.get(key) ?? initial;
+    if (check) control.checked = value === "true";
+    else if (control.value !== value) control.value = value;
+  }
+  show();
+  return show;
+}

@@ -1,0 +1,62 @@
+/** The forms by which a reader guesses: a number, or one of several; a spot is taken by the figure. */
+
+import { element } from "../figures.js";
+
+/**
+ * @typedef {{kind: "number", unit: (words: Words) => string, least: number, most: number}} NumberGuess
+ * @typedef {{kind: "choice", choices: (words: Words) => [string, string][]}} ChoiceGuess value, text
+ * @typedef {{kind: "spot", hint: (words: Words) => string}} SpotGuess
+ * @typedef {NumberGuess | ChoiceGuess | SpotGuess} Guess
+ * @typedef {(en: string, zh: string) => string} Words
+ */
+
+/**
+ * @param {Guess} guess @param {string} id unique on the page
+ * @param {import("../main.js").Context} context @param {(value: string) => void} propose "": skipped
+ */
+export function guessForm(guess, id, context, propose) {
+  const { words } = context;
+  const skip = element(
+    "button",
+    { type: "button", class: "quiet", onclick: () => propose("") },
+    words("Show me", "直接看答案"),
+  );
+  if (guess.kind === "spot") {
+    return element("p", { class: "guess" }, element("span", {}, guess.hint(words)), skip);
+  }
+  if (guess.kind === "choice") {
+    const buttons = guess.choices(words).map(([value, text]) =>
+      element("button", { type: "button", class: "choice", value, onclick: () => propose(value) }, text),
+    );
+    return element(
+      "div",
+      { class: "guess", role: "group", "aria-label": words("Your guess", "你的猜测") },
+      ...buttons,
+      skip,
+    );
+  }
+  const input = element("input", {
+    id,
+    type: "number",
+    inputmode: "numeric",
+    required: true,
+    min: guess.least,
+    max: guess.most,
+    step: "any",
+  });
+  return element(
+    "form",
+    {
+      class: "guess",
+      onsubmit(event) {
+        event.preventDefault();
+        propose(String(Number(input.value)));
+      },
+    },
+    element("label", { for: id }, words("Your guess", "你猜")),
+    input,
+    element("span", {}, guess.unit(words)),
+    element("button", { type: "submit", class: "primary" }, words("Check", "看答案")),
+    skip,
+  );
+}

@@ -1,0 +1,47 @@
+/** The layers of a network as rows with bars; before the guess each is a button, without its bar. */
+
+import { element } from "../figures.js";
+
+/**
+ * @typedef {{name: string, type: string, shape: string, shares: number[], values: string[]}} Row
+ *   `shares` are of the longest bar, one a measure; a row may have none
+ */
+
+/**
+ * @param {Row[]} rows @param {string[]} measures what the bars are of, in words
+ * @param {{guess: string | null, propose: (value: string) => void, right: string[], words: import("./step.js").Words}} options
+ *   where `right` is empty the rows are no question
+ */
+export function layerList(rows, measures, { guess, propose, right, words }) {
+  const asked = guess === null && right.length > 0;
+  const list = element("ol", { class: `layer-list ${asked ? "asked" : ""}` });
+  for (const row of rows) {
+    const name = element("span", { class: "layer-name" }, row.name);
+    if (asked) {
+      const about = element("span", { class: "layer-shape" }, row.shape);
+      const button = element("button", { type: "button", onclick: () => propose(row.name) }, name, about);
+      list.append(element("li", { class: `kind-${row.type}` }, button));
+      continue;
+    }
+    const bars = element("span", { class: "layer-bars" });
+    const values = element("span", { class: "layer-value" });
+    row.shares.forEach((share, at) => {
+      const bar = element("span", { class: `bar measure-${at}` });
+      bar.style.width = `${Math.max(0.4, 100 * share)}%`;
+      bars.append(bar);
+    });
+    values.append(...row.values.map((value) => element("span", {}, value)));
+    const mark = right.includes(row.name) ? "most" : row.name === guess ? "guessed" : null;
+    const item = element("li", { class: `kind-${row.type} ${mark ?? ""}` }, name, bars, values);
+    if (mark) name.append(element("span", { class: "mark" }, mark === "most" ? " ◀" : " ◁"));
+    list.append(item);
+  }
+  if (asked || measures.length === 0) return [list];
+  const legend = element(
+    "p",
+    { class: "legend" },
+    ...measures.map((text, at) => element("span", { class: `measure-${at}` }, text)),
+    ...(right.length ? [element("span", {}, guess && !right.includes(guess) ? words("◀ most ◁ your guess", "◀ 最多 ◁ 你猜的") : words("◀ most", "◀ 最多"))] : []),
+  );
+  return [legend, list];
+}

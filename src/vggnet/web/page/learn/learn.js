@@ -1,0 +1,56 @@
+/**
+ * Learn: the argument of the paper in twelve steps. Each asks for a guess, then shows the answer as
+ * the server or the page computes it, and where to play on.
+ *
+ * A step that was answered has a key in the address, "learn.7" with the guess, or "-" where it was
+ * skipped.
+ */
+
+import { element } from "../figures.js";
+import { onPhotographs } from "../look/photographs.js";
+import { buildStep } from "./step.js";
+import { sameField } from "./steps/fields.js";
+import { fewerWeights, threeAgainstOne } from "./steps/weights.js";
+import { withoutRelu } from "./steps/linear.js";
+import { doubling } from "./steps/channels.js";
+import { deeper } from "./steps/depth.js";
+import { mostParameters, mostTime } from "./steps/costs.js";
+import { onThePhotograph } from "./steps/frames.js";
+import { whatIsIt } from "./steps/answer.js";
+import { drawbacks } from "./steps/drawbacks.js";
+import { rates } from "./steps/rates.js";
+
+const STEPS = [
+  sameField, fewerWeights, threeAgainstOne, withoutRelu, doubling, deeper,
+  mostParameters, mostTime, onThePhotograph, whatIsIt, drawbacks, rates,
+];
+
+/** @param {Element} root @param {import("../main.js").Context} context */
+export async function mount(root, context) {
+  const { words, state } = context;
+  /** @type {ReturnType<typeof buildStep>[]} */
+  let steps = [];
+
+  root.classList.add("learn-page");
+
+  function build() {
+    steps = STEPS.map((step, at) => buildStep(step, at + 1, context));
+    root.replaceChildren(
+      element("h2", { class: "learn-title" }, words("Why VGG is built of 3×3", "VGG 为什么由 3×3 搭成")),
+      element(
+        "p",
+        { class: "learn-lead" },
+        words(
+          "Twelve questions. Guess first: a wrong guess is the quickest way to remember the answer.",
+          "十二个问题。先猜再看：猜错一次，记得最牢。",
+        ),
+      ),
+      ...steps.map((step) => step.node),
+    );
+  }
+
+  build();
+  context.onChange(build);
+  onPhotographs(() => steps.forEach((step) => step.otherPhotograph()));
+  state.onChange((key) => steps.forEach((step) => (key === null || key === step.key) && step.update()));
+}

@@ -1,0 +1,138 @@
+/** One step of Learn: a question with a guess, then the answer, its formula and a way on. */
+
+import { element } from "../figures.js";
+import { fill } from "../look/fill.js";
+import { guessForm } from "./guess.js";
+
+/**
+ * What a step is. `guess` is a number, one of several choices, or a spot in the figure, which calls
+ * `propose`. `figure` draws beside the text, before and after; `answer` gives the text after it.
+ *
+ * @typedef {object} Step
+ * @property {(words: Words) => string} title
+ * @property {(words: Words) => (Node | string)[]} question
+ * @property {import("./guess.js").Guess} guess
+ * @property {(scene: Scene) => void | Promise<void>} [figure]
+ * @property {(scene: Scene) => Promise<Answer>} answer
+ * @property {More} [more]
+ * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
+ */
+/** @typedef {(en: string, zh: string) => string} Words */
+/** @typedef {{tab: string, state: Record<string, string>, label: (words: Words) => string}} More */
+/** @typedef {{right: boolean | null, verdict: string, body: (Node | string)[]}} Answer */
+/**
+ * @typedef {object} Scene
+ * @property {import("../main.js").Context} context
+ * @property {Words} words
+ * @property {HTMLElement} place where the figure stands
+ * @property {string | null} guess null before, "" where it was skipped
+ * @property {(value: string) => void} propose takes a guess from the figure
+ */
+
+const SKIPPED = "-";
+
+/**
+ * @param {Step} step @param {number} number from 1 @param {import("../main.js").Context} context
+ * @returns {{node: HTMLElement, key: string, update: () => void, otherPhotograph: () => void}}
+ */
+export function buildStep(step, number, context) {
+  const { words, state } = context;
+  const key = `learn.${number}`;
+  const heading = `learn-${number}`;
+  const below = element("div", { class: "step-answer" });
+  const place = element("div", { class: "step-figure" });
+  const node = element(
+    "article",
+    { class: "step", "aria-labelledby": heading },
+    element(
+      "div",
+      { class: "step-text" },
+      element(
+        "h3",
+        { id: heading },
+        element("span", { class: "step-number" }, `${number}`),
+        element("span", {}, step.title(words)),
+      ),
+      ...step.question(words).map((each) =>
+        typeof each === "string" ? element("p", {}, each) : each,
+      ),
+      below,
+    ),
+    place,
+  );
+  let shown;
+
+  /** Show the step as the address says, unless it is shown so already. */
+  function update() {
+    const kept = state.get(key);
+    if (kept === shown) return;
+    shown = kept;
+    const hadFocus = node.contains(document.activeElement);
+    const guess = kept === SKIPPED ? "" : kept;
+    const scene = { context, words, place, guess, propose };
+    node.dataset.answered = String(guess !== null);
+    if (step.figure) fill(place, context, null, () => step.figure(scene));
+    if (guess === null) below.replaceChildren(guessForm(step.guess, `${heading}-guess`, context, propose));
+    else reveal(scene, hadFocus);
+  }
+
+  function propose(value) {
+    if (state.get(key) !== null) return;
+    state.set(key, value === "" ? SKIPPED : value);
+  }
+
+  async function reveal(scene, hadFocus) {
+    const said = element("div", { class: "verdict", tabindex: "-1" });
+    const rest = element("div", { class: "step-body" });
+    below.replaceChildren(said, rest);
+    const working = words("Computing the answer…", "正在计算答案…");
+    await fill(rest, context, working, async () => {
+      const { right, verdict, body } = await step.answer(scene);
+      said.dataset.right = String(right);
+      said.replaceChildren(element("p", {}, sign(right), verdict));
+      return [...body.map((each) => (typeof each === "string" ? element("p", {}, each) : each)), onward()];
+    });
+    if (hadFocus && below.contains(said)) said.focus({ preventScroll: true });
+  }
+
+  function sign(right) {
+    if (right === null) return null;
+    const text = right ? words("Right. ", "猜对了。") : words("Not quite. ", "不对。");
+    return element("strong", {}, text);
+  }
+
+  function onward() {
+    const again = element(
+      "button",
+      { type: "button", class: "quiet", onclick: () => state.set(key, null) },
+      words("Guess again", "再猜一次"),
+    );
+    const more =
+      step.more &&
+      element(
+        "a",
+        {
+          href: `?${new URLSearchParams({ ...step.more.state, tab: step.more.tab })}`,
+          onclick(event) {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            event.preventDefault();
+            context.open(step.more.tab, step.more.state);
+            document.querySelector('[role="tab"][aria-selected="true"]')?.focus();
+            scrollTo(0, 0);
+          },
+        },
+        `${step.more.label(words)} →`,
+      );
+    return element("p", { class: "step-onward" }, more ?? null, again);
+  }
+
+  function otherPhotograph() {
+    if (!step.withPhotograph) return;
+    shown = undefined;
+    if (step.withPhotograph === "ask") state.set(key, null);
+    update();
+  }
+
+  update();
+  return { node, key, update, otherPhotograph };
+}

@@ -1,0 +1,99 @@
+/** Step 10: what is on a photograph, and why the network thinks so. */
+
+import { colourBar, element, percent } from "../../figures.js";
+import { answerBars, nameOf } from "../../look/answers.js";
+import { ask, view } from "../../look/asked.js";
+import { ownOr } from "../../look/photographs.js";
+import { stage } from "../../look/stage.js";
+
+const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a person would
+
+/** @type {import("../step.js").Step} */
+export const whatIsIt = {
+  withPhotograph: "ask",
+  title: (words) => words("What is it, and why?", "这是什么？为什么？"),
+  question: (words) => [
+    words(
+      "The network served here looks at this photograph. Which class does it name first?",
+      "此处所载的网络看这张照片。它首先说的是哪一类？",
+    ),
+  ],
+  guess: {
+    kind: "spot",
+    hint: (words) => words("Choose a class below the photograph.", "在照片下面选一个类别。"),
+  },
+  async figure({ context, words, place, guess, propose }) {
+    const photograph = ownOr(WRONG_EXAMPLE);
+    const predictions = await topOf(photograph);
+    const url = await view(photograph, 224);
+    if (guess === null) {
+      const choices = predictions
+        .slice(0, 4)
+        .toSorted((one, other) => one.index - other.index)
+        .map((each) =>
+          element(
+            "button",
+            { type: "button", class: "choice", onclick: () => propose(String(each.index)) },
+            nameOf(each, context),
+          ),
+        );
+      const label = words("The photograph in question", "要看的照片");
+      return place.replaceChildren(stage(url, label), element("div", { class: "guess" }, ...choices));
+    }
+    const found = await ask(photograph, "explain", { method: "grad-cam" });
+    const label = words("Where Grad-CAM finds what speaks for the first class", "Grad-CAM 找到的、支持第一类的位置");
+    place.replaceChildren(
+      stage(url, label, { matrix: found.empty ? null : found.values }),
+      found.empty ? element("p", { class: "note" }, found.empty) : colourBar(found.values),
+      answerBars(predictions, context),
+    );
+  },
+  async answer({ context, words, guess }) {
+    const photograph = ownOr(WRONG_EXAMPLE);
+    const predictions = await topOf(photograph);
+    const first = predictions[0];
+    const said = predictions.find((each) => String(each.index) === guess);
+    const name = nameOf(first, context);
+    return {
+      right: guess === "" ? null : said === first,
+      verdict: words(
+        `It says ${name}, with ${percent(first.probability)}.`,
+        `它说是${name}，概率 ${percent(first.probability)}。`,
+      ),
+      body: [
+        words(
+          "The bright places of the overlay speak for this class: there the last convolution's maps " +
+            "are large, and the class score grows with them (Grad-CAM).",
+          "叠加图中明亮的地方支持这个类别：那里最后一个卷积的特征图数值大，而且类别分数随之增长（Grad-CAM）。",
+        ),
+        ...(photograph.example === WRONG_EXAMPLE
+          ? [
+              words(
+                "A person would say: a woman in a uniform. The network has no class for a person, so " +
+                  "it must name something she wears. Where it is wrong, the overlay often shows a " +
+                  "sound reason: it looked at a part that the named thing also has.",
+                "人会说：穿制服的女性。网络没有“人”这一类，只能说出她身上的某样东西。它答错时，叠加图往往给出合理的原因：它看的部分，被说出的那样东西也有。",
+              ),
+            ]
+          : []),
+        words(
+          "It may also be wrong since the thing is none of its classes, is small in the picture, or " +
+            "looks unlike what it was trained on.",
+          "它也可能因为这些原因出错：东西不在它的类别里，在图中太小，或者和训练图片不像。",
+        ),
+      ],
+    };
+  },
+  more: {
+    tab: "look",
+    state: {},
+    label: (words) => words("Try a photograph of your own", "换一张自己的照片"),
+  },
+};
+
+/** @returns {Promise<import("../../look/answers.js").Prediction[]>} */
+async function topOf(photograph) {
+  const [found] = await ask(photograph, "predict", { top: 5 });
+  if (found.error) throw Object.assign(new Error(found.error), { detail: found.error });
+  return found.predictions;
+}

@@ -1,0 +1,153 @@
+/** Steps 7 and 8: where the parameters are, and where the time goes. */
+
+import { grouped, percent, si } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
+import { same } from "../judge.js";
+import { layerList } from "../layer-list.js";
+import { formula } from "../math.js";
+
+const HEAVY = ["conv1_2", "conv2_2", "conv3_2", "conv3_3", "conv4_2", "conv4_3"];
+
+/** @type {import("../step.js").Step} */
+export const mostParameters = {
+  title: (words) => words("Where are the 138 million?", "1.38 亿参数在哪里？"),
+  question: (words) => [
+    words(
+      "D, also called VGG16, has sixteen layers with weights. Point at the one that holds most of its " +
+        "138 million parameters.",
+      "D（也叫 VGG16）有十六层带权重。请指出哪一层占了 1.38 亿参数的大部分。",
+    ),
+  ],
+  guess: {
+    kind: "spot",
+    hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
+  },
+  async figure({ words, place, guess, propose }) {
+    const { layers, parameters } = await askOnce("describe", { config: "D" });
+    const rows = layers.filter((each) => each.parameters);
+    const most = Math.max(...rows.map((each) => each.parameters));
+    place.replaceChildren(
+      ...layerList(
+        rows.map((each) => ({
+          name: each.name,
+          type: each.type,
+          shape: shape(each),
+          shares: [each.parameters / most],
+          values: [`${si(each.parameters)} · ${percent(each.parameters / parameters)}`],
+        })),
+        [words("parameters, and their share", "参数量及其占比")],
+        { guess, propose, right: ["fc6"], words },
+      ),
+    );
+  },
+  async answer({ words, guess }) {
+    const { layers, parameters, totals } = await askOnce("describe", { config: "D" });
+    const fc6 = layers.find((each) => each.name === "fc6");
+    const share = percent(fc6.parameters / parameters);
+    return {
+      right: same(guess, "fc6"),
+      verdict: words(`It is fc6, with ${share} of all.`, `是 fc6，占全部的 ${share}。`),
+      body: [
+        formula(
+          `7·7·512·4096 + 4096 = [${grouped(fc6.parameters)}]`,
+          `${grouped(fc6.parameters)} / ${grouped(parameters)} = [${share}]`,
+        ),
+        words(
+          `It ties each of 7·7·512 numbers of the last map to each of 4096 units. All thirteen ` +
+            `convolutions together have ${percent(totals.conv.parameters / parameters)}.`,
+          `它把最后特征图的 7·7·512 个数逐一连到 4096 个单元。十三个卷积层合起来只占 ` +
+            `${percent(totals.conv.parameters / parameters)}。`,
+        ),
+      ],
+    };
+  },
+  more: {
+    tab: "network",
+    state: { "network.config": "D" },
+    label: (words) => words("See every layer's parameters", "查看每一层的参数"),
+  },
+};
+
+/** @type {import("../step.js").Step} */
+export const mostTime = {
+  title: (words) => words("Where does the time go?", "时间花在哪里？"),
+  question: (words) => [
+    words(
+      "Now point at a layer that takes most of the multiplications, and so most of the time.",
+      "再指出一个乘法最多、因而耗时最多的层。",
+    ),
+  ],
+  guess: {
+    kind: "spot",
+    hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
+  },
+  async figure({ context, words, place, guess, propose }) {
+    const { layers } = await askOnce("describe", { config: "D" });
+    const rows = layers.filter((each) => each.parameters);
+    const macs = Math.max(...rows.map((each) => each.macs));
+    const times = guess === null ? null : await secondsByLayer(context);
+    const longest = times && Math.max(...times.values());
+    const measured = (name) => (times?.has(name) ? times.get(name) : null);
+    place.replaceChildren(
+      ...layerList(
+        rows.map((each) => ({
+          name: each.name,
+          type: each.type,
+          shape: shape(each),
+          shares: [each.macs / macs, ...(times ? [(measured(each.name) ?? 0) / longest] : [])],
+          values: [si(each.macs), ...(times ? [milliseconds(measured(each.name))] : [])],
+        })),
+        [
+          words("MACs of D at 224 pixels, counted", "D 在 224 像素时的乘加次数（计数）"),
+          ...(times ? [words("time of the model served here, measured just now", "此处所载模型的耗时（刚刚实测）")] : []),
+        ],
+        { guess, propose, right: HEAVY, words },
+      ),
+    );
+  },
+  async answer({ words, guess }) {
+    const { layers, macs, totals } = await askOnce("describe", { config: "D" });
+    const one = layers.find((each) => each.name === "conv4_2");
+    const fc = percent(totals.fc.macs / macs);
+    return {
+      right: guess === "" ? null : HEAVY.includes(guess),
+      verdict: words(
+        `Six convolutions from conv1_2 to conv4_3 share the first place, with ${si(one.macs)} MACs each.`,
+        `从 conv1_2 到 conv4_3 有六个卷积并列第一，各 ${si(one.macs)} 次乘加。`,
+      ),
+      body: [
+        formula(
+          `conv1_2: 224·224·64·3·3·64 = [${grouped(one.macs)}]`,
+          `conv4_2: 28·28·512·3·3·512 = [${grouped(one.macs)}]`,
+        ),
+        words(
+          `A convolution uses each weight at every position of its map, an FC layer uses each once. ` +
+            `So the three FC layers, with 89% of the weights, do ${fc} of the work. Bars of measured ` +
+            `time follow the count, but not exactly: small maps and few channels use the processor less well.`,
+          `卷积在特征图的每个位置都用一次它的权重，全连接层每个权重只用一次。所以占 89% 权重的三个全连接层，` +
+            `只做 ${fc} 的计算。实测时间大致跟着计数走，但不完全：特征图小或通道少时，处理器利用得较差。`,
+        ),
+      ],
+    };
+  },
+  more: {
+    tab: "network",
+    state: { "network.config": "D" },
+    label: (words) => words("See every layer's MACs", "查看每一层的乘加次数"),
+  },
+};
+
+/** Seconds by layer of the loaded model; a layer whose name it does not have is not in it. */
+async function secondsByLayer({ api }) {
+  const { layers } = await api.get("times");
+  return new Map(layers.map((each) => [each.name, each.seconds]));
+}
+
+/** What a layer is given and gives: 512×28×28 → 512. */
+function shape({ input, output }) {
+  return `${input.filter((side) => side > 1).join("×")} → ${output.filter((side) => side > 1).join("×")}`;
+}
+
+function milliseconds(seconds) {
+  return seconds === null ? "–" : `${(1000 * seconds).toFixed(2)} ms`;
+}

@@ -1,0 +1,94 @@
+/** Step 11: the two drawbacks of D, and what removes them. */
+
+import { grouped, percent, si } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
+import { evidence, measured } from "../evidence.js";
+import { near, youSaid } from "../judge.js";
+import { layerList } from "../layer-list.js";
+import { formula } from "../math.js";
+
+/** @type {import("../step.js").Step} */
+export const drawbacks = {
+  title: (words) => words("15.5 G and 138 M: must it be?", "15.5 G 和 138 M：非如此不可吗？"),
+  question: (words) => [
+    words(
+      "D has two drawbacks: 15.5 G multiplications a picture and 138 million parameters. Put the mean " +
+        "over the last map in place of its first two FC layers. How many million parameters are left?",
+      "D 有两个缺点：每张图 155 亿次乘法，1.38 亿参数。用最后特征图的全局平均代替前两个全连接层，还剩多少百万参数？",
+    ),
+  ],
+  guess: { kind: "number", unit: (words) => words("million", "百万"), least: 0, most: 138 },
+  async figure({ words, place, guess }) {
+    const [whole, average] = await both();
+    const most = whole.parameters;
+    const told = guess !== null;
+    const row = (name, type, count, text) => ({
+      name, type, shape: "", shares: count === null ? [] : [count], values: [text],
+    });
+    const parts = layerList(
+      [
+        row("D", "fc", 1, si(most)),
+        row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : null, told ? si(average.parameters) : "?"),
+      ],
+      [words("parameters", "参数量")],
+      { guess, propose: () => {}, right: [], words },
+    );
+    if (!told) return place.replaceChildren(...parts);
+    const { inference } = await evidence();
+    const { milliseconds } = inference;
+    const longest = Math.max(...Object.values(milliseconds));
+    place.replaceChildren(
+      ...parts,
+      ...layerList(
+        Object.entries(milliseconds)
+          .toSorted(([, one], [, other]) => other - one)
+          .map(([name, time]) => row(name, "io", time / longest, `${time.toFixed(1)} ms`)),
+        [
+          words(
+            `VGG16, one picture, ${inference.cores} cores of an ${inference.machine}, ${inference.date}`,
+            `VGG16，一张图，${inference.machine} 的 ${inference.cores} 个核，${inference.date}`,
+          ),
+        ],
+        { guess, propose: () => {}, right: [], words },
+      ),
+    );
+  },
+  async answer({ words, guess }) {
+    const [whole, average] = await both();
+    const left = Math.round(average.parameters / 1e5) / 10;
+    return {
+      right: near(guess, left, 3),
+      verdict: youSaid(words, guess, `${left}`),
+      body: [
+        formula(
+          `${grouped(whole.totals.conv.parameters)} + 512·1000 + 1000 = [${grouped(average.parameters)}]`,
+          `${grouped(average.parameters)} / ${grouped(whole.parameters)} = [${percent(average.parameters / whole.parameters)}]`,
+        ),
+        await measured(words, "head", [
+          ["global average", "FC-4096 FC-4096", words("a global average against two FC layers", "全局平均比两个全连接层")],
+        ]),
+        words(
+          "The multiplications can be saved, too, without another network. Winograd's algorithm " +
+            "computes 4×4 results of a 3×3 together, with 36 multiplications in place of 144; and bf16, " +
+            "numbers of half the bits, goes twice as fast where the processor can. This package's " +
+            "engine does both; the bars are measured.",
+          "乘法也能省，而且不用换网络。Winograd 算法一次算出 3×3 卷积的 4×4 个结果，用 36 次乘法代替 144 次；" +
+            "bf16 的位数减半，处理器支持时快一倍。本软件包的引擎两者都用；图中的条是实测值。",
+        ),
+        formula("4·4·3·3 = 144,  (4 + 3 − 1)^2 = 36,  144 / 36 = [4]"),
+      ],
+    };
+  },
+  more: {
+    tab: "network",
+    state: { "network.config": "D", "network.head": "average" },
+    label: (words) => words("See D with a global average", "看用全局平均的 D"),
+  },
+};
+
+async function both() {
+  return Promise.all([
+    askOnce("describe", { config: "D" }),
+    askOnce("describe", { config: "D", head: "average" }),
+  ]);
+}

@@ -1,0 +1,114 @@
+/** Step 1: how much a unit sees after two and after three 3x3. */
+
+import { element, svgElement } from "../../figures.js";
+import { askOnce } from "../../look/asked.js";
+import { formula } from "../math.js";
+import { near, youSaid } from "../judge.js";
+import { player } from "../player.js";
+
+/** @type {import("../step.js").Step} */
+export const sameField = {
+  title: (words) => words("How much does one unit see?", "一个单元能看到多少？"),
+  question: (words) => [
+    words(
+      "A 3×3 convolution looks at 3×3 pixels. A second one looks at 3×3 results of the first. " +
+        "How wide is the square of pixels that a unit of the second depends on?",
+      "一个 3×3 卷积看 3×3 个像素；第二个 3×3 卷积看的是第一个的 3×3 个结果。第二个卷积的一个单元，取决于边长多少像素的方块？",
+    ),
+  ],
+  guess: { kind: "number", unit: (words) => words("pixels a side", "像素（边长）"), least: 1, most: 99 },
+  figure({ words, place, guess }) {
+    const label = element("p", { class: "figure-label", "aria-live": "polite" });
+    const frame = element("div");
+    const most = guess === null ? 1 : 3;
+    const show = (layers) => {
+      const side = 1 + 2 * layers;
+      frame.replaceChildren(rows(layers, most, words));
+      label.textContent = layers
+        ? words(
+            `${layers} × (3×3): ${side} of the pixels in a row`,
+            `${layers} 个 3×3：一行中的 ${side} 个像素`,
+          )
+        : words("the unit itself", "单元本身");
+    };
+    if (guess === null) {
+      show(1);
+      place.replaceChildren(frame, label);
+    } else {
+      const controls = player(words("Number of 3×3 convolutions", "3×3 卷积的个数"), 3, 3, words, show);
+      place.replaceChildren(frame, label, controls);
+    }
+  },
+  async answer({ words, guess }) {
+    const two = await askOnce("stack", { kernels: "3,3" });
+    const three = await askOnce("stack", { kernels: "3,3,3" });
+    return {
+      right: near(guess, two.receptive_field),
+      verdict: youSaid(words, guess, `${two.receptive_field}`),
+      body: [
+        words(
+          `Each further 3×3 adds one pixel on every side. So two of them see as much as one ` +
+            `${two.receptive_field}×${two.receptive_field}, and three as much as one ` +
+            `${three.receptive_field}×${three.receptive_field}.`,
+          `每多一个 3×3，四周各多一个像素。所以两个 3×3 看到的和一个 ${two.receptive_field}×${two.receptive_field} 一样多，` +
+            `三个和一个 ${three.receptive_field}×${three.receptive_field} 一样多。`,
+        ),
+        formula(
+          `1 + 2·(3 − 1) = [${two.receptive_field}]`,
+          `1 + 3·(3 − 1) = [${three.receptive_field}]`,
+        ),
+      ],
+    };
+  },
+  more: {
+    tab: "principle",
+    state: { "principle.kernels": "3,3" },
+    label: (words) => words("Slide the kernels pixel by pixel", "逐像素滑动卷积核"),
+  },
+};
+
+const SHOWN = 9; // pixels of the row
+const CELL = 36;
+const GAP = 30; // between rows
+
+/** The stack from the side: pixels below, a row for each kernel above, with room for `most`. */
+function rows(layers, most, words) {
+  const width = SHOWN * CELL;
+  const height = (layers + 1) * CELL + layers * GAP;
+  const middle = (SHOWN - 1) / 2;
+  const drawing = svgElement("svg", {
+    viewBox: `-1 -1 ${width + 2} ${most * GAP + (most + 1) * CELL + 2}`,
+    class: "side-view",
+    role: "img",
+    "aria-label": words(
+      `A row of ${SHOWN} pixels; ${1 + 2 * layers} of them reach the unit above ${layers} convolutions`,
+      `一行 ${SHOWN} 个像素，其中 ${1 + 2 * layers} 个能影响 ${layers} 层卷积之上的单元`,
+    ),
+  });
+  const raised = most * GAP + (most + 1) * CELL - height; // the pixels keep their place as rows are added
+  const top = (row) => raised + (layers - row) * (CELL + GAP);
+  const reach = (row) => layers - row; // cells to each side that the unit depends on
+  for (let row = 0; row <= layers; row++) {
+    for (let at = 0; at < SHOWN; at++) {
+      const inside = Math.abs(at - middle) <= reach(row);
+      const kind = row ? "cell-unit" : "cell-pixel";
+      if (row && inside) {
+        for (const below of [at - 1, at, at + 1]) {
+          drawing.append(
+            svgElement("line", {
+              x1: (at + 0.5) * CELL, y1: top(row) + CELL, x2: (below + 0.5) * CELL, y2: top(row - 1),
+              class: "reach",
+            }),
+          );
+        }
+      }
+      drawing.append(
+        svgElement("rect", {
+          x: at * CELL + 1, y: top(row) + 1, width: CELL - 2, height: CELL - 2,
+          class: inside ? `cell ${kind} seen` : "cell",
+        }),
+      );
+    }
+  }
+  return drawing;
+}

@@ -1,0 +1,99 @@
+/** What the network says of the photograph, and the part of it that it was given. */
+
+import { element, svgElement } from "../figures.js";
+import { answerBars } from "./answers.js";
+import { nameOf } from "./chooser.js";
+import { fill } from "./fill.js";
+import { ask } from "./asked.js";
+
+/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
+export function answerPart(look) {
+  const { context, model } = look;
+  const { words } = context;
+  const picture = element("div", { class: "answer-picture" });
+  const said = element("div", { class: "answer-said" });
+  const node = element("div", { class: "answer-part" }, picture, said);
+  let shown = null;
+
+  function update() {
+    const photograph = look.current();
+    if (photograph === shown) return;
+    shown = photograph;
+    const name = nameOf(photograph, words);
+    picture.replaceChildren(withCrop(photograph.url, name, null));
+    fill(said, context, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
+      const found = await predicted(photograph);
+      if (photograph === shown) {
+        picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found, words));
+      }
+      return [
+        element("h2", {}, words("It says", "它说这是")),
+        answerBars(found.predictions, context),
+        element("p", { class: "note" }, facts(found)),
+      ];
+    });
+  }
+
+  async function predicted(photograph) {
+    let fault;
+    try {
+      const [found] = await ask(photograph, "predict", { top: 5 });
+      if (!found.error) return found;
+      fault = found.error;
+    } catch (problem) {
+      if (!problem.detail) throw problem;
+      fault = problem.detail;
+    }
+    if (photograph === shown) picture.replaceChildren();
+    const advice = words("Choose another photograph above.", "请在上面换一张照片。");
+    throw Object.assign(new Error(fault), { detail: `${fault.replace(/\.?$/, ".")} ${advice}` });
+  }
+
+  function facts({ milliseconds }) {
+    const time = milliseconds === undefined ? "" : ` ${milliseconds.toFixed(1)} ms`;
+    const side = model.input_size;
+    return words(
+      `${model.weights}, ${model.architecture}, ${model.classes} classes, at ${side}×${side} pixels; ` +
+        `engine ${model.engine}, ${model.precision}, threads: ${model.threads};${time}`,
+      `${model.weights}，${model.architecture}，${model.classes} 类，${side}×${side} 像素；` +
+        `引擎 ${model.engine}，${model.precision}，线程数 ${model.threads}；${time}`,
+    );
+  }
+
+  return { node, update };
+}
+
+/** The photograph; what lies outside of the crop is darkened. */
+function withCrop(url, name, found) {
+  const picture = element("img", { src: url, alt: name, onerror: () => (picture.hidden = true) });
+  const node = element("div", { class: "photograph" }, picture);
+  if (found?.crop && found.photograph) {
+    const { width, height } = found.photograph;
+    const { left, top, width: across, height: down } = found.crop;
+    const inner = `M${left} ${top}h${across}v${down}h${-across}z`;
+    const stroke = Math.max(width, height) / 200;
+    node.append(
+      svgElement(
+        "svg",
+        { class: "over", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+        svgElement("path", { d: `M0 0H${width}V${height}H0z${inner}`, class: "outside", "fill-rule": "evenodd" }),
+        svgElement("path", { d: inner, class: "crop", "stroke-width": stroke }),
+      ),
+    );
+  }
+  return node;
+}
+
+function cropNote({ crop, photograph }, words) {
+  if (!crop) return "";
+  const whole = `${photograph.width}×${photograph.height}`;
+  const seen = `${Math.round(crop.width)}×${Math.round(crop.height)}`;
+  return element(
+    "p",
+    { class: "note" },
+    words(
+      `The network was given the bright part: ${seen} of ${whole} pixels.`,
+      `网络看到的是明亮的部分：${whole} 像素中的 ${seen}。`,
+    ),
+  );
+}

@@ -1,0 +1,46 @@
+/** Which layer, channel and unit are looked at, as the address says, or what is shown at first. */
+
+const FIRST = "conv3_3";
+export const PER_PAGE = 32; // maps
+
+/** The layers with maps over the photograph. @param {any} model what /api/model says */
+export function layersOf(model) {
+  return model.layers.filter(({ type }) => type === "conv" || /^(max)?pool$/.test(type));
+}
+
+/**
+ * `shown` is the layer whose maps are shown: that after the ReLU, unless the reader wants the one
+ * before; `relu` is null where none follows.
+ *
+ * @param {import("./look.js").Look} look
+ */
+export function chosen({ model, context: { state } }) {
+  const layers = layersOf(model);
+  const layer =
+    layers.find((each) => each.name === state.get("look.layer")) ??
+    layers.find((each) => each.name === FIRST) ??
+    layers[Math.floor(layers.length / 2)];
+  const next = model.layers[model.layers.findIndex((each) => each.name === layer.name) + 1];
+  const relu = layer.type === "conv" && next?.type === "relu" ? next.name : null;
+  const channel = within(state.get("look.channel"), layer.channels);
+  const pages = Math.ceil(layer.channels / PER_PAGE);
+  return {
+    layer,
+    relu,
+    shown: relu && state.get("look.relu") !== "before" ? relu : layer.name,
+    channel,
+    page: within(state.get("look.page") ?? String(Math.floor(channel / PER_PAGE)), pages),
+    pages,
+  };
+}
+
+/** The unit of the address, where the map has it. @returns {{row: number, column: number} | null} */
+export function chosenUnit({ context: { state } }, { height, width }) {
+  const [row, column] = (state.get("look.unit") ?? "").split(".").map(Number);
+  return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
+}
+
+function within(text, count) {
+  const value = Number(text ?? 0);
+  return Number.isInteger(value) && value >= 0 && value < count ? value : 0;
+}

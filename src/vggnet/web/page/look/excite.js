@@ -1,0 +1,82 @@
+/** The places of all photographs that excite the chosen channel most. */
+
+import { element, short } from "../figures.js";
+import { nameOf } from "./chooser.js";
+import { chosen } from "./chosen.js";
+import { fill } from "./fill.js";
+import { isReadable, keep, patiently, view } from "./asked.js";
+import { photographs } from "./photographs.js";
+import { section } from "./section.js";
+
+const TOP = 9;
+const SHOWN = 112; // pixels a side of a patch's picture
+
+/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
+export function excitePart(look) {
+  const { context } = look;
+  const { words, api } = context;
+  const place = element("div", { class: "excite" });
+  const node = section(words("What excites this channel most", "什么最能激发这个通道"), place);
+  node.dataset.needs = "photograph";
+  let shown = "";
+
+  function update() {
+    const { shown: layer, channel } = chosen(look);
+    const now = `${photographs.map((each) => each.id)} ${layer} ${channel}`;
+    if (now === shown) return;
+    shown = now;
+    const working = words("Searching all photographs…", "正在搜索所有照片…");
+    fill(place, context, working, async () => {
+      const all = await readable();
+      const { patches } = await keep(`excite ${now}`, () => ask(all, layer, channel));
+      const found = patches.filter((each) => each.value > 0);
+      const pictures = await Promise.all(found.map((each) => patchOf(all[each.image], each)));
+      return [
+        element("p", {}, words(
+          `Of the ${all.length} photographs above, these places excite channel ${channel} of ${layer} most. ` +
+            "Add photographs of your own, and see what it waits for.",
+          `在上面的 ${all.length} 张照片中，这些位置最能激发 ${layer} 的通道 ${channel}。加入你自己的照片，看看它在等什么。`,
+        )),
+        found.length
+          ? element("div", { class: "patches" }, ...pictures)
+          : element("p", { class: "empty" }, words("Nothing excites it: it is 0 everywhere.", "没有什么能激发它：处处为 0。")),
+      ];
+    });
+  }
+
+  function ask(all, layer, channel) {
+    const form = new FormData();
+    return Promise.all(all.map((each) => each.blob())).then((blobs) => {
+      blobs.forEach((blob, at) => form.append("images", blob, all[at].name || `${at}`));
+      return patiently(() => api.post("excite", { layer, channel, size: look.side, top: TOP }, form));
+    });
+  }
+
+  async function patchOf(photograph, { value, field }) {
+    const side = look.side ?? look.model.input_size;
+    const picture = element("img", { src: await view(photograph, look.side), alt: "" });
+    await picture.decode();
+    const scale = picture.naturalWidth / side;
+    const [left, top] = [Math.max(0, field.left), Math.max(0, field.top)];
+    const width = Math.min(side, field.left + field.width) - left;
+    const height = Math.min(side, field.top + field.height) - top;
+    const name = nameOf(photograph, words);
+    const canvas = /** @type {HTMLCanvasElement} */ (
+      element("canvas", { width: SHOWN, height: SHOWN, role: "img", "aria-label": words(`From ${name}`, `取自：${name}`) })
+    );
+    const drawn = canvas.getContext("2d");
+    const fit = SHOWN / Math.max(width, height);
+    drawn.drawImage(
+      picture, left * scale, top * scale, width * scale, height * scale,
+      (SHOWN - width * fit) / 2, (SHOWN - height * fit) / 2, width * fit, height * fit,
+    );
+    return element("figure", {}, canvas, element("figcaption", {}, `${short(value)} · ${name}`));
+  }
+
+  return { node, update };
+}
+
+async function readable() {
+  const known = await Promise.all(photographs.map(isReadable));
+  return photographs.filter((_, at) => known[at]);
+}

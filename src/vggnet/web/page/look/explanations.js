@@ -1,0 +1,133 @@
+/** Why the network says so: maps over the photograph by up to three methods, side by side. */
+
+import { labelled, select } from "../controls.js";
+import { colourBar, element, percent } from "../figures.js";
+import { nameOf } from "./answers.js";
+import { fill } from "./fill.js";
+import { ask, view } from "./asked.js";
+import { section } from "./section.js";
+import { stage } from "./stage.js";
+
+const METHODS = ["grad-cam", "occlusion", "gradient"];
+const STRENGTH = 60;
+
+/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
+export function explanationsPart(look) {
+  const { context, model } = look;
+  const { words, state } = context;
+  const panels = METHODS.map((method) => element("figure", { class: "explanation", "data-method": method }));
+  const strength = element("input", {
+    type: "range", min: 0, max: 100, value: state.get("look.strength") ?? STRENGTH,
+    oninput: () => state.set("look.strength", Number(strength.value) === STRENGTH ? null : strength.value),
+  });
+  const classes = element("span", { class: "control" });
+  const node = section(
+    words("Why it says so", "为什么这么说"),
+    element("p", {}, words(
+      "Three ways to ask which places speak for a class. They need not agree: each asks something else.",
+      "用三种方法问：哪些位置支持这个类别。它们不必一致，因为各自问的问题不同。",
+    )),
+    element(
+      "div",
+      { class: "controls" },
+      classes,
+      labelled(words("Strength of the overlay", "叠加的强度"), strength),
+    ),
+    element("div", { class: "explanations" }, ...panels),
+  );
+  node.dataset.needs = "photograph";
+  let shown = "";
+
+  function update() {
+    const photograph = look.current();
+    const asked = state.get("look.class") ?? "";
+    const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
+    node.querySelectorAll("canvas.over").forEach((canvas) => (canvas.style.opacity = String(opacity)));
+    const now = `${photograph.id} ${asked}`;
+    if (now === shown) return;
+    shown = now;
+    chooseClass(photograph, asked);
+    // One after the other, so that a unit that is clicked need not wait for all of them.
+    let before = Promise.resolve();
+    panels.forEach((panel, at) => (before = show(panel, METHODS[at], photograph, asked, before)));
+  }
+
+  async function chooseClass(photograph, asked) {
+    const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
+    const known = predictions.map((each) => [String(each.index), nameOf(each, context)]);
+    known[0][0] = ""; // the first answer, whatever the photograph
+    if (asked && !known.some(([value]) => value === asked)) known.push([asked, words(`class ${asked}`, `类别 ${asked}`)]);
+    const chosen = select(known, { onchange: () => state.set("look.class", chosen.value) });
+    chosen.value = asked;
+    classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), chosen));
+  }
+
+  async function show(panel, method, photograph, asked, before) {
+    const now = shown;
+    const title = element("h3", {}, titleOf(method, words));
+    if (!model.methods.includes(method)) {
+      const needs = words("Needs torch, which is not installed on this server.", "需要 torch，本服务器没有安装。");
+      return panel.replaceChildren(title, element("p", { class: "note" }, needs));
+    }
+    await fill(panel, context, working(method, words), async () => {
+      await before;
+      if (now !== shown) return [];
+      const found = await ask(photograph, "explain", { method, class: asked });
+      const url = await view(photograph, look.side);
+      const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
+      const name = words(`${titleOf(method, words)} over the photograph`, `照片上的${titleOf(method, words)}`);
+      return [
+        title,
+        stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity }),
+        found.empty ? element("p", { class: "empty" }, emptiness(method, words)) : colourBar(found.values),
+        element("figcaption", {}, caption(found, method, words)),
+      ];
+    });
+  }
+
+  return { node, update };
+}
+
+function titleOf(method, words) {
+  return {
+    "grad-cam": "Grad-CAM",
+    occlusion: words("Occlusion", "遮挡法"),
+    gradient: words("Gradient", "梯度"),
+  }[method];
+}
+
+function working(method, words) {
+  return {
+    "grad-cam": words("Computing Grad-CAM…", "正在计算 Grad-CAM…"),
+    occlusion: words("Hiding one square after another; it takes some seconds…", "正在逐个遮住方块，需要几秒钟…"),
+    gradient: words("Computing the gradient; the first time takes some seconds…", "正在计算梯度，第一次需要几秒钟…"),
+  }[method];
+}
+
+/** What a map shows, and of how many pixels the network was given. */
+function caption({ layer, positions, size, probability_there: there }, method, words) {
+  const pixels = `${[size, size].flat().slice(0, 2).join("×")}`;
+  if (method === "grad-cam") {
+    return words(
+      `The maps of ${layer}, weighed by how much the class score grows with them: ` +
+        `${[positions].flat().join("×")} positions at ${pixels} pixels, where the class gets ${percent(there)}.`,
+      `${layer} 的特征图，按类别分数随其增长的程度加权：${pixels} 像素时有 ${[positions].flat().join("×")} 个位置，此时该类概率为 ${percent(there)}。`,
+    );
+  }
+  if (method === "occlusion") {
+    return words(
+      `How far the probability falls where a square is hidden, at ${pixels} pixels; blue: it rises.`,
+      `遮住一个方块时概率下降多少，${pixels} 像素；蓝色表示上升。`,
+    );
+  }
+  return words(
+    `How strongly the class score depends on each pixel, at ${pixels} pixels.`,
+    `类别分数对每个像素的依赖程度，${pixels} 像素。`,
+  );
+}
+
+function emptiness(method, words) {
+  return method === "grad-cam"
+    ? words("The map is empty: nowhere does the layer speak for this class.", "图是空的：这一层没有任何位置支持这个类别。")
+    : words("The map is empty: the answer does not change anywhere.", "图是空的：无论在哪里答案都不变。");
+}

@@ -1,0 +1,49 @@
+/** Maps of a layer, a page of them at a time, on one scale of colours. */
+
+import { bytesOf } from "../figures.js";
+import { PER_PAGE } from "./chosen.js";
+import { ask, keep } from "./asked.js";
+
+/**
+ * The maps of a page, all from the same low to the same high.
+ *
+ * @param {import("./look.js").Look} look @param {string} layer @param {number} page
+ * @returns {Promise<{first: number, height: number, width: number, size: number, maps: import("../figures.js").Matrix[]}>}
+ */
+export function mapsOf(look, layer, page) {
+  const photograph = look.current();
+  const channels = `${page * PER_PAGE}:${(page + 1) * PER_PAGE}`;
+  return keep(`maps ${photograph.id} ${layer} ${channels}`, async () => {
+    const found = await ask(photograph, "features", { layer, channels, size: look.side });
+    return { ...found, maps: onOneScale(found.maps) };
+  });
+}
+
+function onOneScale(maps) {
+  const high = Math.max(...maps.map((each) => each.high), 0);
+  const low = Math.min(...maps.map((each) => each.low), 0);
+  const reach = low < 0 ? Math.max(high, -low) : high;
+  const [from, to] = low < 0 ? [-reach, reach] : [0, reach];
+  return maps.map((map) => {
+    if (map.low === from && map.high === to) return map;
+    const bytes = bytesOf(map).map((byte) => {
+      const value = map.low + ((map.high - map.low) * byte) / 255;
+      return to > from ? Math.round((255 * (value - from)) / (to - from)) : 0;
+    });
+    return { ...map, low: from, high: to, data: textOf(bytes) };
+  });
+}
+
+/** Where a map is largest. @param {import("../figures.js").Matrix} map */
+export function largestOf(map) {
+  const bytes = bytesOf(map);
+  const at = bytes.indexOf(bytes.reduce((most, byte) => Math.max(most, byte), 0));
+  return { row: Math.floor(at / map.width), column: at % map.width };
+}
+
+/** Base64 of bytes; one call of fromCharCode takes no more than some ten thousand. */
+function textOf(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return btoa(text);
+}

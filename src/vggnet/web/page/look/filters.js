@@ -1,0 +1,50 @@
+/** The kernels of the first layer, as the colours that they look for. */
+
+import { element } from "../figures.js";
+import { fill } from "./fill.js";
+import { askOnce } from "./asked.js";
+import { section } from "./section.js";
+
+/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
+export function filtersPart(look) {
+  const { context } = look;
+  const { words } = context;
+  const place = element("div", { class: "filters" });
+  const node = section(words("What it begins with", "它从什么开始"), place);
+  let begun = false;
+
+  function update() {
+    if (begun) return;
+    begun = true;
+    fill(place, context, words("Reading the first layer's kernels…", "正在读取第一层的卷积核…"), async () => {
+      const found = await askOnce("filters");
+      const { filters, height, width, layer } = found;
+      return [
+        element("p", {}, words(
+          `The ${filters.length} kernels of ${layer}, ${height}×${width}, as colours: grey is 0. Edges, and ` +
+            "one colour against another; all that the later layers know comes through these.",
+          `${layer} 的 ${filters.length} 个 ${height}×${width} 卷积核，用颜色表示，灰色为 0。边缘，以及一种颜色对另一种颜色；后面各层知道的一切都由此而来。`,
+        )),
+        element(
+          "div",
+          { class: "filter-grid", role: "img", "aria-label": words("Kernels as small pictures", "卷积核的小图") },
+          ...filters.map((data) => picture(data, height, width)),
+        ),
+      ];
+    });
+  }
+
+  return { node, update };
+}
+
+function picture(data, height, width) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", { height, width }));
+  const pixels = new ImageData(width, height);
+  for (let at = 0; at < width * height; at++) {
+    pixels.data.set(bytes.subarray(3 * at, 3 * at + 3), 4 * at);
+    pixels.data[4 * at + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas;
+}

@@ -1,0 +1,112 @@
+/** One map, large, beside the photograph: a click or the arrow keys choose a unit. */
+
+import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
+import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
+import { largestOf, mapsOf } from "./features.js";
+import { fill } from "./fill.js";
+import { view } from "./asked.js";
+import { stage } from "./stage.js";
+
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/**
+ * @param {import("./look.js").Look} look
+ * @returns {import("./look.js").Part & {frame: (field: any) => void}} `frame` shows what a unit sees
+ */
+export function mapView(look) {
+  const { words, state } = look.context;
+  const picture = element("figure", {});
+  const large = element("figure", {});
+  const node = element("div", { class: "map-beside" }, picture, large);
+  let shown = "";
+  /** @type {import("../figures.js").Matrix | null} */
+  let opened = null;
+
+  function update() {
+    const { shown: layer, channel } = chosen(look);
+    const now = `${look.current().id} ${layer} ${channel}`;
+    if (now === shown) return moveCursor();
+    shown = now;
+    const working = words(`Computing channel ${channel} of ${layer}…`, `正在计算 ${layer} 的通道 ${channel}…`);
+    fill(large, look.context, working, async () => {
+      const { maps, first } = await mapsOf(look, layer, Math.floor(channel / PER_PAGE));
+      const map = maps[channel - first];
+      return [canvasOf(map, layer, channel), colourBar(map), element("figcaption", {}, about(map, layer, channel))];
+    }).then(moveCursor);
+  }
+
+  function about({ height, width }, layer, channel) {
+    return words(
+      `Channel ${channel} of ${layer}: ${height}×${width} units. Click one, or move with the arrow keys.`,
+      `${layer} 的通道 ${channel}：${height}×${width} 个单元。点选一个，或用方向键移动。`,
+    );
+  }
+
+  function canvasOf(map, layer, channel) {
+    const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", {}));
+    paintMatrix(canvas, map);
+    const ring = (kind) => svgElement("rect", { class: kind, x: -0.25, y: -0.25, width: 1.5, height: 1.5 });
+    const cursor = svgElement("g", { class: "cursor" }, ring("frame-dark"), ring("frame-light"));
+    const over = svgElement("svg", { class: "over", viewBox: `0 0 ${map.width} ${map.height}`, preserveAspectRatio: "none" }, cursor);
+    const board = element(
+      "div",
+      {
+        class: "stage board", tabindex: 0, role: "application",
+        "aria-label": words(`Map of ${layer}, channel ${channel}: arrow keys choose a unit`, `${layer} 通道 ${channel} 的特征图：用方向键选择单元`),
+        onclick(event) {
+          const box = board.getBoundingClientRect();
+          const at = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
+          choose(at((event.clientY - box.top) / box.height, map.height), at((event.clientX - box.left) / box.width, map.width));
+        },
+        onkeydown(event) {
+          const move = MOVES[event.key];
+          if (!move) return;
+          event.preventDefault();
+          const { row, column } = unitOf(map);
+          choose(
+            Math.min(map.height - 1, Math.max(0, row + move[0])),
+            Math.min(map.width - 1, Math.max(0, column + move[1])),
+          );
+        },
+      },
+      canvas,
+      over,
+    );
+    board.style.aspectRatio = `${map.width} / ${map.height}`;
+    opened = map;
+    return board;
+  }
+
+  const unitOf = (map) => chosenUnit(look, map) ?? largestOf(map);
+
+  function choose(row, column) {
+    state.set("look.unit", `${row}.${column}`);
+  }
+
+  function moveCursor() {
+    const cursor = large.querySelector(".cursor");
+    if (!cursor || !opened) return;
+    const { row, column } = unitOf(opened);
+    cursor.setAttribute("transform", `translate(${column} ${row})`);
+  }
+
+  /** @param {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} field */
+  function frame(field) {
+    const { layer } = chosen(look);
+    fill(picture, look.context, null, async () => {
+      const url = await view(look.current(), look.side);
+      const side = look.side ?? look.model.input_size;
+      const label = words("The photograph, with what the unit can see in a frame", "照片，框内是该单元能看到的部分");
+      const size = `${field.receptive_field}×${field.receptive_field}`;
+      return [
+        stage(url, label, { frames: [field], side }),
+        element("figcaption", { class: "field" }, words(
+          `This unit of ${layer.name} can see ${size} of ${side}×${side} pixels${field.cut ? ", cut at the border" : ""}.`,
+          `${layer.name} 的这个单元能看到 ${side}×${side} 像素中的 ${size}${field.cut ? "，在边缘截断" : ""}。`,
+        )),
+      ];
+    });
+  }
+
+  return { node, update, frame };
+}

@@ -1,0 +1,73 @@
+/** All maps of a layer as a grid, a page at a time; each opens large. */
+
+import { colourBar, element, paintMatrix } from "../figures.js";
+import { chosen, PER_PAGE } from "./chosen.js";
+import { mapsOf } from "./features.js";
+import { fill } from "./fill.js";
+
+/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
+export function mapsGrid(look) {
+  const { words, state } = look.context;
+  const pager = element("div", { class: "pager" });
+  const place = element("div", { class: "maps" });
+  const node = element("div", {}, pager, place);
+  let shown = "";
+
+  function update() {
+    const choice = chosen(look);
+    const now = `${look.current().id} ${choice.shown} ${choice.page}`;
+    if (now === shown) return mark(choice.channel);
+    shown = now;
+    turnPages(choice);
+    const working = words(`Computing the maps of ${choice.shown}…`, `正在计算 ${choice.shown} 的特征图…`);
+    fill(place, look.context, working, async () => {
+      const { maps, first } = await mapsOf(look, choice.shown, choice.page);
+      const tiles = maps.map((map, at) => tile(map, first + at, chosen(look).channel));
+      return [element("div", { class: "map-grid" }, ...tiles), colourBar(maps[0])];
+    });
+  }
+
+  function tile(map, channel, opened) {
+    const canvas = /** @type {HTMLCanvasElement} */ (element("canvas"));
+    paintMatrix(canvas, map);
+    return element(
+      "button",
+      {
+        type: "button", class: "map-tile", value: channel, "aria-pressed": String(channel === opened),
+        "aria-label": words(`channel ${channel}`, `通道 ${channel}`),
+        onclick() {
+          state.set("look.unit", null);
+          state.set("look.channel", channel);
+        },
+      },
+      canvas,
+      element("span", { "aria-hidden": "true" }, `${channel}`),
+    );
+  }
+
+  function mark(channel) {
+    for (const each of place.querySelectorAll(".map-tile")) {
+      each.setAttribute("aria-pressed", String(Number(each.value) === channel));
+    }
+  }
+
+  function turnPages({ layer, page, pages }) {
+    const last = Math.min((page + 1) * PER_PAGE, layer.channels) - 1;
+    const turn = (to, text) =>
+      element("button", { type: "button", disabled: to < 0 || to >= pages, onclick: () => state.set("look.page", to) }, text);
+    const which = words(
+      `channels ${page * PER_PAGE} to ${last} of ${layer.channels}`,
+      `通道 ${page * PER_PAGE} 到 ${last}，共 ${layer.channels} 个`,
+    );
+    const focused = [...pager.querySelectorAll("button")].indexOf(document.activeElement);
+    pager.replaceChildren(
+      turn(page - 1, words("Previous", "上一页")),
+      turn(page + 1, words("Next", "下一页")),
+      element("span", { class: "note" }, which),
+    );
+    const buttons = pager.querySelectorAll("button");
+    if (focused >= 0) (buttons[focused].disabled ? buttons[1 - focused] : buttons[focused]).focus();
+  }
+
+  return { node, update };
+}

@@ -1,0 +1,73 @@
+/** Which network is shown: the row of controls above it. */
+
+import { input, keep, labelled, select } from "../controls.js";
+import { element } from "../figures.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
+import { OWN, ownTokens } from "./editor.js";
+
+const FIRST = "D";
+const LOADED = "loaded"; // what the server calls the model that it answers with
+
+/** What the controls ask of the server, as the parameters of its addresses. */
+export function asked() {
+  const value = (name) => state.get(`network.${name}`);
+  const config = value("config") ?? FIRST;
+  const beside = value("beside");
+  const named = (name) => (name === OWN ? ownTokens() : name);
+  return {
+    config: [config, ...(beside ? [beside] : [])].map(named),
+    input_size: value("input_size"),
+    width: value("width"),
+    batch_norm: value("batch_norm"),
+    head: value("head"),
+    classes: value("classes"),
+  };
+}
+
+/** @param {{name: string, title: string}[]} networks that the server can name */
+export function controls(networks) {
+  const named = networks.map(({ name, title }) => [name, name === LOADED ? words(`${title} (loaded)`, `${title}（已载入）`) : title]);
+  const own = [OWN, words("own layers …", "自己写 …")];
+  const config = select([...named, own]);
+  const beside = select([["", words("nothing", "不对照")], ...named, own]);
+  const size = input("text", { inputmode: "numeric", size: 7, autocomplete: "off" });
+  const width = input("number", { min: 0.05, max: 8, step: 0.05 });
+  const classes = input("number", { min: 1, max: 100000, step: 1 });
+  const batchNorm = input("checkbox");
+  const head = select([
+    ["", words("as it is", "原样")],
+    ["fc", words("three FC layers", "三个全连接层")],
+    ["average", words("global average", "全局平均")],
+  ]);
+  const shows = [
+    keep(config, "network.config", FIRST),
+    keep(beside, "network.beside", ""),
+    keep(size, "network.input_size", ""),
+    keep(width, "network.width", "1"),
+    keep(batchNorm, "network.batch_norm", ""),
+    keep(head, "network.head", ""),
+    keep(classes, "network.classes", ""),
+  ];
+  const node = element(
+    "div",
+    { class: "controls" },
+    labelled(words("Network", "网络"), config),
+    labelled(words("Compare with", "对照"), beside),
+    labelled(words("Input, pixels", "输入边长（像素）"), size),
+    labelled(words("Width ×", "宽度 ×"), width),
+    labelled(words("Head", "分类头"), head),
+    labelled(words("Classes", "类别数"), classes),
+    labelled(words("batch norm", "批归一化"), batchNorm),
+  );
+  return {
+    node,
+    show: () => shows.forEach((each) => each()),
+    /** Say what the network's own size and number of classes are, where nothing else is asked. */
+    hint(described) {
+      size.placeholder = [...new Set(described.input.slice(1))].join("×");
+      const last = described.layers.findLast((layer) => layer.type === "fc" || layer.type === "conv");
+      classes.placeholder = last?.type === "fc" ? last.output[0] : "";
+    },
+  };
+}

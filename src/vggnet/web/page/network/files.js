@@ -1,0 +1,60 @@
+/** What is shown, as files: the drawing from the server, the costs as the reader sees them now. */
+
+import { address } from "../api.js";
+import { element } from "../figures.js";
+import { words } from "../words.js";
+import { asked } from "./choice.js";
+
+export function files() {
+  const node = element("div", { class: "files" });
+  return {
+    node,
+    /** @param {any[]} described */
+    show(described) {
+      const name = described.map((each) => each.name.replace(/\W+/g, "-")).join("-");
+      const drawing = (format) => address("draw", { ...asked(), format, download: 1 });
+      const costs = (suffix, text) => ({
+        onclick: () => save(text(), `${name}.${suffix}`),
+        type: "button",
+      });
+      node.replaceChildren(
+        element("span", { class: "note" }, words("Take away", "导出")),
+        element("a", { class: "button", href: drawing("svg"), download: `${name}.svg` }, "SVG"),
+        element("a", { class: "button", href: drawing("png"), download: `${name}.png` }, "PNG"),
+        element("button", costs("csv", () => csv(described)), "CSV"),
+        element("button", costs("json", () => json(described)), "JSON"),
+      );
+    },
+  };
+}
+
+/** One line a layer, all numbers exact. */
+function csv(described) {
+  const columns = [
+    "type", "kernel", "stride", "padding", "parameters", "parameter_share", "macs", "mac_share",
+    "activations", "activation_bytes", "receptive_field", "jump",
+  ];
+  const lines = described.flatMap((network) =>
+    network.layers.map((layer) => [
+      network.name, layer.name, layer.input.join("x"), layer.output.join("x"),
+      ...columns.map((column) => layer[column]),
+    ]),
+  );
+  const rows = [["network", "layer", "input", "output", ...columns], ...lines];
+  return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+
+function cell(value) {
+  const text = String(value ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function json(described) {
+  return JSON.stringify(described.length > 1 ? described : described[0], null, 2);
+}
+
+function save(text, name) {
+  const href = URL.createObjectURL(new Blob([text]));
+  element("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}

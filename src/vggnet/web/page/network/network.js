@@ -1,0 +1,86 @@
+/**
+ * The Network tab: one network, or two beside each other, drawn and as a table of costs.
+ *
+ * All figures come from the server, which counts as `vggnet describe` does; the drawing and the
+ * table are those of `vggnet draw`.
+ */
+
+import { element } from "../figures.js";
+import { recomputed } from "../recompute.js";
+import { asked, controls } from "./choice.js";
+import { editor } from "./editor.js";
+import { files } from "./files.js";
+import { layers } from "./layers.js";
+import { summary } from "./summary.js";
+
+/** @param {HTMLElement} root @param {import("../main.js").Context} context */
+export async function mount(root, context) {
+  const { api, state, words } = context;
+  const networks = await api.get("networks");
+  /** What the server said last: it stays until the next answer is there. */
+  let found = null;
+  let parts;
+
+  function build() {
+    const choice = controls(networks);
+    const tokens = editor();
+    const status = element("p", { class: "status wrong", role: "alert" });
+    const totals = element("div", {});
+    const figure = element("div", { class: "figure" });
+    const exports = files();
+    root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
+    root.append(element("p", { class: "note sources" }, ...sources(words)));
+    parts = { choice, tokens, status, totals, figure, exports };
+    parts.tokens.show();
+    if (found) show(found);
+  }
+
+  async function compute(signal) {
+    const params = asked();
+    // What is wrong with a network is said once, before the others are asked for.
+    const described = await api.get("describe", params, { signal });
+    const [drawing, table] = await Promise.all([
+      api.getText("draw", { ...params, format: "svg" }, { signal }),
+      api.get("table", params, { signal }),
+    ]);
+    return { drawing, table: table.html, described: [described].flat() };
+  }
+
+  function show(next) {
+    found = next;
+    parts.status.textContent = "";
+    parts.figure.classList.remove("stale");
+    parts.tokens.mark(null);
+    parts.totals.replaceChildren(summary(next.described));
+    parts.figure.replaceChildren(layers(next));
+    parts.exports.show(next.described);
+    parts.choice.hint(next.described[0]);
+  }
+
+  function fail(problem) {
+    const own = parts.tokens.mark(problem);
+    parts.status.textContent = own ? "" : problem.detail ?? String(problem);
+    parts.figure.classList.add("stale");
+  }
+
+  const computeAgain = recomputed(compute, show, fail);
+  state.onChange((key) => {
+    if (key === "network.layer" || key?.startsWith("network.sort")) return;
+    if (key !== null && !key.startsWith("network.")) return;
+    parts.choice.show();
+    parts.tokens.show();
+    computeAgain();
+  });
+  context.onChange(build);
+  build();
+  computeAgain(true);
+}
+
+function sources(words) {
+  return [
+    words(
+      "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's.",
+      "以上都按一张图片计算；一次 MAC 是一次乘法加一次加法。ReLU 与 dropout 就地改写输入，不另占行。感受野是一个单元能看到的像素方块的边长，步距是相邻单元的感受野相隔的像素数。",
+    ),
+  ];
+}

@@ -1,0 +1,204 @@
+"""The Learn tab in a browser: guess first, then the answer as it is computed, all by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_browser import Explorer
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from test_explorer_accessibility import faults
+
+import vggnet
+from vggnet.analysis import analyze
+from vggnet.spec import configuration
+
+EXAMPLES = Path(vggnet.__file__).parent / "web" / "examples"
+STEPS = 12
+NUMBERS = (1, 2, 3, 6, 11)  # steps whose guess is a number
+SPOTS = (7, 8, 10)  # steps whose guess is made in the figure
+
+
+def step(page: Page, number: int) -> Locator:
+    return page.locator(f"article[aria-labelledby=learn-{number}]")
+
+
+def answered(page: Page, number: int) -> Locator:
+    """The step, once its answer and its figure are there."""
+    found = step(page, number)
+    expect(found.locator(".step-onward")).to_be_visible()
+    expect(found.locator("[aria-busy=true]")).to_have_count(0)
+    expect(found.locator(".problem")).to_have_count(0)
+    return found
+
+
+@pytest.mark.parametrize(("width", "height"), [(1300, 900), (390, 844)])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_first_guess_is_on_the_first_screen(
+    browser: Browser, address: str, width: int, height: int, language: str
+) -> None:
+    explorer = Explorer(browser, address, viewport={"width": width, "height": height})
+    page = explorer.open(language=language)
+    guess = step(page, 1).locator("form")
+    expect(guess.locator("input")).to_be_in_viewport(ratio=1)
+    expect(guess.locator("button[type=submit]")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    explorer.close()
+
+
+@pytest.mark.parametrize("number", range(1, STEPS + 1))
+def test_each_answer_is_revealed_by_keyboard(explorer: Explorer, number: int) -> None:
+    page = explorer.open(tab="learn")
+    here = step(page, number)
+    expect(here.locator("[aria-busy=true]")).to_have_count(0)
+    if number in NUMBERS:
+        here.locator("input[type=number]").focus()
+        page.keyboard.type("9")
+    elif number in SPOTS:
+        here.locator(".step-figure button").first.focus()
+    else:
+        here.locator(".guess button").first.focus()
+    page.keyboard.press("Enter")
+    here = answered(page, number)
+    expect(here.locator(".verdict")).to_be_focused()
+    expect(here.locator(".verdict strong")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"learn\.{number}="))
+    here.get_by_role("button", name="Guess again").press("Enter")
+    expect(here.locator(".guess").first).to_be_visible()
+    expect(page).not_to_have_url(re.compile(rf"learn\.{number}="))
+
+
+def test_the_answers_are_the_package_s(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", **{f"learn__{number}": "-" for number in range(1, STEPS + 1)})
+    whole = analyze(configuration("D"))
+    average = analyze(configuration("D").scaled(head="average"))
+    first = vggnet.load("tiny-imagenet").predict(EXAMPLES / "uniform.jpg", top=1)[0]
+    said = {
+        1: "It is 5.",
+        2: "It is 72%.",
+        3: "It is 81%.",
+        4: "exactly one 5×5",
+        5: "the same",
+        6: "It is 27.3%.",
+        7: "fc6, with 74.3%",
+        8: "1.85\u202fG",
+        9: "196×196",
+        10: f"{first.label}, with {first.probability:.1%}",
+        11: f"It is {average.parameters / 1e6:.1f}.",
+        12: "It is B",
+    }
+    for number, text in said.items():
+        expect(answered(page, number).locator(".verdict")).to_contain_text(text)
+    numbers = f"{whole.parameters:,}".replace(",", "\u202f")
+    expect(step(page, 7).locator(".formula")).to_contain_text(numbers)
+    expect(step(page, 9).locator(".formula")).to_contain_text("404")
+    expect(step(page, 8).locator(".layer-list")).to_contain_text(" ms")  # measured here
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_answers_have_no_serious_fault(explorer: Explorer, theme: str) -> None:
+    every = {f"learn__{number}": "-" for number in range(1, STEPS + 1)}
+    page = explorer.open(tab="learn", theme=theme, **every)
+    for number in range(1, STEPS + 1):
+        answered(page, number)
+    assert faults(explorer) == []
+
+
+def test_a_link_shows_what_was_seen(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__1="9", learn__7="fc6")
+    expect(answered(page, 1).locator(".verdict")).to_have_text("Not quite. You said 9; it is 5.")
+    expect(answered(page, 7).locator(".verdict")).to_contain_text("Right.")
+    expect(step(page, 2).locator("form")).to_be_visible()
+    page.get_by_role("button", name="中文").click()
+    expect(step(page, 1).locator("h3")).to_contain_text("一个单元能看到多少")
+    expect(answered(page, 1).locator(".verdict")).to_contain_text("你猜 9，答案是 5。")
+
+
+def test_a_stack_without_relu_answers_as_its_kernel_does(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__4="-")
+    table = answered(page, 4).locator("table")
+    before = table.inner_text()
+    patch, negative = ([c.inner_text() for c in row.locator("td").all()]
+                       for row in table.locator("tbody tr").all())  # fmt: skip
+    assert patch[0] == patch[1] != patch[2]
+    assert [float(x.replace("−", "-")) for x in negative[:2]] == [
+        -float(x.replace("−", "-")) for x in patch[:2]
+    ]
+    step(page, 4).get_by_role("button", name="Two other kernels").click()
+    expect(table).not_to_have_text(before, use_inner_text=True)
+
+
+def test_the_field_grows_by_keyboard(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__1="-")
+    here = answered(page, 1)
+    slider = here.get_by_label("Number of 3×3 convolutions")
+    expect(here.locator(".cell-pixel.seen")).to_have_count(7)
+    slider.press("ArrowLeft")
+    expect(here.locator(".cell-pixel.seen")).to_have_count(5)
+    here.get_by_role("button", name="Step").press("Enter")
+    expect(here.locator(".cell-pixel.seen")).to_have_count(7)
+
+
+def quoting(explorer: Explorer, claims: dict[str, Any]) -> None:
+    """The page as it is with these results of the experiments."""
+
+    def answer(route: Route) -> None:
+        found = json.loads((EXAMPLES.parent / "evidence.json").read_text())
+        route.fulfill(json={**found, "claims": {**found["claims"], **claims}})
+
+    explorer.page.route("**/page/evidence.json", answer)
+
+
+def test_experiments_are_quoted_with_their_interval(explorer: Explorer) -> None:
+    def between(one: str, other: str, mean: float, half: float | None, seeds: int) -> Any:
+        points = {"mean": mean, "half_width": half, "seeds": seeds}
+        return {"one": one, "other": other, "points": points}
+
+    differences = [between("B", "B 5x5", 2.14, 0.8, 3), between("D", "D 7x7", -0.3, None, 1)]
+    top1 = {"mean": 51.2, "half_width": 0.9, "seeds": 3, "runs": [50.9, 51.2, 51.5]}
+    arms = [{"name": "B", "top1": top1}, {"name": "D 7x7", "top1": None}]  # it diverged
+    quoting(explorer, {"kernels": {"arms": arms, "differences": differences}})
+    page = explorer.open(tab="learn", learn__3="-")
+    said = answered(page, 3).locator(".evidence")
+    expect(said).to_contain_text("B against 5×5 kernels +2.1 ± 0.8 points of top-1 (3 seeds)")
+    expect(said).to_contain_text("−0.3 points of top-1 (one seed, so no interval)")
+    expect(said.get_by_role("img")).to_have_attribute("aria-label", re.compile(r": B 51\.2%$"))
+    expect(said.locator(".run")).to_have_count(3)
+
+
+def test_what_was_not_measured_is_said_to_be_so(explorer: Explorer) -> None:
+    quoting(explorer, dict.fromkeys(("kernels", "nonlinearity", "depth", "head")))
+    page = explorer.open(tab="learn", learn__3="-", learn__4="-", learn__6="-", learn__11="-")
+    for number in (3, 4, 6, 11):
+        expect(answered(page, number).locator(".evidence")).to_contain_text("Not measured yet")
+
+
+def test_a_link_leads_into_the_tab_to_play_on(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__6="-")
+    answered(page, 6).get_by_role("link", name=re.compile("side by side")).press("Enter")
+    expect(page.get_by_role("tab", name="Network")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile("network.beside=E"))
+
+
+def test_the_reader_s_own_photograph_is_asked_about(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__10="-")
+    expect(answered(page, 10).locator(".verdict")).to_contain_text("bow tie")
+    page.get_by_role("tab", name="Look").click()
+    page.locator("input[type=file]").first.set_input_files(EXAMPLES / "espresso.jpg")
+    expect(page.locator(".answer-name").first).to_have_text("espresso")
+    page.get_by_role("tab", name="Learn").click()
+    step(page, 10).get_by_role("button", name="espresso").click()
+    expect(answered(page, 10).locator(".verdict")).to_have_text(
+        re.compile("^Right. It says espresso")
+    )
+
+
+def test_a_fault_of_the_server_is_a_sentence(explorer: Explorer) -> None:
+    explorer.expected.append("status of 503")
+    problem = {"detail": "too busy now; try again in a moment", "status": 503}
+    explorer.page.route("**/api/stack**", lambda route: route.fulfill(status=503, json=problem))
+    page = explorer.open(tab="learn", learn__1="5")
+    expect(step(page, 1).get_by_role("alert")).to_have_text("too busy now; try again in a moment")

@@ -1,0 +1,197 @@
+"""The Network tab in a browser: what is edited is counted anew, and what is wrong is pointed at."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from in_browser import Explorer
+from playwright.sync_api import Download, Page, Route, expect
+
+from vggnet.analysis import analyze
+from vggnet.spec import configuration
+
+
+def grouped(count: int) -> str:
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def test_the_totals_follow_what_is_edited(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="D")
+    total = page.locator(".total-parameters")
+    expect(total).to_have_text(grouped(138_357_544))
+    page.get_by_role("combobox", name="Network", exact=True).select_option("A")
+    expect(total).to_have_text(grouped(132_863_336))
+    page.get_by_label("Width ×").fill("0.5")
+    half = configuration("A").scaled(width=0.5)
+    expect(total).to_have_text(grouped(analyze(half).parameters))
+    page.get_by_label("Head").select_option("average")
+    page.get_by_label("Classes").fill("10")
+    page.get_by_label("batch norm").check()
+    page.get_by_label("Input, pixels").fill("64")
+    small = configuration("A").scaled(width=0.5, head="average", num_classes=10, batch_norm=True)
+    counted = analyze(small, (64, 64))
+    expect(total).to_have_text(grouped(counted.parameters))
+    expect(page.locator(".total-macs")).to_have_attribute("title", grouped(counted.macs))
+    expect(page.locator("tfoot")).to_contain_text(grouped(counted.parameters))
+    expect(page).to_have_url(re.compile("network.input_size=64"))
+    page.reload()  # all of it is in the address
+    expect(total).to_have_text(grouped(counted.parameters))
+    expect(page.get_by_label("Width ×")).to_have_value("0.5")
+
+
+def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
+    explorer.expected.append("status of 422")
+    page = explorer.open(tab="network", network__config="own")
+    total = page.locator(".total-parameters")
+    expect(total).to_have_text(grouped(138_357_544))
+    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor.fill("conv3-8 conv3-8\nmaxpool conw3-16\nFC-10 soft-max")
+    place = page.get_by_role("button", name="Line 2, column 9")
+    expect(place).to_be_visible()
+    expect(page.locator(".editor mark")).to_have_text("conw3-16")
+    expect(editor).to_have_attribute("aria-invalid", "true")
+    expect(total).to_have_text(grouped(138_357_544))  # until there is something to count
+    place.click()
+    assert page.evaluate("getSelection().toString()") == "conw3-16"
+    page.keyboard.type("conv3-16")
+    expect(place).to_be_hidden()
+    mended = configuration("conv3-8 conv3-8 / maxpool / conv3-16 / FC-10 / soft-max")
+    expect(total).to_have_text(grouped(analyze(mended).parameters))
+
+
+def test_a_row_and_its_box_light_up_together(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    panel = page.get_by_role("complementary")
+    expect(panel).to_contain_text("fc6")  # what holds most is shown first
+    row = page.locator("tr[data-layers=conv4_1]")
+    box = page.locator("rect[data-layers=conv4_1]")
+    row.hover()
+    expect(box).to_have_class(re.compile(r"\blit\b"))
+    expect(panel).to_contain_text("3 × 3 × 256 × 512 + 512")
+    expect(panel).to_contain_text(grouped(1_180_160))
+    page.locator("rect[data-layers=pool3]").hover()
+    expect(page.locator("tr[data-layers=pool3]")).to_have_class(re.compile(r"\blit\b"))
+    expect(row).not_to_have_class(re.compile(r"\blit\b"))
+    expect(page).to_have_url(re.compile("network.layer=pool3"))
+
+
+def test_the_keyboard_alone_selects_and_sorts(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__layer="conv1_1")
+    drawing = page.locator("[data-drawing]")
+    expect(drawing).to_be_visible()
+    drawing.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("complementary")).to_contain_text("conv1_2")
+    page.get_by_role("columnheader", name="parameters").get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr[data-layers]").first).to_have_attribute("data-layers", "fc6")
+    expect(page).to_have_url(re.compile("network.sort=3-descending"))
+    page.reload()
+    expect(page.locator("tbody tr[data-layers]").first).to_have_attribute("data-layers", "fc6")
+    row = page.locator("tr[data-layers=conv1_2]")
+    row.focus()
+    page.keyboard.press("ArrowUp")
+    expect(row).not_to_be_focused()
+
+
+def test_the_keyboard_alone_edits(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    expect(page.locator(".total-parameters")).to_have_text(grouped(138_357_544))
+    page.get_by_role("tab", selected=True).focus()
+    config = page.get_by_role("combobox", name="Network", exact=True)
+    for _ in range(3):  # the two switches lie between
+        page.keyboard.press("Tab")
+    expect(config).to_be_focused()
+    page.keyboard.press("B")
+    expect(page.locator(".total-parameters")).to_have_text(grouped(133_047_848))
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")  # of the width
+    width = page.get_by_label("Width ×")
+    expect(width).to_be_focused()
+    expect(width).not_to_have_value("1")
+    narrower = configuration("B").scaled(width=float(width.input_value()))
+    expect(page.locator(".total-parameters")).to_have_text(grouped(analyze(narrower).parameters))
+
+
+def test_two_networks_stand_beside_each_other(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="A", network__beside="E")
+    expect(page.locator(".total-parameters")).to_have_text(
+        [grouped(132_863_336), grouped(143_667_240)]
+    )
+    expect(page.locator(".ratio")).to_contain_text("× 2.58")
+    expect(page.locator("tr[data-network='1'][data-layers=conv5_4]")).to_be_attached()
+    # What differs is marked by a shape, in the drawing and in the table.
+    assert page.locator("polygon.mark").count() > 1
+    rows = page.locator("tr:has(.differs)")
+    assert rows.evaluate_all("found => found.map(each => each.dataset.layers)") == [
+        "conv1_2", "conv2_2", "conv3_3", "conv3_4", "conv4_3", "conv4_4", "conv5_3", "conv5_4",
+    ]  # fmt: skip
+    page.locator("tr[data-network='1'][data-layers=conv5_4]").hover()
+    expect(page.get_by_role("complementary")).to_contain_text("conv5_4")
+
+
+def test_of_two_answers_the_newer_question_counts(explorer: Explorer) -> None:
+    """The first one is held back until the second has been answered."""
+    page = explorer.open(tab="network")
+    total = page.locator(".total-parameters")
+    expect(total).to_have_text(grouped(138_357_544))
+    page.evaluate(
+        """() => {
+            window.shown = [];
+            const look = () => shown.push(document.querySelector(".total-parameters").textContent);
+            new MutationObserver(look).observe(document.querySelector("main"),
+                {subtree: true, childList: true});
+        }"""
+    )
+    held: list[Route] = []
+    page.route(re.compile(r"/api/describe.*width=0\.5"), lambda route: held.append(route))
+    with page.expect_request(re.compile(r"/api/describe.*width=0\.5")):
+        page.get_by_label("Width ×").fill("0.5")
+    page.get_by_label("Width ×").fill("0.25")
+    expect(total).to_have_text(grouped(analyze(configuration("D").scaled(width=0.25)).parameters))
+    half = analyze(configuration("D").scaled(width=0.5))
+    for each in held:
+        each.fulfill(json=half.to_json())
+    page.get_by_label("Width ×").fill("0.125")
+    eighth = analyze(configuration("D").scaled(width=0.125))
+    expect(total).to_have_text(grouped(eighth.parameters))
+    assert grouped(half.parameters) not in page.evaluate("shown")
+
+
+def saved(page: Page, name: str, tmp_path: Path) -> bytes:
+    with page.expect_download() as waiting:
+        page.locator(".files").get_by_text(name, exact=True).click()
+    download: Download = waiting.value
+    path = tmp_path / download.suggested_filename
+    download.save_as(path)
+    assert path.suffix == f".{name.lower()}"
+    return path.read_bytes()
+
+
+@pytest.fixture
+def shown(explorer: Explorer) -> Page:
+    page = explorer.open(tab="network", network__config="B", network__width="0.5")
+    expect(page.locator(".total-parameters")).to_be_visible()
+    return page
+
+
+def test_the_drawing_is_saved(shown: Page, tmp_path: Path) -> None:
+    drawn = ElementTree.fromstring(saved(shown, "SVG", tmp_path))
+    assert drawn.get("aria-label", "").startswith("B (")
+    assert saved(shown, "PNG", tmp_path).startswith(b"\x89PNG\r\n")
+
+
+def test_the_costs_are_saved_to_the_unit(shown: Page, tmp_path: Path) -> None:
+    counted = analyze(configuration("B").scaled(width=0.5))
+    rows = list(csv.DictReader(io.StringIO(saved(shown, "CSV", tmp_path).decode())))
+    assert [row["layer"] for row in rows] == [each.name for each in counted.layers]
+    assert sum(int(row["macs"]) for row in rows) == counted.macs
+    assert sum(int(row["parameters"]) for row in rows) == counted.parameters
+    assert json.loads(saved(shown, "JSON", tmp_path)) == json.loads(json.dumps(counted.to_json()))

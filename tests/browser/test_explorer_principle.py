@@ -1,0 +1,80 @@
+"""The Principle tab in a browser: the steps, the counts, and the kernel without ReLU."""
+
+from __future__ import annotations
+
+import re
+
+from in_browser import Explorer
+from playwright.sync_api import expect
+
+from vggnet.stacks import KernelStack
+
+
+def grouped(count: int) -> str:
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def test_the_counts_follow_the_sliders(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle")
+    expect(page.get_by_role("status").first).to_contain_text("81% more weights")
+    weights = page.locator(".counts section").first
+    expect(weights).to_contain_text(grouped(7_077_888))
+    channels = page.get_by_label(re.compile("^channels"))
+    channels.focus()
+    page.keyboard.press("Home")
+    expect(weights.locator(".number")).to_have_text(["27", "49"])
+    page.get_by_label("side of the map").press("End")
+    expect(page).to_have_url(re.compile("principle.channels=1&principle.size=224"))
+    macs = page.locator(".counts section").last.locator(".number")
+    for at, count in enumerate((27, 49)):
+        expect(macs.nth(at)).to_have_attribute("title", grouped(count * 224 * 224))
+
+
+def test_any_stack_is_compared(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle")
+    page.get_by_role("button", name="two 3×3 for one 5×5").click()
+    expect(page.get_by_role("status").first).to_contain_text("39% more weights")
+    page.get_by_label("Kernel 1").select_option("5")
+    page.get_by_role("button", name="One kernel more").click()
+    stack = KernelStack((5, 3, 3), 512)
+    numbers = page.locator(".counts section").first.locator(".number")
+    expect(numbers).to_have_text([grouped(stack.weights), grouped(stack.single_weights)])
+    expect(page.locator(".composition [role=img]").last).to_have_attribute(
+        "aria-label", re.compile("^A 9×9 kernel")
+    )
+
+
+def test_step_by_step_a_field_grows(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle", principle__kernels="3,3")
+    drawing = page.locator(".pyramid")
+    caption = page.locator(".field figcaption")
+    expect(caption).to_contain_text("sees all 5×5 pixels")
+    expect(drawing.locator(".weighted")).to_have_count(25)
+    slider = page.get_by_label("Step", exact=True)
+    slider.press("Home")
+    expect(caption).to_contain_text("row 1, column 1: it reaches 3×3 pixels")
+    expect(drawing.locator(".patch")).to_have_count(9)
+    page.get_by_role("button", name="One step on").click()
+    expect(caption).to_contain_text("row 1, column 2")
+    expect(page).to_have_url(re.compile("principle.step=2"))
+    page.reload()
+    expect(caption).to_contain_text("row 1, column 2")
+    page.get_by_role("button", name="Play").click()
+    expect(caption).to_contain_text("sees all 5×5 pixels")  # and there it stops
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_it_pauses(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle", principle__kernels="3,3,3")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_what_a_unit_looks_at_is_measured(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle", principle__layer="conv2_1")
+    page.locator(".effective").scroll_into_view_if_needed()
+    said = page.locator(".effective [role=status]")
+    expect(said).to_contain_text("conv2_1 can see 10×10 pixels")
+    page.get_by_label(re.compile("^Layer of")).select_option("conv2_2")
+    expect(said).to_contain_text("conv2_2 can see 14×14 pixels")

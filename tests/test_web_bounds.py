@@ -1,0 +1,236 @@
+"""How much may be asked of the server: bytes, pixels, pictures, forms that are none, time."""
+
+import io
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image, ImageFile
+from small_nets import AVERAGE
+from web_client import JPEG, client_of, picture, problem, small_service
+
+from vggnet.model import Model
+from vggnet.web.limits import Limits
+
+LIMITS = Limits(
+    body_bytes=100_000, pixels=10_000, pictures=3, slow=1, slow_waiting=0, work_seconds=1.0
+)
+
+
+@pytest.fixture
+def service() -> Iterator[Any]:
+    service = small_service(AVERAGE, LIMITS)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def bounded(service: Any) -> Iterator[Any]:
+    with client_of(service) as client:
+        yield client
+
+
+def multipart(*parts: bytes, boundary: bytes = b"cut", end: bytes = b"--cut--\r\n") -> bytes:
+    return b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts) + end
+
+
+def part(name: str, data: bytes) -> bytes:
+    head = f'Content-Disposition: form-data; name="images"; filename="{name}"\r\n\r\n'
+    return head.encode() + data
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=cut"}
+
+
+def test_too_many_bytes(bounded: Any, service: Any) -> None:
+    response = bounded.post("/api/predict", content=bytes(100_001), headers=JPEG)
+    assert "longer than 0 MiB" in problem(response, 413)
+    pieces = (bytes(10_000) for _ in range(11))  # whose length nobody states
+    assert "longer than" in problem(bounded.post("/api/predict", content=pieces, headers=JPEG), 413)
+    form = bounded.post("/api/predict", files={"images": ("a", bytes(100_000))})
+    assert "longer than" in problem(form, 413)
+    json = bounded.post("/api/describe", content=b'{"config": "' + bytes(100_000))
+    assert "longer than" in problem(json, 413)
+    assert service.bodies.held == 0
+
+
+def test_all_bodies_together() -> None:
+    service = small_service(AVERAGE, Limits(bytes_in_flight=1000))
+    with client_of(service) as client:
+        response = client.post("/api/predict", content=picture(), headers=JPEG)
+        assert "too many bytes" in problem(response, 503)
+        assert response.headers["retry-after"] == "1"
+        assert service.bodies.held == 0
+    service.close()
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A small PNG that says it is large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(10_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [101, 50_000, 2**31 - 1])
+def test_too_many_pixels(bounded: Any, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any) -> None:
+        raise AssertionError("it is not decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    for path in (
+        "predict",
+        "view",
+        "features?layer=conv1_1",
+        "explain",
+        "excite?layer=conv1_1&channel=0",
+    ):
+        response = bounded.post(f"/api/{path}", content=bomb(side, side), headers=JPEG)
+        assert "pixels; make it smaller" in problem(response, 413)
+
+
+def test_as_many_pixels_as_there_may_be(bounded: Any) -> None:
+    response = bounded.post("/api/predict", content=picture(100, 100, format="JPEG"), headers=JPEG)
+    assert response.status_code == 200
+
+
+def test_too_many_pictures(bounded: Any) -> None:
+    files = [("images", (f"{number}.png", picture(20, 20))) for number in range(4)]
+    assert "more than 3 pictures" in problem(bounded.post("/api/predict", files=files), 413)
+    assert bounded.post("/api/predict", files=files[:3]).status_code == 200
+    assert "more than 1 pictures" in problem(bounded.post("/api/view", files=files[:2]), 413)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("application/x-www-form-urlencoded", 415), ("text/plain", 415), (None, 200),
+     ("image/x-unknown", 200), ("application/octet-stream", 200)],
+)  # fmt: skip
+def test_types_of_bodies(bounded: Any, kind: str | None, status: int) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    response = bounded.post("/api/predict", content=picture(), headers=headers)
+    assert response.status_code == status
+    if status == 415:
+        assert "Content-Type such as image/jpeg" in problem(response, 415)
+
+
+def test_empty_bodies(bounded: Any) -> None:
+    assert "the body is empty" in problem(bounded.post("/api/predict", headers=JPEG), 422)
+    field = b'Content-Disposition: form-data; name="images"\r\n\r\ntext'
+    response = bounded.post("/api/predict", content=multipart(field), headers=FORM)
+    assert "holds no file" in problem(response, 422)
+    empty = bounded.post("/api/predict", content=multipart(part("a.png", b"")), headers=FORM)
+    assert "a.png: no bytes" in problem(empty, 422)
+
+
+def test_forms_that_cannot_be_read(bounded: Any) -> None:
+    whole = multipart(part("a.png", picture(20, 20)))
+    assert bounded.post("/api/predict", content=whole, headers=FORM).status_code == 200
+    for cut in (whole[:-12], whole[:30], b"", b"--other\r\n", b"\x00" * 100):
+        assert "form" in problem(bounded.post("/api/predict", content=cut, headers=FORM), 400)
+    without = {"Content-Type": "multipart/form-data"}
+    assert "no boundary" in problem(
+        bounded.post("/api/predict", content=whole, headers=without), 400
+    )
+    long = {"Content-Type": f"multipart/form-data; boundary={'x' * 10_000}"}
+    assert "form" in problem(bounded.post("/api/predict", content=whole, headers=long), 400)
+
+
+def test_a_long_file_name(bounded: Any) -> None:
+    response = bounded.post(
+        "/api/predict", content=multipart(part("x" * 50_000, b"")), headers=FORM
+    )
+    assert response.status_code in (400, 413)
+    assert len(problem(response, response.status_code)) < 300
+    short = multipart(part("x" * 1000 + ".png", b"no picture"), part("b.png", picture(20, 20)))
+    first, _ = bounded.post("/api/predict", content=short, headers=FORM).json()
+    assert len(first["image"]) < 210
+
+
+def test_names_are_shown_as_text(bounded: Any) -> None:
+    body = multipart(part("a\tb\u202e.png", b"no"), part("猫.png", picture(20, 20)))
+    first, second = bounded.post("/api/predict", content=body, headers=FORM).json()
+    assert first["image"] == "a\\tb\\u202e.png"
+    assert second["image"] == "猫.png"
+
+
+def test_headers_of_a_part_without_end(bounded: Any) -> None:
+    head = b"".join(f"X-{number}: y\r\n".encode() for number in range(5000))
+    response = bounded.post("/api/predict", content=multipart(head + b"\r\n"), headers=FORM)
+    assert response.status_code in (400, 413)
+
+
+class Held:
+    """An engine that computes when it is told to."""
+
+    def __init__(self, model: Model) -> None:
+        self.engine, self.begun, self.go_on = model.engine, threading.Event(), threading.Event()
+        self.name, self.spec, self.precision = "numpy", model.spec, "fp32"
+        self.calls = 0
+
+    def __call__(self, images_NCHW: Any) -> Any:
+        self.calls += 1
+        self.begun.set()
+        assert self.go_on.wait(60)
+        return self.engine(images_NCHW)
+
+    def features(self, images_NCHW: Any, names: Any) -> Any:
+        self.calls += 1
+        self.begun.set()
+        assert self.go_on.wait(60)
+        return self.engine.features(images_NCHW, names)
+
+
+def test_work_that_takes_too_long_is_given_up(service: Any, bounded: Any) -> None:
+    held = Held(service.model)
+    service.model.engine = held
+    response = bounded.post("/api/explain?method=occlusion", content=picture(), headers=JPEG)
+    assert "took longer than 1 seconds" in problem(response, 503)
+    assert response.headers["retry-after"] == "1"
+    # Its thread is still busy, and nobody else can wait for it; all the rest goes on.
+    busy = bounded.post("/api/explain", content=picture(), headers=JPEG)
+    assert "too much is being asked for" in problem(busy, 503)
+    assert bounded.get("/healthz").status_code == 200
+    assert bounded.get("/api/describe?config=D").status_code == 200
+    held.go_on.set()
+    service.slow._pool.submit(lambda: None).result(60)
+    assert held.calls == 1  # it ended before the next call of the engine
+    service.model.engine = held.engine
+    assert bounded.post("/api/explain", content=picture(), headers=JPEG).status_code == 200
+
+
+def test_too_many_pictures_wait() -> None:
+    service = small_service(AVERAGE, Limits(waiting=2, pictures=10))
+    files = [("images", (f"{number}.png", picture(20, 20))) for number in range(10)]
+    with client_of(service) as client:
+        response = client.post("/api/predict", files=files)
+        assert "try again" in problem(response, 503)
+        assert client.post("/api/predict", files=files[:2]).status_code == 200
+    service.close()
+
+
+def test_too_many_requests_at_a_time() -> None:
+    service = small_service(AVERAGE, Limits(requests=0))
+    with client_of(service) as client:
+        response = client.get("/healthz")
+        assert "too many requests" in problem(response, 503)
+        assert response.headers["retry-after"] == "1"
+    service.close()
+
+
+def test_a_picture_of_another_kind_is_not_decoded_by_what_it_is_called(bounded: Any) -> None:
+    """EPS, which runs a program, and the like are no pictures here."""
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "EPS")
+    response = bounded.post(
+        "/api/predict", content=file.getvalue(), headers={"Content-Type": "image/png"}
+    )
+    assert "not a JPEG" in problem(response, 415)

@@ -1,0 +1,164 @@
+"""Who may ask the server, and what browsers may do with its answers."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from web_client import client_of, problem
+
+from vggnet.web.guard import CSP, Access
+from vggnet.web.server import access_to, is_loopback, listen
+
+Ask = Callable[..., Any]
+TOKEN = {"Authorization": "Bearer secret"}
+
+
+@pytest.fixture
+def asked(embedded_service: Any) -> Ask:
+    """The answer of a server with this access to one request."""
+
+    def ask(access: Access, path: str = "/api/model", method: str = "GET", **options: Any) -> Any:
+        with client_of(embedded_service, access) as client:
+            return client.request(method, path, follow_redirects=False, **options)
+
+    return ask
+
+
+def test_every_answer_says_what_a_browser_may(client: Any) -> None:
+    for path in ("/", "/api/model", "/nothing", "/healthz", "/api/describe?config=X"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == CSP
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "access-control-allow-origin" not in headers
+    assert "unsafe" not in CSP
+    assert CSP.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+
+
+def test_nothing_there_and_another_method(client: Any) -> None:
+    assert "nothing at this address" in problem(client.get("/nothing"), 404)
+    response = client.delete("/api/model")
+    assert "takes" in problem(response, 405)
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+def test_without_the_token(asked: Ask) -> None:
+    access = Access("secret")
+    for path in ("/api/model", "/metrics", "/openapi.json", "/api/describe?config=D"):
+        response = asked(access, path)
+        assert "Authorization: Bearer" in problem(response, 401)
+        assert response.headers["www-authenticate"] == "Bearer"
+    for wrong in ("Bearer other", "Bearer", "Basic secret", "Bearer sécret".encode("latin-1")):
+        problem(asked(access, headers={"Authorization": wrong}), 401)
+    for path in ("/", "/healthz", "/readyz", "/page/examples/cat.jpg"):
+        assert asked(access, path).status_code == 200
+
+
+def test_with_the_token(asked: Ask) -> None:
+    assert asked(Access("secret"), headers=TOKEN).status_code == 200
+    assert asked(Access("secret"), headers={"Cookie": "vggnet_token=secret"}).status_code == 200
+    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token=other"}), 401)
+
+
+def test_the_page_with_the_token_keeps_it_in_a_cookie(asked: Ask) -> None:
+    response = asked(Access("secret"), "/?token=secret")
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    cookie = response.headers["set-cookie"].lower()
+    assert cookie.startswith("vggnet_token=secret;")
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    refused = asked(Access("secret"), "/?token=other")
+    assert "not the token" in problem(refused, 401)
+    assert "set-cookie" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8000", 200), ("localhost", 200), ("[::1]:8000", 200), ("LOCALHOST:1", 200),
+     ("evil.example", 421), ("localhost.evil.example", 421), ("", 421)],
+)  # fmt: skip
+def test_another_name_that_leads_here(asked: Ask, host: str, status: int) -> None:
+    access = Access(hosts=("localhost", "127.0.0.1", "[::1]"))
+    assert asked(access, headers={"Host": host}).status_code == status
+
+
+def test_pages_of_other_sites(asked: Ask) -> None:
+    origin = "https://example.org"
+    other = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": origin}
+    assert "other sites" in problem(asked(Access(), headers=other), 403)
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert asked(Access(), headers=followed).status_code == 200
+    own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1"}
+    assert asked(Access(), headers=own).status_code == 200
+    allowed = asked(Access(origins=[origin]), headers=other)
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == origin
+    third = {**other, "Origin": "https://evil.example"}
+    refused = asked(Access(origins=[origin]), headers=third)
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
+
+
+def test_a_browser_may_ask_first_without_the_token(asked: Ask) -> None:
+    origin = "https://example.org"
+    first = {
+        "Origin": origin, "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }  # fmt: skip
+    response = asked(Access("secret", origins=[origin]), "/api/predict", "OPTIONS", headers=first)
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == origin
+
+
+def test_names_under_which_a_loopback_server_answers() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        assert is_loopback(listening)
+        access = access_to(listening, "127.0.0.1", "t", ["https://example.org:444"])
+    assert access.hosts == ("localhost", "127.0.0.1", "[::1]", "example.org")
+    assert access.token == "t"
+    with listen("0.0.0.0", 0) as listening:
+        assert not is_loopback(listening)
+        assert access_to(listening, "0.0.0.0", None, []).hosts is None
+
+
+def test_an_address_that_cannot_be_had() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match=f"cannot listen at 127.0.0.1 port {port}: .*--port"):
+            listen("127.0.0.1", port)
+    with pytest.raises(ValueError, match="host no such host: "):
+        listen("no such host", 0)
+
+
+def test_what_fails_is_told_once_and_not_to_the_client(
+    embedded_service: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a secret of the machine")
+
+    monkeypatch.setattr(embedded_service.metrics, "text", fail)
+    with client_of(embedded_service) as client:
+        response = client.get("/metrics")
+    assert "secret" not in problem(response, 500)
+    assert response.headers["content-security-policy"] == CSP
+    (told,) = caplog.records
+    assert told.exc_info
+    assert "a secret of the machine" in str(told.exc_info[1])
+
+
+def test_what_is_counted(client: Any) -> None:
+    client.get("/api/describe?config=X")
+    client.get("/nothing/at/all")
+    text = client.get("/metrics").text
+    assert 'vggnet_requests_total{address="/api/describe",status="422"}' in text
+    assert 'vggnet_requests_total{address="other",status="404"}' in text
+    assert "/nothing" not in text
+    assert "vggnet_pictures_waiting 0.0" in text
+
+
+def test_health(client: Any) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ready"}

@@ -1,0 +1,326 @@
+"""The server as a process: signals, clients that are slow, silent or gone, and what it loads."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_client import CAT, JPEG
+
+HERE = Path(__file__).parent
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+# A server of a small net, with short deadlines, that computes only when a file is there.
+SMALL = """
+import sys, time, pathlib
+sys.path.insert(0, {here!r})
+from small_nets import AVERAGE
+from web_client import small_service
+from vggnet.web.guard import Access
+from vggnet.web.limits import Limits
+from vggnet.web.server import listen, serve
+limits = Limits(headers_seconds=0.5, body_seconds=1.0, work_seconds=30.0, linger_seconds=0.5)
+service = small_service(AVERAGE, limits)
+engine, gate = service.model.engine, pathlib.Path({gate!r})
+class Gated:
+    name, spec, precision = engine.name, engine.spec, engine.precision
+    def __call__(self, images):
+        while not gate.exists():
+            time.sleep(0.01)
+        return engine(images)
+    def features(self, images, names):
+        print("computes", flush=True)
+        while not gate.exists():
+            time.sleep(0.01)
+        return engine.features(images, names)
+service.model.engine = Gated()
+listening = listen("127.0.0.1", 0)
+tell = lambda: print("vggnet: small at http://127.0.0.1:%d;" % listening.getsockname()[1],
+                     file=sys.stderr, flush=True)
+sys.exit(serve(service, listening, Access(), tell))
+"""
+
+
+@contextmanager
+def running(*command: str, env: dict[str, str] | None = None) -> Iterator[tuple[Any, int]]:
+    """A process that serves, and its port; what it said stands in `said` of the process."""
+    process = subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **(env or {})},
+    )  # fmt: skip
+    try:
+        process.said = ""  # type: ignore[attr-defined]
+        while not (found := re.search(r"http://127.0.0.1:(\d+)", process.said)):  # type: ignore[attr-defined]
+            line = process.stderr.readline()  # type: ignore[union-attr]
+            assert line, process.said  # type: ignore[attr-defined]
+            process.said += line  # type: ignore[attr-defined]
+        yield process, int(found[1])
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def small(gate: Path) -> Iterator[tuple[Any, int]]:
+    with running("-c", SMALL.format(here=str(HERE), gate=str(gate))) as found:
+        yield found
+
+
+def ask(port: int, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST" if body is not None else "GET", path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def rest(client: socket.socket) -> bytes:
+    """All that still comes until the server closes."""
+    found = b""
+    with suppress(ConnectionError):
+        while part := client.recv(65536):
+            found += part
+    return found
+
+
+def send_for_ever(client: socket.socket, piece: bytes) -> None:
+    for _ in range(1_000_000):
+        client.sendall(piece)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(number: signal.Signals) -> None:
+    with running("-m", "vggnet", "serve", "--port", "0", "--threads", "1") as (process, port):
+        status, body = ask(port, "/api/predict?top=1", CAT, **JPEG)
+        assert (status, json.loads(body)[0]["predictions"][0]["label"]) == (200, "tabby")
+        idle = socket.create_connection(("127.0.0.1", port))  # which must not hold it up
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        idle.close()
+    assert process.returncode == 128 + number
+    assert said == ""
+    assert process.said.startswith("vggnet: tiny-imagenet (")
+    assert process.said.endswith("; Ctrl-C stops\n")
+
+
+@posix
+def test_what_is_being_answered_is_answered_first(small: Any, gate: Path) -> None:
+    process, port = small
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        body = CAT
+        client.sendall(
+            b"POST /api/features?layer=conv1_1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        assert process.stdout.readline() == "computes\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.poll() is None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+        gate.touch()
+        assert rest(client).startswith(b"HTTP/1.1 200")
+    process.wait(60)
+    assert process.returncode == signal.SIGTERM  # as the program above has it
+
+
+def test_silent_and_slow_clients_are_cut_off(small: Any) -> None:
+    _, port = small
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    slow = socket.create_connection(("127.0.0.1", port))
+    slow.sendall(b"GET /healthz HTTP/1.1\r\n")
+    assert ask(port, "/healthz")[0] == 200
+    ended = False
+    for _ in range(1000):  # a header every now and then does not keep the connection
+        try:
+            slow.sendall(b"X: y\r\n")
+        except OSError:
+            ended = True
+            break
+        time.sleep(0.02)
+    assert ended
+    for each in silent:
+        each.settimeout(60)
+        assert rest(each) == b""
+        each.close()
+    slow.close()
+
+
+def test_a_slow_body_is_refused(small: Any) -> None:
+    _, port = small
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(
+            b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 1000\r\n\r\nabc"
+        )
+        answer = rest(client)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"did not come within" in answer
+
+
+def test_a_refused_body_is_not_read_for_ever(small: Any) -> None:
+    _, port = small
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(
+            b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        piece = b"%x\r\n" % 65536 + bytes(65536) + b"\r\n"
+        with pytest.raises(ConnectionError):
+            send_for_ever(client, piece)
+    assert ask(port, "/healthz")[0] == 200
+
+
+def test_a_file_name_of_50_mb(small: Any, gate: Path) -> None:
+    gate.touch()
+    _, port = small
+    head = b'--cut\r\nContent-Disposition: form-data; name="images"; filename="'
+    form = {"Content-Type": "multipart/form-data; boundary=cut"}
+    body = head + b"x" * (20 << 20) + b'"\r\n\r\n--cut--\r\n'
+    status, found = ask(port, "/api/predict", body, **form)
+    assert status in (400, 413)
+    assert len(found) < 1000
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(
+            b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 52428800\r\n"
+            b"Content-Type: multipart/form-data; boundary=cut\r\n\r\n" + head
+        )
+        assert b"HTTP/1.1 413" in rest(client)
+    assert ask(port, "/api/predict", CAT, **JPEG)[0] == 200
+
+
+def test_headers_without_end(small: Any) -> None:
+    _, port = small
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        with suppress(ConnectionError):
+            client.sendall(b"GET /" + b"x" * 1_000_000)
+        answer = rest(client)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(b"no http at all\r\n\r\n")
+        answer = rest(client)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 400
+
+
+def test_an_upload_that_is_cut(small: Any, gate: Path) -> None:
+    process, port = small
+    gate.touch()
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(CAT) + CAT[:10_000]
+            )
+    assert ask(port, "/api/predict", CAT, **JPEG)[0] == 200
+    text = ask(port, "/metrics")[1].decode()
+    assert "vggnet_upload_bytes 0.0" in text
+    assert 'address="/api/predict",status="499"' in text
+    process.terminate()
+    assert process.communicate(timeout=60)[1] == ""  # nothing of it is told
+
+
+def test_work_for_a_client_that_has_gone_is_dropped(small: Any, gate: Path) -> None:
+    _, port = small
+    request = (
+        b"POST /api/explain?method=occlusion HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(CAT) + CAT
+    )
+    for _ in range(6):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(request)
+            time.sleep(0.1)
+    # Two may be at work; of the others none is left, so that there is room for this one.
+    for _ in range(1000):
+        jobs = re.search(r"^vggnet_slow_jobs (\S+)", ask(port, "/metrics")[1].decode(), re.M)
+        assert jobs
+        if float(jobs[1]) <= 2:
+            break
+        time.sleep(0.02)
+    assert float(jobs[1]) <= 2
+    gate.touch()
+    assert ask(port, "/api/explain", CAT, **JPEG)[0] == 200
+
+
+@posix
+def test_the_token_comes_from_the_environment() -> None:
+    command = ("-m", "vggnet", "serve", "--port", "0", "--threads", "1")
+    with running(*command, env={"VGGNET_TOKEN": "secret"}) as (process, port):
+        assert "secret" not in process.said
+        assert ask(port, "/api/model")[0] == 401
+        assert ask(port, "/api/model", Authorization="Bearer secret")[0] == 200
+
+
+def test_it_starts_without_torch_and_imports_nothing_that_is_not_there() -> None:
+    code = (
+        "import sys, vggnet.web.server, vggnet.web.app, vggnet.cli.serve\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules\n"
+        "import vggnet.torch_network\n"
+        "assert 'torch' in sys.modules"  # so that the check above can fail
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError(name='starlette')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "vggnet", "serve", "--port", "0"], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vggnet: vggnet serve needs starlette: pip install 'vggnet[web]'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--token", "two words"), "--token: give printable ASCII characters without blanks"),
+        (("--allow-origin", "example.org"), "--allow-origin example.org: give scheme and host"),
+        (("--port", "70000"), "70000"),
+        (("--weights", "nothing.safetensors"), "nothing.safetensors"),
+        (("--host", "no such host"), "host no such host"),
+    ],
+)
+def test_mistakes_of_the_command_line(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from command_line import run
+
+    status, out, err = run(capsys, "serve", "--port", "0", *arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@posix
+def test_other_machines_are_warned_of() -> None:
+    command = ("-m", "vggnet", "serve", "--port", "0", "--threads", "1", "--host", "0.0.0.0")
+    process = subprocess.Popen(
+        [sys.executable, *command], stderr=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    try:
+        assert process.stderr
+        assert "whoever does may use it: --token keeps others out" in process.stderr.readline()
+        assert "http://0.0.0.0:" in process.stderr.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
