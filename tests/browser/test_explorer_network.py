@@ -100,6 +100,26 @@ def test_the_keyboard_alone_selects_and_sorts(explorer: Explorer) -> None:
     expect(row).not_to_be_focused()
 
 
+def test_the_keyboard_alone_edits(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    expect(page.locator(".total-parameters")).to_have_text(grouped(138_357_544))
+    page.get_by_role("tab", selected=True).focus()
+    config = page.get_by_role("combobox", name="Network", exact=True)
+    for _ in range(3):  # the two switches lie between
+        page.keyboard.press("Tab")
+    expect(config).to_be_focused()
+    page.keyboard.press("B")
+    expect(page.locator(".total-parameters")).to_have_text(grouped(133_047_848))
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")  # of the width
+    width = page.get_by_label("Width ×")
+    expect(width).to_be_focused()
+    expect(width).not_to_have_value("1")
+    narrower = configuration("B").scaled(width=float(width.input_value()))
+    expect(page.locator(".total-parameters")).to_have_text(grouped(analyze(narrower).parameters))
+
+
 def test_two_networks_stand_beside_each_other(explorer: Explorer) -> None:
     page = explorer.open(tab="network", network__config="A", network__beside="E")
     expect(page.locator(".total-parameters")).to_have_text(
@@ -107,7 +127,12 @@ def test_two_networks_stand_beside_each_other(explorer: Explorer) -> None:
     )
     expect(page.locator(".ratio")).to_contain_text("× 2.58")
     expect(page.locator("tr[data-network='1'][data-layers=conv5_4]")).to_be_attached()
-    assert page.locator("polygon.mark").count() > 1  # what differs is marked by a shape
+    # What differs is marked by a shape, in the drawing and in the table.
+    assert page.locator("polygon.mark").count() > 1
+    rows = page.locator("tr:has(.differs)")
+    assert rows.evaluate_all("found => found.map(each => each.dataset.layers)") == [
+        "conv1_2", "conv2_2", "conv3_3", "conv3_4", "conv4_3", "conv4_4", "conv5_3", "conv5_4",
+    ]  # fmt: skip
     page.locator("tr[data-network='1'][data-layers=conv5_4]").hover()
     expect(page.get_by_role("complementary")).to_contain_text("conv5_4")
 

@@ -50,6 +50,7 @@ export function layers({ drawing, table, described }) {
     element("div", { class: "aside" }, aside, element("div", { class: "tables" }, ...tables)),
   );
   translate(root);
+  markDifferences(root);
   root.querySelectorAll("table").forEach(keepSorted);
 
   const select = linkSelection(root, (row) => {
@@ -84,6 +85,18 @@ function drawingOf(svg) {
 function tablesOf(html) {
   const parsed = new DOMParser().parseFromString(html, "text/html");
   return [...parsed.querySelectorAll("table")].map((each) => document.importNode(each, true));
+}
+
+/** The rows of what bears a diamond in the drawing bear one too. */
+function markDifferences(root) {
+  for (const mark of root.querySelectorAll("rect[data-layers] + polygon.mark")) {
+    const { layers, network } = mark.previousElementSibling.dataset;
+    for (const name of layers.split(" ")) {
+      const row = root.querySelector(`tr[data-network="${network}"][data-layers="${CSS.escape(name)}"]`);
+      const meaning = words("not the same in all", "各网络不同");
+      row.cells[0].append(element("span", { class: "differs", role: "img", "aria-label": meaning }, "◆"));
+    }
+  }
 }
 
 function keepSorted(table, number) {
