@@ -52,7 +52,7 @@ class Explorer:
 
     def close(self) -> None:
         self._context.close()
-        assert self._faults == []
+        assert self._faults == [], self._faults
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

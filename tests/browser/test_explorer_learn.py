@@ -131,6 +131,15 @@ def test_a_stack_without_relu_answers_as_its_kernel_does(explorer: Explorer) -> 
     expect(table).not_to_have_text(before, use_inner_text=True)
 
 
+def test_what_learn_and_look_share_has_its_style(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__4="-", learn__9="-")
+    expect(answered(page, 9).locator(".frame-dark")).to_have_css("fill", "none")
+    expect(answered(page, 4).locator(".array text").first).to_have_css("text-anchor", "middle")
+    page.get_by_role("tab", name="Look").click()
+    expect(page.locator(".frames .frame-dark")).to_have_css("fill", "none")
+    expect(page.locator(".unit .array text").first).to_have_css("text-anchor", "middle")
+
+
 def test_the_field_grows_by_keyboard(explorer: Explorer) -> None:
     page = explorer.open(tab="learn", learn__1="-")
     here = answered(page, 1)

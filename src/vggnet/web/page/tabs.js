@@ -49,8 +49,10 @@ export function mountTabs(list, main, context) {
       tab.button.setAttribute("aria-selected", String(tab === chosen));
       tab.button.tabIndex = tab === chosen ? 0 : -1;
       tab.panel.hidden = tab !== chosen;
-      // A tab's style sheet holds while it is shown, so that none need mind the others' names.
-      document.querySelector(`link[data-tab=${tab.name}]`).media = tab === chosen ? "all" : "not all";
+    }
+    // A tab's style sheets hold while it is shown, so that none need mind the others' names.
+    for (const sheet of document.querySelectorAll("link[data-tab]")) {
+      sheet.media = sheet.dataset.tab.split(" ").includes(chosen.name) ? "all" : "not all";
     }
     if (!chosen.opened) open(chosen);
   }

@@ -1,6 +1,7 @@
 /** What our experiments and benchmarks gave, as the repository has it, in sentences. */
 
 import { element } from "../figures.js";
+import { file } from "../look/asked.js";
 import { intervalPlot } from "./interval-plot.js";
 
 /** @type {Promise<any> | undefined} */
@@ -8,7 +9,7 @@ let asked;
 
 /** The figures of experiments/ and benchmarks/; a claim of which no seed has run yet is null. */
 export function evidence() {
-  asked ??= fetch(new URL("../evidence.json", import.meta.url)).then((found) => found.json());
+  asked ??= file("evidence.json").then((found) => found.json());
   asked.catch(() => (asked = undefined));
   return asked;
 }

@@ -1,6 +1,7 @@
 /** What the server was asked, and said: the newest answers are kept, so that nothing is asked twice. */
 
 import * as api from "../api.js";
+import { words } from "../words.js";
 
 const ANSWERS_KEPT = 60;
 const TRIES = 5;
@@ -69,4 +70,17 @@ export function keep(key, find) {
   found.catch(() => answers.delete(key));
   if (answers.size > ANSWERS_KEPT) answers.delete(answers.keys().next().value);
   return found;
+}
+
+/**
+ * A file of the page, such as "evidence.json".
+ *
+ * @param {string} path @returns {Promise<Response>} @throws {import("../api.js").Problem}
+ */
+export async function file(path) {
+  const found = await fetch(new URL(`../${path}`, import.meta.url)).catch(() => null);
+  if (found?.ok) return found;
+  throw new api.Problem({
+    detail: words(`The server did not give ${path}; load the page again.`, `服务器没有给出 ${path}，请重新载入页面。`),
+  });
 }

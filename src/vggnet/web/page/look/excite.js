@@ -55,7 +55,9 @@ export function excitePart(look) {
   async function patchOf(photograph, { value, field }) {
     const side = look.side ?? look.model.input_size;
     const picture = element("img", { src: await view(photograph, look.side), alt: "" });
-    await picture.decode();
+    await picture.decode().catch(() => {
+      throw new api.Problem({ detail: words("A picture could not be shown.", "有一张图没能显示。") });
+    });
     const scale = picture.naturalWidth / side;
     const [left, top] = [Math.max(0, field.left), Math.max(0, field.top)];
     const width = Math.min(side, field.left + field.width) - left;

@@ -3,6 +3,8 @@
  * are kept in memory only; the address names an example and never a photograph of the reader.
  */
 
+import { file } from "./asked.js";
+
 /**
  * @typedef {object} Photograph
  * @property {number} id @property {string} name
@@ -15,7 +17,8 @@ const EXAMPLES = ["cat", "espresso", "uniform"];
 /** @type {Photograph[]} */
 export const photographs = EXAMPLES.map((name, id) => {
   const url = new URL(`../examples/${name}.jpg`, import.meta.url).href;
-  return { id, name: `${name}.jpg`, example: name, url, blob: once(() => fetch(url).then((found) => found.blob())) };
+  const blob = once(async () => (await file(`examples/${name}.jpg`)).blob());
+  return { id, name: `${name}.jpg`, example: name, url, blob };
 });
 
 /** @type {Set<() => void>} */

@@ -7,6 +7,7 @@ import { ownOr } from "../../look/photographs.js";
 import { stage } from "../../look/stage.js";
 
 const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a person would
+const UNIFORM = "n03763968"; // what is on it
 
 /** @type {import("../step.js").Step} */
 export const whatIsIt = {
@@ -54,6 +55,7 @@ export const whatIsIt = {
     const first = predictions[0];
     const said = predictions.find((each) => String(each.index) === guess);
     const name = nameOf(first, context);
+    const uniform = photograph.example ? predictions.findIndex((each) => each.wnid === UNIFORM) : 0;
     return {
       right: guess === "" ? null : said === first,
       verdict: words(
@@ -66,13 +68,13 @@ export const whatIsIt = {
             "are large, and the class score grows with them (Grad-CAM).",
           "叠加图中明亮的地方支持这个类别：那里最后一个卷积的特征图数值大，而且类别分数随之增长（Grad-CAM）。",
         ),
-        ...(photograph.example === WRONG_EXAMPLE
+        ...(uniform > 0
           ? [
               words(
-                "A person would say: a woman in a uniform. The network has no class for a person, so " +
-                  "it must name something she wears. Where it is wrong, the overlay often shows a " +
-                  "sound reason: it looked at a part that the named thing also has.",
-                "人会说：穿制服的女性。网络没有“人”这一类，只能说出她身上的某样东西。它答错时，叠加图往往给出合理的原因：它看的部分，被说出的那样东西也有。",
+                `A person would say: military uniform, which is answer ${uniform + 1} here. Where it is ` +
+                  "wrong, the overlay often shows a sound reason: it looked at a part that the named " +
+                  "thing also has.",
+                `人会说：军装，它在这里排第 ${uniform + 1}。网络答错时，叠加图往往给出合理的原因：它看的部分，被说出的那样东西也有。`,
               ),
             ]
           : []),
