@@ -97,9 +97,10 @@ def test_too_many_pixels(bounded: Any, side: int, monkeypatch: pytest.MonkeyPatc
         assert "pixels; make it smaller" in problem(response, 413)
 
 
-def test_as_many_pixels_as_there_may_be(bounded: Any) -> None:
+def test_as_many_pixels_as_there_may_be(bounded: Any, service: Any) -> None:
     response = bounded.post("/api/predict", content=picture(100, 100, format="JPEG"), headers=JPEG)
     assert response.status_code == 200
+    assert service.bodies.held == 0
 
 
 def test_too_many_pictures(bounded: Any) -> None:
@@ -166,6 +167,9 @@ def test_headers_of_a_part_without_end(bounded: Any) -> None:
     head = b"".join(f"X-{number}: y\r\n".encode() for number in range(5000))
     response = bounded.post("/api/predict", content=multipart(head + b"\r\n"), headers=FORM)
     assert response.status_code in (400, 413)
+    few = b"".join(b"X-%d: " % number + b"y" * 3000 + b"\r\n" for number in range(3))
+    response = bounded.post("/api/predict", content=multipart(few + b"\r\n"), headers=FORM)
+    assert "more than 8192 bytes" in problem(response, 413)
 
 
 class Held:

@@ -91,6 +91,7 @@ def test_a_long_list_of_tokens(client: Any) -> None:
         ("config=D&head=none", "give fc or average"),
         ("config=D&classes=0", "give a number from 1 to"),
         ("config=D&classes=1.5", "give a whole number"),
+        ("config=D&classes=" + "9" * 5000, "give a whole number"),
         ("config=D&classes=1&classes=2", "it is given 2 times"),
         ("&".join(["config=A"] * 9), "9 of them: there may be 1 to 8"),
         ("config=/etc/passwd", "no configuration '/etc/passwd'"),

@@ -21,14 +21,14 @@ HERE = Path(__file__).parent
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 # A server of a small net, with short deadlines, that computes only when a file is there.
 SMALL = """
-import sys, time, pathlib
+import pathlib, socket, sys, time
 sys.path.insert(0, {here!r})
 from small_nets import AVERAGE
 from web_client import small_service
 from vggnet.web.guard import Access
 from vggnet.web.limits import Limits
 from vggnet.web.server import listen, serve
-limits = Limits(headers_seconds=0.5, body_seconds=1.0, work_seconds=30.0, linger_seconds=0.5)
+limits = Limits(headers_seconds=0.5, body_seconds=1.0, work_seconds=30.0, linger_seconds=0.5{more})
 service = small_service(AVERAGE, limits)
 engine, gate = service.model.engine, pathlib.Path({gate!r})
 class Gated:
@@ -44,6 +44,7 @@ class Gated:
         return engine.features(images, names)
 service.model.engine = Gated()
 listening = listen("127.0.0.1", 0)
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
 tell = lambda: print("vggnet: small at http://127.0.0.1:%d;" % listening.getsockname()[1],
                      file=sys.stderr, flush=True)
 sys.exit(serve(service, listening, Access(), tell))
@@ -77,8 +78,13 @@ def gate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small(gate: Path) -> Iterator[tuple[Any, int]]:
-    with running("-c", SMALL.format(here=str(HERE), gate=str(gate))) as found:
+    with running("-c", program(gate)) as found:
         yield found
+
+
+def program(gate: Path, more: str = "") -> str:
+    """The server above; `more` are other limits."""
+    return SMALL.format(here=str(HERE), gate=str(gate), more=more)
 
 
 def ask(port: int, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
@@ -101,7 +107,8 @@ def rest(client: socket.socket) -> bytes:
 
 
 def send_for_ever(client: socket.socket, piece: bytes) -> None:
-    for _ in range(1_000_000):
+    """More than can be read in the time that a refused body is given."""
+    for _ in range(20_000):
         client.sendall(piece)
 
 
@@ -222,6 +229,39 @@ def test_headers_without_end(small: Any) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 400
 
 
+def test_too_many_connections(gate: Path) -> None:
+    with running("-c", program(gate, ", connections=0")) as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/healthz")
+        response = connection.getresponse()
+        assert (response.status, response.headers["Retry-After"]) == (503, "1")
+        assert "too many connections" in json.loads(response.read())["detail"]
+        connection.close()
+
+
+def test_answers_that_nobody_reads_are_let_go(gate: Path) -> None:
+    """Of networks with a thousand layers, which are more than the socket's buffers hold."""
+    tokens = " / ".join(["conv3-8"] * 1000)
+    body = json.dumps({"config": [tokens] * 8}).encode()
+    request = b"POST /api/describe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with running("-c", program(gate, ", bytes_in_flight=12_000_000")) as (_, port):
+        clients = []
+        for _ in range(4):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            client.sendall(request + body)
+            clients.append(client)
+        # Each has its answer now, or has lost it.
+        while b'request_seconds_count{address="/api/describe"} 4.0' not in ask(port, "/metrics")[1]:
+            time.sleep(0.02)
+        assert ask(port, "/healthz")[0] == 200
+        read = [len(rest(client)) for client in clients]
+        for client in clients:
+            client.close()
+    assert min(read) < 5_000_000 < max(read)
+
+
 def test_an_upload_that_is_cut(small: Any, gate: Path) -> None:
     process, port = small
     gate.touch()
@@ -257,6 +297,7 @@ def test_work_for_a_client_that_has_gone_is_dropped(small: Any, gate: Path) -> N
             break
         time.sleep(0.02)
     assert float(jobs[1]) <= 2
+    assert b'address="/api/explain",status="499"} 6.0' in ask(port, "/metrics")[1]
     gate.touch()
     assert ask(port, "/api/explain", CAT, **JPEG)[0] == 200
 

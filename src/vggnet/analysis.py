@@ -143,15 +143,16 @@ class Analysis:
     def to_json(self) -> dict[str, object]:
         """Plain values. Sizes in elements with bytes beside them, shares as fractions of 1."""
         peak = self.peak_activations
+        parameters, macs = self.parameters, self.macs  # sums over all layers
         return {
             "name": self.spec.name,
             "input": list(self.input),
-            "parameters": self.parameters,
-            "parameter_bytes": BYTES_PER_ELEMENT * self.parameters,
+            "parameters": parameters,
+            "parameter_bytes": BYTES_PER_ELEMENT * parameters,
             "weights": self.weights,
             "biases": self.biases,
-            "macs": self.macs,
-            "flops": self.flops,
+            "macs": macs,
+            "flops": 2 * macs,
             "activations": self.activations,
             "activation_bytes": BYTES_PER_ELEMENT * self.activations,
             "peak_activations": peak,
@@ -162,33 +163,35 @@ class Analysis:
                 for kind in dict.fromkeys(layer.type for layer in self.layers)
                 if (part := self.of_type(kind)).parameters
             },
-            "layers": [self._layer_json(layer) for layer in self.layers],
+            "layers": [_layer_json(layer, parameters, macs) for layer in self.layers],
             "spec": self.spec.to_json(),
         }
 
-    def _layer_json(self, layer: LayerCost) -> dict[str, object]:
-        return {
-            "name": layer.name,
-            "type": layer.type,
-            "kernel": layer.kernel,
-            "stride": layer.stride,
-            "padding": layer.padding,
-            "input": list(layer.input),
-            "output": list(layer.output),
-            "parameters": layer.parameters,
-            "parameter_bytes": BYTES_PER_ELEMENT * layer.parameters,
-            "parameter_share": layer.parameters / self.parameters,
-            "weights": layer.weights,
-            "biases": layer.biases,
-            "macs": layer.macs,
-            "mac_share": layer.macs / self.macs,
-            "flops": layer.flops,
-            "activations": layer.activations,
-            "activation_bytes": BYTES_PER_ELEMENT * layer.activations,
-            "receptive_field": layer.receptive_field,
-            "jump": layer.jump,
-            "field_offset": layer.field_offset,
-        }
+
+def _layer_json(layer: LayerCost, parameters: int, macs: int) -> dict[str, object]:
+    """Of a network with so many parameters and MACs."""
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "kernel": layer.kernel,
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "input": list(layer.input),
+        "output": list(layer.output),
+        "parameters": layer.parameters,
+        "parameter_bytes": BYTES_PER_ELEMENT * layer.parameters,
+        "parameter_share": layer.parameters / parameters,
+        "weights": layer.weights,
+        "biases": layer.biases,
+        "macs": layer.macs,
+        "mac_share": layer.macs / macs,
+        "flops": layer.flops,
+        "activations": layer.activations,
+        "activation_bytes": BYTES_PER_ELEMENT * layer.activations,
+        "receptive_field": layer.receptive_field,
+        "jump": layer.jump,
+        "field_offset": layer.field_offset,
+    }
 
 
 def analyze(spec: Spec | str, input_size: int | tuple[int, int] | None = None) -> Analysis:

@@ -147,9 +147,10 @@ class Spec:
                 "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max",
                 self.tokens.index(bad[0]),
             )
-        ranks = [_rank(token) for token in self.tokens]
+        tokens = self.tokens
+        ranks = [_rank(token) for token in tokens]
         for position, (before, rank) in enumerate(pairwise(ranks), 1):
-            token = self.tokens[position]
+            token = tokens[position]
             if rank < before or (rank == before and token in ("avgpool", "soft-max")):
                 raise self._error(
                     f"token {token!r} stands too late: first come the convolutions and pools, "

@@ -1,7 +1,7 @@
 """Connections of slow or silent clients, which uvicorn alone would hold for ever.
 
 In: what uvicorn's protocol tells of a connection. Out: the same protocol with a deadline for what
-comes next, which bytes that trickle in do not put off.
+comes next, which bytes that trickle in do not put off, and with a bound on what is not read.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import asyncio
 from typing import Any
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vggnet.web import problems
 from vggnet.web.limits import Limits
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, busy
 
 KEEP_ALIVE_SECONDS = 5
 _UNREADABLE = Problem(
@@ -36,6 +37,8 @@ class Connection(H11Protocol):
         self._expect(self.limits.headers_seconds)
 
     def handle_events(self) -> None:
+        is_one_too_many = len(self.connections) > self.limits.connections
+        self.app = _refuse if is_one_too_many else self.config.loaded_app
         before = self.cycle
         super().handle_events()
         if self.cycle is not before and not self.cycle.response_complete:
@@ -46,6 +49,8 @@ class Connection(H11Protocol):
             self._expect(self.limits.linger_seconds)
         elif self.transport.get_write_buffer_size():  # the client reads slowly
             self._expect(self.limits.request_seconds)
+            if sum(map(_unread, self.connections)) > self.limits.bytes_in_flight:
+                self.transport.abort()
         else:
             self._expect(KEEP_ALIVE_SECONDS + self.limits.headers_seconds)
         super().on_response_complete()
@@ -74,6 +79,17 @@ class Connection(H11Protocol):
         self._deadline = None
         if seconds is not None:
             self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+
+def _unread(connection: Any) -> int:
+    """Bytes of an answer that wait for the client."""
+    return int(connection.transport.get_write_buffer_size())
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problems.response(busy("too many connections; try again in a moment"))
+    answer.headers["Connection"] = "close"
+    await answer(scope, receive, send)
 
 
 def within(limits: Limits) -> type[Connection]:

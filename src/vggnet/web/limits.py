@@ -13,11 +13,12 @@ class Limits:
     """Beyond them a request is answered by 413, 422 or 503, or its connection is closed."""
 
     body_bytes: int = 32 << 20
-    bytes_in_flight: int = 256 << 20  # of all bodies that are held at one time
+    bytes_in_flight: int = 256 << 20  # of all bodies that are held, and of all answers not yet read
     pixels: int = 60_000_000  # of one picture, as its header has it
     pictures: int = 32
     numbers: int = 4 << 20  # of the maps in one answer
     side: int = 448  # pixels of what a network is given
+    connections: int = 512
     requests: int = 128  # that are being answered
     waiting: int = 256  # pictures for the engine, or other work for the quick threads
     slow: int = 2  # explanations and the like that are computed at one time

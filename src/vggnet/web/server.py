@@ -20,7 +20,6 @@ from vggnet.web.connections import KEEP_ALIVE_SECONDS, within
 from vggnet.web.endpoint import Service
 from vggnet.web.guard import Access
 
-_CONNECTIONS = 512  # at one time; beyond them 503
 _HEADER_BYTES = 64 << 10  # of a request's first line and headers, tokens of a network among them
 _STOP_SECONDS = 10  # for what is being answered when a signal comes
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -85,7 +84,6 @@ def serve(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
