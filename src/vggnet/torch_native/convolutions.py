@@ -33,7 +33,7 @@ _GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
 # transforms of tiles write, times the side of what a tile is transformed to; and for each
 # transformed weight, whatever the number of pictures. Fitted to layers of half-width and full VGGs.
 _PER_TRANSFORMED_NUMBER = 2
-_PER_TRANSFORMED_WEIGHT = 32
+_PER_TRANSFORMED_WEIGHT = 16
 _FOR_ROUNDING = 1.05  # tiles of 5 and 6, which round two to four times as much, must save more
 
 
