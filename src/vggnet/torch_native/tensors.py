@@ -27,7 +27,7 @@ _FEWEST_CHANNELS = 16  # of what is no picture
 # What the engine counts in 32 bits; training_binding.cc refuses more.
 _MOST_NUMBERS = 2**31 - 1
 _MOST_IMAGES = 2**30 - 1
-_LARGE = 1 << 20  # numbers of which a tensor would be given back to the system when it goes
+_LARGE = 1 << 17  # numbers of which a tensor would be given back to the system when it goes
 
 
 def fits_maps(x_NCHW: Tensor, pictures: bool = False) -> bool:
