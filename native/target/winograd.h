@@ -230,7 +230,6 @@ void pack_inputs(const PlainKernels& kernels, int panel, int first, int depth, s
       const int channel = first + input;
       Element* column = target + (channel / kPair<Element> * kPair<Element>) * kPanel +
                         lanes * kPair<Element> + channel % kPair<Element>;
-#pragma GCC unroll 8
       for (int x = 0; x < kSide; ++x, column += point) {
         Vector g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
         Transform<kTile>::kernel(g, u);
@@ -241,6 +240,7 @@ void pack_inputs(const PlainKernels& kernels, int panel, int first, int depth, s
           if constexpr (kPair<Element> == 1)
             store(cell, u[y]);
           else
+#pragma GCC unroll 1
             for (int lane = 0; lane < kLanes; ++lane) cell[lane * kPair<Element>] = round_to_bf16(u[y][lane]);
         }
       }
