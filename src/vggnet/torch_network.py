@@ -88,9 +88,9 @@ class Network(nn.Module):
     what it takes: 3x3 convolutions of float32 tensors on the CPU, from pictures or at least 16
     channels to at least 16, and what follows them, except under autocast and where torch looks on:
     `torch.compile`, `torch.export`, `torch.onnx.export`, `torch.jit.trace`, `torch.func`, dispatch
-    modes such as FlopCounterMode. The memory of its large maps stays with the process for the next step, as much
-    as was in use at most; nothing frees it, though the system may where memory is short. "native"
-    raises ValueError where it was not built; "torch" leaves all to torch.
+    modes such as FlopCounterMode. The memory of its large maps stays with the process for the next
+    step, as much as was in use at most; nothing frees it, though the system may where memory is
+    short. "native" raises ValueError where it was not built; "torch" leaves all to torch.
     """
 
     def __init__(
