@@ -41,6 +41,9 @@ _VGG19 = configuration("E").scaled(1, 256, head="average")  # which takes pictur
 TASKS = {
     "half": Task(_half(1 / 2, 64), 128, "half-width D with batch norm, 64 pixels"),
     "quarter": Task(_half(1 / 4, 32), 128, "quarter-width D with batch norm, 32 pixels"),
+    "embedded": Task(
+        _half(11 / 16, 80), 60, "the embedded model's widths with batch norm, 80 pixels"
+    ),
     "paper": Task(configuration("D"), 8, "the paper's D, 224 pixels"),
     "perceptual": Task(
         _VGG19, 1, "perceptual loss: VGG19 to relu4_4, one picture of 256", "relu4_4"

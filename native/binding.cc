@@ -73,7 +73,7 @@ std::shared_ptr<Packed> pack_winograd(const Kernels& kernels, const Array& weigh
   weights->tile = tile;
   workspaces.use([&](Workspace& workspace) {
     const Strides strides{.output = 9 * weights->inputs, .input = 9, .row = 3, .column = 1};
-    kernels.pack_winograd(weight.data(), strides, weights->outputs, weights->inputs, tile, *weights,
+    kernels.pack_winograd({weight.data(), strides, weights->outputs, weights->inputs}, tile, *weights,
                           workspace.team);
   });
   return weights;

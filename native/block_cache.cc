@@ -8,10 +8,12 @@ Memory BlockCache::take(std::size_t bytes) {
   constexpr std::int64_t kForgotten = 1000;  // takes, of which a step of VGG19 has about a hundred
   ++takes_;
   while (!free_.empty() && takes_ - free_.front().since > kForgotten) drop_oldest();
-  auto best = free_.end();  // the smallest that fits; of equal ones the last given, nearest in the caches
+  // The smallest that fits, of at most twice the size: from stage to stage maps halve, and new pages take
+  // longer than what is left over is worth. Of equal ones the last given, nearest in the caches.
+  auto best = free_.end();
   for (auto block = free_.begin(); block != free_.end(); ++block) {
     const std::size_t size = block->memory.bytes();
-    if (size >= bytes && size - bytes <= bytes / 4 &&
+    if (size >= bytes && size - bytes <= bytes &&
         (best == free_.end() || size <= best->memory.bytes()))
       best = block;
   }

@@ -18,7 +18,7 @@ struct Workspace {
   Scratch scratch;
   Memory activations[2];  // a step reads one and writes the other
   Memory halfway;         // the activations of a whole batch after the early steps
-  Weights kernels;        // of the convolution that training computes, transformed anew each time
+  Weights kernels;        // of the convolution that training computes, anew each time
 };
 
 // Steps in the order in which they run, each on the output of the one before. A kExport step

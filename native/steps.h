@@ -33,10 +33,24 @@ struct Map {
   std::size_t bytes() const { return size() * (half ? sizeof(Bf16) : sizeof(float)); }
 };
 
+// How 3x3 kernels lie in memory: numbers from one output, input, row or column to the next. Where
+// these are negative, the kernels are read from their end.
+struct Strides {
+  std::ptrdiff_t output, input, row, column;
+};
+
+// 3x3 kernels of somebody else's array.
+struct PlainKernels {
+  const float* numbers = nullptr;
+  Strides strides{};
+  int outputs = 0, inputs = 0;
+};
+
 // Weights in the order in which a kernel reads them, in float32 or bf16; the bias in float32.
 struct Weights {
   Memory memory;                 // unused where `data` lies in somebody else's array
   const void* data = nullptr;
+  PlainKernels plain;            // of Winograd's, where they are not packed yet: it does so itself
   std::vector<float> bias;       // filled up with zeros to whole panels
   bool bf16 = false;
 };
@@ -62,6 +76,11 @@ class Scratch {
     shared_.reserve(count * sizeof(Element));
     return shared_.as<Element>();
   }
+  template <class Element>
+  Element* packed(std::size_t count) {
+    packed_.reserve(count * sizeof(Element));
+    return packed_.as<Element>();
+  }
   // Before the members start, so that none of them has to allocate.
   void reserve_own(std::size_t bytes);
   template <class Element>
@@ -70,14 +89,8 @@ class Scratch {
   }
 
  private:
-  Memory shared_;
+  Memory shared_, packed_;
   std::vector<Memory> own_;
-};
-
-// How 3x3 kernels lie in memory: numbers from one output, input, row or column to the next. Where
-// these are negative, the kernels are read from their end.
-struct Strides {
-  std::ptrdiff_t output, input, row, column;
 };
 
 // One run of a step over some pictures.
@@ -90,10 +103,11 @@ struct Call {
 };
 
 // What is wanted of a 3x3 convolution, stride 1 and padding 1, of which the gradient with respect to
-// its outputs is known; either target may be null. Maps are float32, their pixels without filling.
+// its outputs is known; either target may be null. Maps are float32, their pixels without filling, of
+// any number of channels from kChannelBlock on.
 struct KernelGradient {
   Map input, output;
-  int tile;  // of Winograd's; 0: by the definition, where inputs may have any number of channels
+  int tile;  // of Winograd's; 0: by the definition, where inputs may have fewer channels
   const float* inputs;
   const float* output_gradients;
   int images;
@@ -106,7 +120,7 @@ struct KernelGradient {
 
 // What follows a convolution's outputs z in training: y = pool(relu(z * scale + shift)) by channel, its
 // gradient and what batch normalisation sums up. The pool is 2x2, stride 2. A map's pixels are without
-// filling, vectors have a number a channel, `sums` two. What each function reads stands with it.
+// filling, of any number of channels from kChannelBlock on; vectors have a number a channel, `sums` two. What each function reads stands with it.
 struct Activation {
   Map map;  // of z
   int images;
@@ -125,7 +139,7 @@ struct Kernels {
   bool has_bf16;
   void (*run[int(Kind::kCount)])(const Step&, const Call&);
   // 3x3 kernels to panels of transformed ones.
-  void (*pack_winograd)(const float* weight, Strides, int outputs, int inputs, int tile, Weights&, Team&);
+  void (*pack_winograd)(const PlainKernels&, int tile, Weights&, Team&);
   void (*kernel_gradient)(const KernelGradient&);
   void (*statistics)(const Activation&);
   void (*activate)(const Activation&);

@@ -17,12 +17,11 @@ using namespace nb::literals;
 using Kernels3x3 = nb::ndarray<const float, nb::ndim<4>, nb::device::cpu>;
 using KernelsOut = nb::ndarray<float, nb::ndim<4>, nb::device::cpu>;
 
-// maps_NHWC, whose channels fill its pixels; or pictures, of fewer than 16.
+// maps_NHWC of at least 16 channels; or pictures, of fewer.
 template <class Maps>
 Map map_of(const Maps& maps, bool pictures = false) {
   check(maps.ndim() == 4 && maps.size() > 0, "maps must have the shape (images, rows, columns, channels)");
-  check(maps.shape(3) % kChannelBlock == 0 || (pictures && maps.shape(3) < kChannelBlock),
-        "channels must be a multiple of 16");
+  check(maps.shape(3) >= kChannelBlock || pictures, "maps must have at least 16 channels");
   const double numbers = double(maps.shape(1) + 2) * double(maps.shape(2) + 2) * double(maps.shape(3));
   check(numbers <= std::numeric_limits<int>::max() && maps.shape(0) < 1 << 30,
         "maps are too large for the native engine");
@@ -47,7 +46,7 @@ void check_maps(const Map& in, const Map& out, std::size_t images, std::size_t i
 void convolve(const Kernels& kernels, const Array& inputs, const Kernels3x3& weight, bool turned,
               const std::optional<Array>& bias, int tile, bool relu, const Output& outputs,
               Workspaces& workspaces) {
-  const Map in = map_of(inputs, true), out = map_of(outputs);
+  const Map in = map_of(inputs, !turned), out = map_of(outputs, turned);
   check_maps(in, out, inputs.shape(0), outputs.shape(0), tile);
   const float* numbers = weight.data();
   Strides strides;
@@ -58,6 +57,7 @@ void convolve(const Kernels& kernels, const Array& inputs, const Kernels3x3& wei
   } else {
     strides = strides_of(weight, in, out);
   }
+  const PlainKernels plain{numbers, strides, out.channels, in.channels};
   check(tile || (strides.column == 1 && strides.row == 3 && strides.input == 9 &&
                  strides.output == 9 * in.channels),
         "the weight of pictures must be contiguous");
@@ -68,9 +68,8 @@ void convolve(const Kernels& kernels, const Array& inputs, const Kernels3x3& wei
     packed.bias.assign(round_up(out.channels, 64), 0);
     if (bias) std::copy(bias->data(), bias->data() + out.channels, packed.bias.begin());
     const Kind kind = tile ? Kind::kWinograd : Kind::kDirect;
-    if (tile)
-      kernels.pack_winograd(numbers, strides, out.channels, in.channels, tile, packed, workspace.team);
-    else
+    packed.plain = tile ? plain : PlainKernels{};
+    if (!tile)
       kernels.pack_direct(weight.data(), out.channels, in.channels, 3, in.pixel, packed, workspace.team);
     const Step step{.kind = kind, .input = in, .output = out, .kernel = 3, .padding = 1,
                     .tile = tile, .relu = relu, .weights = &packed};

@@ -27,6 +27,7 @@ def test_what_goes_makes_room_for_the_next() -> None:
     assert empty_maps(*SHAPE).data_ptr() != address  # the view is still there
     del view
     assert empty_maps(*SHAPE).data_ptr() == address
+    assert empty_maps(1, 16, 300, 164).data_ptr() == address  # half as large
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")

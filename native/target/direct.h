@@ -76,8 +76,14 @@ void direct(const Step& step, const Call& call) {
         p.out_stride = kPanel;  // the panel is wider than what is left of a pixel
         multiply(p, source, out.width, whole);
         for (int x = 0; x < out.width; ++x)
-          for (int i = 0; i < outputs - channel; i += kLanes)
-            store_as(target + std::size_t(x) * outputs + i, load(whole + x * kPanel + i));
+          for (int i = 0; i < outputs - channel; i += kLanes) {
+            auto* const cells = target + std::size_t(x) * outputs + i;
+            const float* const found = whole + x * kPanel + i;
+            if (i + kLanes <= outputs - channel)
+              store_as(cells, load(found));
+            else if constexpr (sizeof(*cells) == sizeof(float))  // in bf16 pixels fill vectors
+              for (int lane = 0; lane < outputs - channel - i; ++lane) cells[lane] = found[lane];
+          }
       });
     }
   });

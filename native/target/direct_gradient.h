@@ -33,9 +33,11 @@ inline void direct_kernel_gradient(const KernelGradient& wanted) {
   const std::int64_t plane = std::int64_t(in.height) * in.width, pixels = plane * wanted.images;
   const std::int64_t blocks = (pixels + kDepth - 1) / kDepth;
   const int chunks = int(blocks < kChunks ? blocks : kChunks);
-  const std::size_t size = std::size_t(rows) * outputs;
+  const int row = round_up(outputs, kChannelBlock);
+  const std::size_t size = std::size_t(rows) * row;
   float* const sums = wanted.scratch.shared<float>(chunks * size);
-  wanted.scratch.reserve_own(std::size_t(kDepth) * rows * sizeof(float));
+  const bool copied = outputs % kChannelBlock;  // gradients, so that pixels fill vectors
+  wanted.scratch.reserve_own(std::size_t(kDepth) * (rows + (copied ? row : 0)) * sizeof(float));
   wanted.team.parallel(chunks, [&](int chunk, int member) noexcept {
     float* const windows = wanted.scratch.own<float>(member);
     const std::int64_t from = blocks * chunk / chunks, to = blocks * (chunk + 1) / chunks;
@@ -47,16 +49,24 @@ inline void direct_kernel_gradient(const KernelGradient& wanted) {
         gather_window(in, wanted.inputs + image * in.size(), int(rest / in.width), int(rest % in.width),
                       windows + std::ptrdiff_t(i) * rows);
       }
-      multiply_outer({.left = windows, .right = wanted.output_gradients + first * outputs,
-                      .left_stride = rows, .right_stride = outputs, .depth = count,
-                      .sums = sums + chunk * size, .row = outputs, .add = block > from,
-                      .next_left = 0, .next_right = std::ptrdiff_t(kDepth) * outputs * 4},
-                     0, rows, outputs);
+      const float* gradients = wanted.output_gradients + first * outputs;
+      if (copied) {
+        float* const wide = windows + std::ptrdiff_t(kDepth) * rows;
+        for (int i = 0; i < count; ++i)
+          std::memcpy(wide + std::ptrdiff_t(i) * row, gradients + std::ptrdiff_t(i) * outputs,
+                      outputs * sizeof(float));
+        gradients = wide;
+      }
+      multiply_outer({.left = windows, .right = gradients, .left_stride = rows, .right_stride = row,
+                      .depth = count, .sums = sums + chunk * size, .row = row, .add = block > from,
+                      .next_left = 0,
+                      .next_right = copied ? 0 : std::ptrdiff_t(kDepth) * outputs * std::ptrdiff_t(sizeof(float))},
+                     0, rows, row);
     }
   });
-  const auto total = [&](int row, int output) {
+  const auto total = [&](int place, int output) {
     double sum = 0;
-    for (int chunk = 0; chunk < chunks; ++chunk) sum += sums[chunk * size + std::size_t(row) * outputs + output];
+    for (int chunk = 0; chunk < chunks; ++chunk) sum += sums[chunk * size + std::size_t(place) * row + output];
     return float(sum);
   };
   const Strides& s = wanted.strides;

@@ -13,7 +13,7 @@
 
 namespace vggnet::VGGNET_TARGET {
 
-// Adds up each channel of the tile's gradients as well, where `sums` is not null.
+// Adds up each channel of the tile's gradients as well, where `sums` is not null (sums_of_vector).
 template <int kTile>
 inline void transform_output_gradient(const Map& map, const float* image, int top, int left,
                                       float* points, std::ptrdiff_t point_stride, int first_channel,
@@ -22,7 +22,8 @@ inline void transform_output_gradient(const Map& map, const float* image, int to
   const int height = min(kTile, map.height - top), width = min(kTile, map.width - left);
   const std::ptrdiff_t pixel = map.pixel;
   const float* const corner = image + top * std::ptrdiff_t(map.row()) + left * pixel;
-  for (int channel = first_channel; channel < last_channel; channel += kLanes) {
+  for (int place = first_channel; place < last_channel; place += kLanes) {
+    const int channel = vector_start(place, last_channel);
     Vector half[kTile][kSide];  // transformed along x
     Vector total{};
     for (int y = 0; y < kTile; ++y) {
@@ -45,7 +46,7 @@ inline void transform_output_gradient(const Map& map, const float* image, int to
       total += pairs[0];
       Transform<kTile>::output_adjoint(d, half[y]);
     }
-    if (sums) store(sums + channel, load(sums + channel) + total);
+    if (sums) store(sums + place, load(sums + place) + total);
 #pragma GCC unroll 8
     for (int x = 0; x < kSide; ++x) {
       Vector d[kTile], m[kSide];
@@ -124,12 +125,12 @@ inline void multiply_outer(const OuterProduct& p, int first_row, int last_row, i
   }
 }
 
-// The kernels of `parts` sums [point][output][input] added up.
+// The kernels of `parts` sums [point][output][input] added up, where `row` inputs are an output's.
 template <int kTile>
-inline void transform_kernel_gradient(const KernelGradient& wanted, const float* sums, int parts) {
+inline void transform_kernel_gradient(const KernelGradient& wanted, const float* sums, int row, int parts) {
   constexpr int kSide = kTile + 2;
   const int outputs = wanted.output.pixel, inputs = wanted.input.pixel;
-  const std::size_t point_size = std::size_t(outputs) * inputs;
+  const std::size_t point_size = std::size_t(outputs) * row;
   const Strides& s = wanted.strides;
   wanted.team.parallel(outputs, [&](int output, int) noexcept {
     for (int input = 0; input < inputs; input += kLanes) {
@@ -137,7 +138,7 @@ inline void transform_kernel_gradient(const KernelGradient& wanted, const float*
       for (int x = 0; x < kSide; ++x) {
         Vector u[kSide], g[3];
         for (int y = 0; y < kSide; ++y) {
-          const float* source = sums + (y * kSide + x) * point_size + std::size_t(output) * inputs + input;
+          const float* source = sums + (y * kSide + x) * point_size + std::size_t(output) * row + input;
           u[y] = load(source);
           for (int part = 1; part < parts; ++part) {
             source += kSide * kSide * point_size;
@@ -148,15 +149,16 @@ inline void transform_kernel_gradient(const KernelGradient& wanted, const float*
         for (int y = 0; y < 3; ++y) half[y][x] = g[y];
       }
       float* const target = wanted.weight + output * s.output + input * s.input;
+      const int lanes = min(kLanes, inputs - input);
       for (int y = 0; y < 3; ++y) {
         Vector g[3];
         Transform<kTile>::kernel_adjoint(half[y], g);
         for (int x = 0; x < 3; ++x) {
           float* const cells = target + y * s.row + x * s.column;
-          if (s.input == 1)
+          if (s.input == 1 && lanes == kLanes)
             store(cells, g[x]);
           else
-            for (int lane = 0; lane < kLanes; ++lane) cells[lane * s.input] = g[x][lane];
+            for (int lane = 0; lane < lanes; ++lane) cells[lane * s.input] = g[x][lane];
         }
       }
     }
@@ -179,9 +181,13 @@ void kernel_gradient(const KernelGradient& wanted) {
   constexpr int kSharedBytes = 16 << 20;   // of transformed numbers in the cache that all members share
   constexpr int kDepth = 128, kShare = 128;  // tiles and outputs at a point in a member's own caches
   constexpr int kBiasChunks = 16;          // of a block of tiles, whose biases are added up on their own
-  const int inputs = wanted.input.pixel, outputs = wanted.output.pixel, both = inputs + outputs;
+  const int inputs = wanted.input.pixel, outputs = wanted.output.pixel;
+  // From a point to the next, on whole cache lines, and from a row of sums to the next: in what fills
+  // them up there is anything, and nobody reads it.
+  const int input_step = round_up(inputs, kChannelBlock), output_step = round_up(outputs, kChannelBlock);
+  const int both = input_step + output_step;
   const Tiles<kTile> tiles(wanted.input, wanted.images);
-  const std::size_t part_size = std::size_t(kPoints) * inputs * outputs;
+  const std::size_t part_size = std::size_t(kPoints) * input_step * outputs;
   const int members = wanted.team.size();
   const bool alone = part_size * sizeof(float) <= kSumBytes && tiles.count >= kFewTiles * members;
   const int parts = alone ? members : 1, bias_parts = alone ? members : kBiasChunks;
@@ -205,21 +211,21 @@ void kernel_gradient(const KernelGradient& wanted) {
     multiply_outer({.left = t.gradients + place * t.gradient_tile + point * t.gradient_point,
                     .right = t.inputs + place * t.input_tile + point * t.input_point,
                     .left_stride = t.gradient_tile, .right_stride = t.input_tile, .depth = count,
-                    .sums = sums + std::size_t(point) * inputs * outputs, .row = inputs, .add = add,
+                    .sums = sums + std::size_t(point) * input_step * outputs, .row = input_step, .add = add,
                     .next_left = t.gradient_point * std::ptrdiff_t(sizeof(float)),
                     .next_right = t.input_point * std::ptrdiff_t(sizeof(float))},
-                   first, last, inputs);
+                   first, last, input_step);
   };
 
   const std::ptrdiff_t tile_size = std::ptrdiff_t(kPoints) * (both + 2 * kChannelBlock);
   int block_tiles = max(1, int((alone ? kOwnBytes : kSharedBytes) / (tile_size * sizeof(float))));
   block_tiles = min(block_tiles, tiles.count);
   const std::size_t block_space = tile_size * std::size_t(block_tiles);
-  float* const sums = wanted.scratch.shared<float>(parts * part_size + std::size_t(bias_parts) * outputs +
+  float* const sums = wanted.scratch.shared<float>(parts * part_size + std::size_t(bias_parts) * output_step +
                                                    (alone ? 0 : block_space));
   float* const biases = sums + parts * part_size;
-  std::memset(biases, 0, std::size_t(bias_parts) * outputs * sizeof(float));
-  const auto biases_of = [&](int part) { return biases + std::size_t(part) * outputs; };
+  std::memset(biases, 0, std::size_t(bias_parts) * output_step * sizeof(float));
+  const auto biases_of = [&](int part) { return biases + std::size_t(part) * output_step; };
   if (alone) {
     wanted.scratch.reserve_own(block_space * sizeof(float));
     wanted.team.parallel(parts, [&](int part, int member) noexcept {
@@ -227,8 +233,8 @@ void kernel_gradient(const KernelGradient& wanted) {
       // sets of a cache.
       float* const own = wanted.scratch.own<float>(member);
       const std::ptrdiff_t tile_step = std::ptrdiff_t(kPoints) * both + kChannelBlock;
-      const Transformed t{.inputs = own, .gradients = own + std::ptrdiff_t(kPoints) * inputs,
-                          .input_point = inputs, .gradient_point = outputs,
+      const Transformed t{.inputs = own, .gradients = own + std::ptrdiff_t(kPoints) * input_step,
+                          .input_point = input_step, .gradient_point = output_step,
                           .input_tile = tile_step, .gradient_tile = tile_step};
       const int from = int(std::int64_t(tiles.count) * part / parts);
       const int to = int(std::int64_t(tiles.count) * (part + 1) / parts);
@@ -243,24 +249,26 @@ void kernel_gradient(const KernelGradient& wanted) {
     });
   } else {
     // A point's tiles side by side, as a member reads them who has points of his own.
-    const std::ptrdiff_t input_tile = inputs + kChannelBlock, gradient_tile = outputs + kChannelBlock;
+    const std::ptrdiff_t input_tile = input_step + kChannelBlock;
+    const std::ptrdiff_t gradient_tile = output_step + kChannelBlock;
     float* const rows = biases_of(bias_parts);
     const Transformed t{.inputs = rows, .gradients = rows + kPoints * block_tiles * input_tile,
                         .input_point = block_tiles * input_tile,
                         .gradient_point = block_tiles * gradient_tile,
                         .input_tile = input_tile, .gradient_tile = gradient_tile};
     constexpr int kSlice = 8 * kLanes;
-    const int input_slices = (inputs + kSlice - 1) / kSlice;
-    const int slices = input_slices + (outputs + kSlice - 1) / kSlice;
+    const int input_slices = slices_of(inputs, kSlice);
+    const int slices = input_slices + slices_of(outputs, kSlice);
     const int shares = (outputs + kShare - 1) / kShare;
     for (int first = 0; first < tiles.count; first += block_tiles) {
       const int count = min(block_tiles, tiles.count - first);
       wanted.team.parallel(kBiasChunks * slices, [&](int index, int) noexcept {
-        const int chunk = index / slices, slice = index % slices;
-        const int channel = (slice < input_slices ? slice : slice - input_slices) * kSlice;
-        const int last = min(slice < input_slices ? inputs : outputs, channel + kSlice);
+        const int chunk = index / slices;
+        const bool of_inputs = index % slices < input_slices;
+        const int slice = index % slices - (of_inputs ? 0 : input_slices);
+        const int channel = slice * kSlice, last = slice_end(of_inputs ? inputs : outputs, kSlice, slice);
         for (int tile = count * chunk / kBiasChunks; tile < count * (chunk + 1) / kBiasChunks; ++tile)
-          if (slice < input_slices)
+          if (of_inputs)
             transform_inputs(first + tile, t, tile, channel, last);
           else
             transform_gradients(first + tile, t, tile, channel, last, biases_of(chunk));
@@ -273,11 +281,12 @@ void kernel_gradient(const KernelGradient& wanted) {
       });
     }
   }
-  if (wanted.weight) transform_kernel_gradient<kTile>(wanted, sums, parts);
+  if (wanted.weight) transform_kernel_gradient<kTile>(wanted, sums, input_step, parts);
   if (wanted.bias)
     for (int output = 0; output < outputs; ++output) {
       double total = 0;
-      for (int part = 0; part < bias_parts; ++part) total += biases_of(part)[output];
+      for (int part = 0; part < bias_parts; ++part)
+        total += biases_of(part)[sums_of_channel(output, outputs)];
       wanted.bias[output] = float(total);
     }
 }

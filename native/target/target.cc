@@ -44,19 +44,17 @@ void run_linear(const Step& step, const Call& call) {
 }
 
 template <class Element>
-void pack_winograd_of(const float* weight, Strides strides, int outputs, int inputs, int tile,
-                      Weights& weights, Team& team) {
-  if (tile == 2) return pack_winograd<2, Element>(weight, strides, outputs, inputs, weights, team);
-  if (tile == 4) return pack_winograd<4, Element>(weight, strides, outputs, inputs, weights, team);
-  if (tile == 5) return pack_winograd<5, Element>(weight, strides, outputs, inputs, weights, team);
-  pack_winograd<6, Element>(weight, strides, outputs, inputs, weights, team);
+void pack_winograd_of(const PlainKernels& kernels, int tile, Weights& weights, Team& team) {
+  if (tile == 2) return pack_winograd<2, Element>(kernels, weights, team);
+  if (tile == 4) return pack_winograd<4, Element>(kernels, weights, team);
+  if (tile == 5) return pack_winograd<5, Element>(kernels, weights, team);
+  pack_winograd<6, Element>(kernels, weights, team);
 }
 
-void run_pack_winograd(const float* weight, Strides strides, int outputs, int inputs, int tile,
-                       Weights& weights, Team& team) {
+void run_pack_winograd(const PlainKernels& kernels, int tile, Weights& weights, Team& team) {
   if constexpr (kHasBf16)
-    if (weights.bf16) return pack_winograd_of<Bf16>(weight, strides, outputs, inputs, tile, weights, team);
-  pack_winograd_of<float>(weight, strides, outputs, inputs, tile, weights, team);
+    if (weights.bf16) return pack_winograd_of<Bf16>(kernels, tile, weights, team);
+  pack_winograd_of<float>(kernels, tile, weights, team);
 }
 
 void run_pack_direct(const float* weight, int outputs, int inputs, int kernel, int pixel,

@@ -52,6 +52,22 @@ inline float sum(Vector x) {
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 
+// The channels of a map in training need not fill vectors, but fill one: the last vector then begins
+// earlier, so that it ends with the last channel, and computes some of the one before again.
+inline int vector_start(int place, int last) { return min(place, last - kLanes); }
+// Sums of such vectors lie one vector after the other, so that nothing is added twice: the place of a
+// vector's, and that of a channel's.
+inline int sums_of_vector(int start) { return round_up(start, kLanes); }
+inline int sums_of_channel(int channel, int channels) {
+  const int whole = channels / kLanes * kLanes;
+  return channel < whole ? channel : whole + kLanes - (channels - channel);
+}
+// Channels in slices of about `size`, none of fewer than a vector.
+inline int slices_of(int channels, int size) { return max(1, channels / size); }
+inline int slice_end(int channels, int size, int slice) {
+  return slice + 1 == slices_of(channels, size) ? channels : (slice + 1) * size;
+}
+
 // Asks for the line `bytes` after `base`, which may lie outside of what `base` points into: the
 // address is made as a number, since C++ knows no such pointer, and the machine ignores it.
 template <int kLocality = 3>

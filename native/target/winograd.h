@@ -39,7 +39,8 @@ inline void transform_input(const Map& map, const Input* image, int top, int lef
   constexpr int kSide = kTile + 2;
   const int y0 = top - 1, x0 = left - 1;
   const bool inside = y0 >= 0 && x0 >= 0 && y0 + kSide <= map.height && x0 + kSide <= map.width;
-  for (int channel = first_channel; channel < last_channel; channel += kLanes) {
+  for (int place = first_channel; place < last_channel; place += kLanes) {
+    const int channel = vector_start(place, last_channel);
     Vector half[kSide][kSide];  // transformed along x
     for (int y = 0; y < kSide; ++y) {
       Vector d[kSide];
@@ -84,7 +85,12 @@ inline void transform_output(const Step& step, const float* products, const floa
   const int height = min(kTile / scale, map.height - first_y);
   const int width = min(kTile / scale, map.width - first_x);
   Output* const corner = image + first_y * std::ptrdiff_t(map.row()) + first_x * std::ptrdiff_t(map.pixel);
+  Output wide[kTile * kTile * kLanes];  // where channels are fewer than a vector
   for (int channel = 0; channel < channels; channel += kLanes) {
+    const bool whole = channel + kLanes <= channels;
+    Output* const target = whole ? corner + channel : wide;
+    const std::ptrdiff_t row_step = whole ? std::ptrdiff_t(map.row()) : kTile * kLanes;
+    const std::ptrdiff_t pixel_step = whole ? map.pixel : kLanes;
     Vector half[kTile][kSide];  // transformed along y
 #pragma GCC unroll 8
     for (int x = 0; x < kSide; ++x) {
@@ -99,8 +105,7 @@ inline void transform_output(const Step& step, const float* products, const floa
     const auto put = [&](Vector value, int y, int x) {
       if (y >= height || x >= width) return;
       value += start;
-      store_as(corner + y * std::ptrdiff_t(map.row()) + x * std::ptrdiff_t(map.pixel) + channel,
-               step.relu ? rectify(value) : value);
+      store_as(target + y * row_step + x * pixel_step, step.relu ? rectify(value) : value);
     };
     Vector above[kTile];  // of a window of the pool the larger ones of its upper row
 #pragma GCC unroll 8
@@ -121,7 +126,148 @@ inline void transform_output(const Step& step, const float* products, const floa
         for (int x = 0; x < kTile; ++x) put(values[x], row, x);
       }
     }
+    for (int y = 0; !whole && y < height; ++y)
+      for (int x = 0; x < width; ++x)
+        for (int lane = 0; lane < channels - channel; ++lane)
+          corner[y * std::ptrdiff_t(map.row()) + x * std::ptrdiff_t(map.pixel) + channel + lane] =
+              wide[y * row_step + x * pixel_step + lane];
   }
+}
+
+typedef float Four __attribute__((vector_size(16)));
+typedef float UnalignedFour __attribute__((vector_size(16), aligned(4)));
+
+// Numbers of a and b, which are counted on from 4.
+template <int kFirst, int kSecond, int kThird, int kFourth>
+inline Four choose(Four a, Four b) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, kFirst, kSecond, kThird, kFourth);
+#else
+  typedef int Order __attribute__((vector_size(16)));
+  return __builtin_shuffle(a, b, Order{kFirst, kSecond, kThird, kFourth});
+#endif
+}
+
+// to[place][lane] = from[lane][place], four by four: numbers one by one take as long as the transforms.
+inline void transpose(const float* from, std::ptrdiff_t from_lane, int lanes, int places, float* to,
+                      std::ptrdiff_t to_place) {
+  const auto one = [&](int lane, int place) { to[place * to_place + lane] = from[lane * from_lane + place]; };
+  int lane = 0;
+  for (; lane + 4 <= lanes; lane += 4) {
+    const float* const source = from + lane * from_lane;
+    int place = 0;
+    for (; place + 4 <= places; place += 4) {
+      const auto row = [&](int i) { return (Four) * (const UnalignedFour*)(source + i * from_lane + place); };
+      const auto put = [&](int i, Four four) {
+        *(UnalignedFour*)(to + (place + i) * to_place + lane) = (UnalignedFour)four;
+      };
+      const Four a = row(0), b = row(1), c = row(2), d = row(3);
+      const Four ab = choose<0, 4, 1, 5>(a, b), cd = choose<0, 4, 1, 5>(c, d);
+      put(0, choose<0, 1, 4, 5>(ab, cd));
+      put(1, choose<2, 3, 6, 7>(ab, cd));
+      const Four later_ab = choose<2, 6, 3, 7>(a, b), later_cd = choose<2, 6, 3, 7>(c, d);
+      put(2, choose<0, 1, 4, 5>(later_ab, later_cd));
+      put(3, choose<2, 3, 6, 7>(later_ab, later_cd));
+    }
+    for (; place < places; ++place)
+      for (int i = 0; i < 4; ++i) one(lane + i, place);
+  }
+  for (; lane < lanes; ++lane)
+    for (int place = 0; place < places; ++place) one(lane, place);
+}
+
+// gathered[input][tap][lane] of `inputs` inputs and `lanes` outputs, in the order in which they lie.
+inline void gather_kernels(const float* source, const Strides& s, int inputs, int lanes,
+                           float (*gathered)[9][kPanel]) {
+  const auto offset = [&](int tap) { return tap / 3 * s.row + tap % 3 * s.column; };
+  if (s.output == 1) {
+    for (int input = 0; input < inputs; ++input)
+      for (int tap = 0; tap < 9; ++tap)
+        std::memcpy(gathered[input][tap], source + input * s.input + offset(tap), lanes * sizeof(float));
+  } else if (s.input == 1) {
+    for (int tap = 0; tap < 9; ++tap)
+      transpose(source + offset(tap), s.output, lanes, inputs, gathered[0][tap], 9 * kPanel);
+  } else if (s.column == 1 && s.row == 3) {
+    for (int input = 0; input < inputs; ++input)
+      transpose(source + input * s.input, s.output, lanes, 9, gathered[input][0], kPanel);
+  } else if (s.column == -1 && s.row == -3) {
+    for (int input = 0; input < inputs; ++input)
+      transpose(source + input * s.input - 8, s.output, lanes, 9, gathered[input][8], -kPanel);
+  } else {
+    for (int lane = 0; lane < lanes; ++lane)
+      for (int input = 0; input < inputs; ++input)
+        for (int tap = 0; tap < 9; ++tap)
+          gathered[input][tap][lane] = source[lane * s.output + input * s.input + offset(tap)];
+  }
+}
+
+// Panels of [points][depth / pair][kPanel][pair], `point` elements from a point to the next; inputs and
+// outputs filled up with zeros. This is of one panel the part of kPackedInputs inputs from `first` on.
+//
+// In float32 the transforms add less than a tenth to the error of all the others.
+constexpr int kPackedInputs = kChannelBlock;
+template <int kTile, class Element>
+void pack_inputs(const PlainKernels& kernels, int panel, int first, int depth, std::ptrdiff_t point,
+                 Element* target) {
+  constexpr int kSide = kTile + 2;
+  const int count = min(kPackedInputs, kernels.inputs - first);
+  const int valid = min(kPanel, kernels.outputs - panel * kPanel);
+  const Strides& strides = kernels.strides;
+  float gathered[kPackedInputs][9][kPanel];
+  if (count < kPackedInputs || valid < kPanel) std::memset(gathered, 0, sizeof gathered);
+  gather_kernels(kernels.numbers + panel * kPanel * strides.output + first * strides.input, strides, count,
+                 valid, gathered);
+  for (int input = 0; input < min(kPackedInputs, depth - first); ++input)
+    for (int lanes = 0; lanes < kPanel; lanes += kLanes) {
+      Vector half[3][kSide];  // transformed along x
+#pragma GCC unroll 3
+      for (int y = 0; y < 3; ++y) {
+        Vector g[3];
+#pragma GCC unroll 3
+        for (int x = 0; x < 3; ++x) g[x] = load(&gathered[input][3 * y + x][lanes]);
+        Transform<kTile>::kernel(g, half[y]);
+      }
+      const int channel = first + input;
+      Element* column = target + (channel / kPair<Element> * kPair<Element>) * kPanel +
+                        lanes * kPair<Element> + channel % kPair<Element>;
+      for (int x = 0; x < kSide; ++x, column += point) {
+        Vector g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
+        Transform<kTile>::kernel(g, u);
+        Element* cell = column;
+#pragma GCC unroll 8
+        for (int y = 0; y < kSide; ++y, cell += kSide * point) {
+          asm("" : "+r"(cell));  // or else the compiler keeps a pointer to each point, in memory
+          if constexpr (kPair<Element> == 1)
+            store(cell, u[y]);
+          else
+#pragma GCC unroll 1
+            for (int lane = 0; lane < kLanes; ++lane) cell[lane * kPair<Element>] = round_to_bf16(u[y][lane]);
+        }
+      }
+    }
+}
+
+// All panels; `target` has room for them.
+template <int kTile, class Element>
+void pack_panels(const PlainKernels& kernels, int depth, std::ptrdiff_t point, Element* target,
+                 Team& team) {
+  constexpr int kPoints = (kTile + 2) * (kTile + 2);
+  const int slices = (depth + kPackedInputs - 1) / kPackedInputs;
+  team.parallel(panels_of(kernels.outputs) * slices, [&](int index, int) noexcept {
+    const int panel = index / slices;
+    pack_inputs<kTile>(kernels, panel, index % slices * kPackedInputs, depth, point,
+                       target + std::size_t(panel) * kPoints * point);
+  });
+}
+
+template <int kTile, class Element>
+void pack_winograd(const PlainKernels& kernels, Weights& weights, Team& team) {
+  constexpr int kPoints = (kTile + 2) * (kTile + 2);
+  const int depth = round_up(kernels.inputs, kChannelBlock);
+  const std::ptrdiff_t point = std::ptrdiff_t(depth) * kPanel;
+  weights.memory = Memory(panels_of(kernels.outputs) * std::size_t(kPoints) * point * sizeof(Element));
+  weights.data = weights.memory.as<void>();
+  pack_panels<kTile>(kernels, depth, point, weights.memory.as<Element>(), team);
 }
 
 template <int kTile, class Element>
@@ -135,19 +281,24 @@ void winograd(const Step& step, const Call& call) {
   const int depth = step.input.pixel, outputs = step.output.pixel;
   const Tiles<kTile> tiles(step.input, call.images);
   const int panels = panels_of(outputs);
-  const Element* const kernels = static_cast<const Element*>(step.weights->data);
+  const PlainKernels& plain = step.weights->plain;
+  // Where they are packed here, not a power of two: a kernel's points would share one set of a cache.
+  const std::ptrdiff_t kernel_point =
+      std::ptrdiff_t(depth) * kPanel + (plain.numbers ? 64 / sizeof(Element) : 0);
+  const std::size_t panel_size = kPoints * kernel_point;
   const float* const bias = step.weights->bias.data();
 
   const int tile_bytes = kPoints * depth * int(sizeof(Element));
   const int members = call.team.size();
-  const std::size_t kernel_bytes = std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element);
+  const std::size_t kernel_bytes = panels * panel_size * sizeof(Element);
   int block_tiles = kMaxRows;
   bool alone = std::size_t(block_tiles) * tile_bytes <= kOwnBytes && kernel_bytes <= kKernelBytes &&
                tiles.count >= block_tiles * members;
   if (!alone) {
     block_tiles =
         max(1, min(kSharedBytes / tile_bytes, kProductBytes / int(kPoints * kPanel * sizeof(float))));
-    if (tiles.count >= kFewTiles * members) {
+    // Of kernels that are still to be packed each panel is used once, by him who packs it, if it can.
+    if (tiles.count >= kFewTiles * members && !(plain.numbers && tiles.count <= block_tiles)) {
       alone = true;
       const int rounds = (tiles.count + block_tiles * members - 1) / (block_tiles * members);
       block_tiles = (tiles.count + rounds * members - 1) / (rounds * members);
@@ -156,25 +307,41 @@ void winograd(const Step& step, const Call& call) {
   block_tiles = min(max(block_tiles, 1), tiles.count);
   const int blocks = (tiles.count + block_tiles - 1) / block_tiles;
   block_tiles = (tiles.count + blocks - 1) / blocks;  // as even as can be
-  // From one tile to the next; not a power of two, whose multiples share few sets of a cache.
-  const std::ptrdiff_t row = std::ptrdiff_t(kPoints) * depth + 64 / sizeof(Element);
+  // From one point to the next on whole cache lines; from one tile to the next not a power of two,
+  // whose multiples share few sets of a cache.
+  const int point_step = round_up(depth, kChannelBlock);
+  const std::ptrdiff_t row = std::ptrdiff_t(kPoints) * point_step + 64 / sizeof(Element);
   constexpr std::ptrdiff_t kProducts = kPoints * kPanel + 16;
 
   auto in = [&](int tile, Element* points, int first_channel, int last_channel) {
     const auto [image, top, left] = tiles.place(tile);
     as_stored(step.input, call.input, [&, image = image, top = top, left = left](auto* input) {
       transform_input<kTile>(step.input, input + image * step.input.size(), top, left, points,
-                             depth, first_channel, last_channel);
+                             point_step, first_channel, last_channel);
     });
   };
+  const Element* kernels = static_cast<const Element*>(step.weights->data);
+  const bool pack_alone = plain.numbers && !alone && blocks == 1;
+  if (plain.numbers && !pack_alone) {
+    Element* const packed = call.scratch.packed<Element>(panels * panel_size);
+    pack_panels<kTile>(plain, depth, kernel_point, packed, call.team);
+    kernels = packed;
+  }
   auto panel = [&](int index, int first, int count, const Element* rows, float* products) {
+    const Element* own = kernels + index * panel_size;
+    if (pack_alone) {
+      Element* const packed = reinterpret_cast<Element*>(products + kProducts * block_tiles);
+      for (int input = 0; input < depth; input += kPackedInputs)
+        pack_inputs<kTile>(plain, index, input, depth, kernel_point, packed);
+      own = packed;
+    }
     Product<Element> product{.row_stride = row, .segment_stride = 0, .segments = 1,
                              .depth = depth, .panel = nullptr, .bias = nullptr, .relu = false,
                              .out_stride = kProducts};
     const int channel = index * kPanel, channels = min(kPanel, outputs - channel);
     for (int point = 0; point < kPoints; ++point) {
-      product.panel = kernels + (std::size_t(index) * kPoints + point) * depth * kPanel;
-      multiply(product, rows + point * depth, count, products + point * kPanel);
+      product.panel = own + point * kernel_point;
+      multiply(product, rows + point * point_step, count, products + point * kPanel);
     }
     for (int tile = 0; tile < count; ++tile) {
       const auto [image, top, left] = tiles.place(first + tile);
@@ -196,72 +363,20 @@ void winograd(const Step& step, const Call& call) {
     });
     return;
   }
-  call.scratch.reserve_own(product_space * sizeof(float));
+  call.scratch.reserve_own(product_space * sizeof(float) + (pack_alone ? panel_size * sizeof(Element) : 0));
   Element* const rows = call.scratch.shared<Element>(row_space);
   for (int block = 0; block < blocks; ++block) {
     const int first = block * block_tiles, count = min(block_tiles, tiles.count - first);
-    const int slice = min(depth, 8 * kLanes), slices = (depth + slice - 1) / slice;
+    constexpr int kSlice = 8 * kLanes;
+    const int slices = slices_of(depth, kSlice);
     call.team.parallel(count * slices, [&](int index, int) noexcept {
-      const int tile = index / slices, channel = index % slices * slice;
-      in(first + tile, rows + tile * row, channel, min(depth, channel + slice));
+      const int tile = index / slices, slice = index % slices;
+      in(first + tile, rows + tile * row, slice * kSlice, slice_end(depth, kSlice, slice));
     });
     call.team.parallel(panels, [&](int index, int member) noexcept {
       panel(index, first, count, rows, call.scratch.own<float>(member));
     });
   }
-}
-
-// Panels of [points][depth / pair][kPanel][pair]; inputs and outputs filled up with zeros.
-//
-// In float32 the transforms add less than a tenth to the error of all the others.
-template <int kTile, class Element>
-void pack_winograd(const float* weight, Strides strides, int outputs, int inputs, Weights& weights,
-                   Team& team) {
-  constexpr int kSide = kTile + 2, kPoints = kSide * kSide;
-  const int depth = round_up(inputs, kChannelBlock);
-  const int panels = panels_of(outputs);
-  weights.memory.reserve(std::size_t(panels) * kPoints * depth * kPanel * sizeof(Element));
-  weights.data = weights.memory.as<void>();
-  constexpr int kSlice = kChannelBlock;  // input channels whose kernels are gathered at a time
-  const int slices = depth / kSlice;
-  team.parallel(panels * slices, [&](int index, int) noexcept {
-    const int panel = index / slices, first = index % slices * kSlice;
-    const int count = min(kSlice, inputs - first), valid = min(kPanel, outputs - panel * kPanel);
-    float gathered[kSlice][9][kPanel];
-    if (count < kSlice || valid < kPanel) std::memset(gathered, 0, sizeof gathered);
-    for (int lane = 0; lane < valid; ++lane) {
-      const float* source = weight + (panel * kPanel + lane) * strides.output + first * strides.input;
-      for (int input = 0; input < count; ++input, source += strides.input)
-#pragma GCC unroll 9
-        for (int tap = 0; tap < 9; ++tap)
-          gathered[input][tap][lane] = source[tap / 3 * strides.row + tap % 3 * strides.column];
-    }
-    Element* const target = weights.memory.as<Element>() + std::size_t(panel) * kPoints * depth * kPanel;
-    for (int input = 0; input < kSlice; ++input)
-      for (int lanes = 0; lanes < kPanel; lanes += kLanes) {
-        Vector half[3][kSide];  // transformed along x
-        for (int y = 0; y < 3; ++y) {
-          Vector g[3];
-          for (int x = 0; x < 3; ++x) g[x] = load(&gathered[input][3 * y + x][lanes]);
-          Transform<kTile>::kernel(g, half[y]);
-        }
-        for (int x = 0; x < kSide; ++x) {
-          Vector g[3] = {half[0][x], half[1][x], half[2][x]}, u[kSide];
-          Transform<kTile>::kernel(g, u);
-          const int channel = first + input;
-          for (int y = 0; y < kSide; ++y) {
-            Element* const cell = target + (std::size_t(y * kSide + x) * depth +
-                                            channel / kPair<Element> * kPair<Element>) * kPanel;
-            if constexpr (kPair<Element> == 1)
-              store(cell + lanes, u[y]);
-            else
-              for (int lane = 0; lane < kLanes; ++lane)
-                cell[(lanes + lane) * kPair<Element> + channel % kPair<Element>] =
-                    round_to_bf16(u[y][lane]);
-          }
-        }
-      }
-  });
 }
 
 }  // namespace vggnet::VGGNET_TARGET

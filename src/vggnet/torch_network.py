@@ -85,12 +85,12 @@ class Network(nn.Module):
     is None by torch's own generator, which `torch.manual_seed` sets.
 
     With `convolutions` "auto" the native engine, where it was built, computes forward and backward
-    what it takes: 3x3 convolutions of float32 tensors on the CPU whose channels are multiples of
-    16, and what follows them, except under autocast and where torch looks on: `torch.compile`,
-    `torch.export`, `torch.onnx.export`, `torch.jit.trace`, `torch.func`, dispatch modes such as
-    FlopCounterMode. The memory of its large maps stays with the process for the next step, as much
-    as was in use at most; nothing frees it, though the system may where memory is short. "native"
-    raises ValueError where it was not built; "torch" leaves all to torch.
+    what it takes: 3x3 convolutions of float32 tensors on the CPU, from pictures or at least 16
+    channels to at least 16, and what follows them, except under autocast and where torch looks on:
+    `torch.compile`, `torch.export`, `torch.onnx.export`, `torch.jit.trace`, `torch.func`, dispatch
+    modes such as FlopCounterMode. The memory of its large maps stays with the process for the next
+    step, as much as was in use at most; nothing frees it, though the system may where memory is
+    short. "native" raises ValueError where it was not built; "torch" leaves all to torch.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from vggnet.torch_native.tensors import empty_maps, fits_maps, maps, workspaces
 
 
 def fits(z_NCHW: Tensor, norm: nn.BatchNorm2d | None, pool: bool) -> bool:
-    """Whether `activate` takes these: float32 on the CPU, channels in multiples of 16.
+    """Whether `activate` takes these: float32 on the CPU, at least 16 channels.
 
     A norm must be in training, with weight, bias, momentum and running statistics, over more than
     one number a channel.

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.grad import conv2d_input
 
 from vggnet.native_kernels import find_kernels
 from vggnet.torch_native.activations import before_activation
@@ -34,7 +33,7 @@ _GRADIENT_TILES = (2, 4)  # of kernels, where larger ones gain nothing
 # transforms of tiles write, times the side of what a tile is transformed to; and for each
 # transformed weight, whatever the number of pictures. Fitted to layers of half-width and full VGGs.
 _PER_TRANSFORMED_NUMBER = 2
-_PER_TRANSFORMED_WEIGHT = 32
+_PER_TRANSFORMED_WEIGHT = 16
 _FOR_ROUNDING = 1.05  # tiles of 5 and 6, which round two to four times as much, must save more
 
 
@@ -85,10 +84,7 @@ class _Convolution(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         input_wanted, weight_wanted, bias_wanted = ctx.needs_input_grad[:3]
         of_input = None
-        if input_wanted and are_pictures(weight.shape[1]):
-            shape = (len(gradient), weight.shape[1], *gradient.shape[2:])
-            of_input = conv2d_input(shape, weight, gradient, padding=1)  # type: ignore[no-untyped-call]
-        elif input_wanted:
+        if input_wanted:
             of_input = _run(gradient, weight, None, turned=True)
         of_weight = of_bias = None
         if weight_wanted:

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from vggnet import _native
 
-_CHANNEL_BLOCK = 16
+_FEWEST_CHANNELS = 16  # of what is no picture
 # What the engine counts in 32 bits; training_binding.cc refuses more.
 _MOST_NUMBERS = 2**31 - 1
 _MOST_IMAGES = 2**30 - 1
-_LARGE = 1 << 20  # numbers of which a tensor would be given back to the system when it goes
+_LARGE = 1 << 17  # numbers of which a tensor would be given back to the system when it goes
 
 
 def fits_maps(x_NCHW: Tensor, pictures: bool = False) -> bool:
@@ -48,20 +48,20 @@ def fits_maps(x_NCHW: Tensor, pictures: bool = False) -> bool:
 
 
 def fits_channels(x_NCHW: Tensor, channels: int, pictures: bool = False) -> bool:
-    """Whether maps as high and wide as these may have so many channels: multiples of 16.
+    """Whether maps as high and wide as these may have so many channels: 16 and more.
 
-    With `pictures` fewer than 16, too. One picture's numbers, with the zeros around its maps, must
+    With `pictures` fewer, too. One picture's numbers, with the zeros around its maps, must
     be fewer than 2^31.
     """
     height, width = x_NCHW.shape[2:]
-    return (channels % _CHANNEL_BLOCK == 0 or (pictures and are_pictures(channels))) and (
+    return (pictures or not are_pictures(channels)) and (
         (height + 2) * (width + 2) * channels <= _MOST_NUMBERS
     )
 
 
 def are_pictures(channels: int) -> bool:
     """Whether these are so few channels that the engine reads them as those of pictures."""
-    return channels < _CHANNEL_BLOCK
+    return channels < _FEWEST_CHANNELS
 
 
 def is_plain(tensor: Tensor) -> bool:

@@ -51,8 +51,7 @@ def choose(
     """What was asked for, or where nothing was ("auto", None) what the run was begun on.
 
     A new run takes CUDA where it is there; on the CPU the native engine, which in fp32 is faster
-    than torch in bf16 where channels are multiples of 16, and slower where many are not; and
-    elsewhere bf16 where that is faster than fp32. Several processes share
+    than torch in bf16; and elsewhere bf16 where that is faster than fp32. Several processes share
     the cores of their machine, and each takes the CUDA device of its local rank. Raises ValueError
     for what is not here or does not go together, and for a device, a number of threads or
     convolutions with which a run that was begun would go on to other bits; of another number of
