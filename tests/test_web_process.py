@@ -38,7 +38,7 @@ class Gated:
             time.sleep(0.01)
         return engine(images)
     def features(self, images, names):
-        print("computes", flush=True)
+        print("computes\\n", end="", flush=True)  # in one piece
         while not gate.exists():
             time.sleep(0.01)
         return engine.features(images, names)
@@ -277,6 +277,23 @@ def test_an_upload_that_is_cut(small: Any, gate: Path) -> None:
     assert 'address="/api/predict",status="499"' in text
     process.terminate()
     assert process.communicate(timeout=60)[1] == ""  # nothing of it is told
+
+
+def test_networks_are_described_while_the_model_is_at_work(small: Any, gate: Path) -> None:
+    process, port = small
+    request = (
+        b"POST /api/features?layer=conv1_1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(CAT) + CAT
+    )
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+    for client in clients:
+        client.sendall(request)
+    assert [process.stdout.readline() for _ in range(2)] == ["computes\n"] * 2
+    assert ask(port, "/api/describe?config=D")[0] == 200
+    assert ask(port, "/api/stack?kernels=3,3")[0] == 200
+    gate.touch()
+    for client in clients:
+        client.close()
 
 
 def test_work_for_a_client_that_has_gone_is_dropped(small: Any, gate: Path) -> None:

@@ -16,11 +16,13 @@ from vggnet.web.batching import Batcher
 from vggnet.web.limits import Limits
 from vggnet.web.metrics import Metrics
 from vggnet.web.parameters import Parameter
+from vggnet.web.pixels import Pixels
 from vggnet.web.uploads import Bodies, Upload
 from vggnet.web.workers import Workers
 
 Values = Mapping[str, Any]  # of the parameters, by name
 Takes = Literal["nothing", "object", "picture", "pictures"]
+Threads = Literal["quick", "pictures", "slow"]
 
 JSON, SVG, PNG, HTML = "application/json", "image/svg+xml", "image/png", "text/html"
 
@@ -55,8 +57,9 @@ class Asked:
 class Endpoint:
     """`answer` runs in a thread, and gives a File or plain values for JSON.
 
-    `slow` ones have threads of their own. `members` are those that an object of JSON has always;
-    of a list, each of its objects.
+    `threads` are those that it shares with its like, so that none waits for what takes longer: next
+    to no time; a picture and a pass of the network; many passes. `members` are those that an object
+    of JSON has always; of a list, each of its objects.
     """
 
     path: str
@@ -67,7 +70,7 @@ class Endpoint:
     takes: Takes = "nothing"
     gives: tuple[str, ...] = (JSON,)
     members: tuple[str, ...] = ()
-    slow: bool = False
+    threads: Threads = "quick"
 
 
 class Service:
@@ -82,9 +85,12 @@ class Service:
         self.limits = limits or Limits()
         self.metrics = Metrics()
         self.bodies = Bodies(self.limits)
-        # Decoding takes one thread a core at most, and describing a network next to nothing.
-        self.quick = Workers("quick", 2, self.limits.waiting)
-        self.slow = Workers("slow", self.limits.slow, self.limits.slow_waiting)
+        self.pixels = Pixels(self.limits.pixels_in_flight)
+        self.workers: dict[Threads, Workers] = {
+            "quick": Workers("quick", 2, self.limits.waiting),
+            "pictures": Workers("pictures", 2, self.limits.waiting),
+            "slow": Workers("slow", self.limits.slow, self.limits.slow_waiting),
+        }
         self.batcher: Batcher[list[Prediction]] = Batcher(
             lambda images_NCHW: model.classify(images_NCHW, model.spec.num_classes or 1),
             self.limits.waiting,
@@ -95,7 +101,9 @@ class Service:
         self.kept: dict[Any, Any] = {}  # what is measured once
         self.metrics.watch("bytes of uploads held", "upload_bytes", lambda: self.bodies.held)
         self.metrics.watch("pictures waiting", "pictures_waiting", lambda: self.batcher.waiting)
-        self.metrics.watch("slow jobs, with those that run", "slow_jobs", lambda: self.slow.jobs)
+        self.metrics.watch(
+            "slow jobs, with those that run", "slow_jobs", lambda: self.workers["slow"].jobs
+        )
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -115,5 +123,6 @@ class Service:
         return found
 
     def close(self) -> None:
-        for each in (self.quick, self.slow, self.batcher):
+        self.batcher.close()
+        for each in self.workers.values():
             each.close()

@@ -5,13 +5,16 @@ In: the bytes of a picture. Out: an array for the engine, and where it lies in t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from vggnet.explain import in_pixels
-from vggnet.image import PictureError, open_picture
+from vggnet.image import PictureError, open_picture, pixels_of
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.web.endpoint import Service
@@ -31,15 +34,27 @@ class Prepared:
     crop: tuple[float, float, float, float]  # left, top, width, height
 
 
+@contextmanager
+def decoded(service: Service, upload: Upload) -> Iterator[Image.Image]:
+    """The picture in RGB, as long as there is room for its pixels.
+
+    Raises PictureError for one that cannot be used, before it is decoded if possible.
+    """
+    most = service.limits.pixels
+    with service.pixels.room_for(pixels_of(upload.data, upload.name, most)):
+        yield open_picture(upload.data, upload.name, most)
+
+
 def prepared(service: Service, preprocessing: Preprocess, upload: Upload) -> Prepared:
     """Raises PictureError for a picture that cannot be used, before it is decoded if possible."""
-    rgb = open_picture(upload.data, upload.name, service.limits.pixels)
-    image_CHW = preprocessing(rgb, upload.name)
+    with decoded(service, upload) as rgb:
+        photograph = rgb.size
+        image_CHW = preprocessing(rgb, upload.name)
     try:
         service.model.spec.layers_at(*image_CHW.shape[1:])
     except ValueError as error:
         raise PictureError(f"{upload.name}: {error}") from None
-    return Prepared(image_CHW, rgb.size, preprocessing.seen(*rgb.size))
+    return Prepared(image_CHW, photograph, preprocessing.seen(*photograph))
 
 
 def view(model: Model, size: int | None) -> Preprocess:

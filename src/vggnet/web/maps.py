@@ -157,17 +157,18 @@ ENDPOINTS = (
         (_LAYER, SIZE,
          Parameter("channels", "First and last channel, as 0:64", default="0:64",
                    pattern="^[0-9]{1,7}:[0-9]{1,7}$")),
-        "picture", members=("layer", "channels", "height", "width", "maps"),
+        "picture", members=("layer", "channels", "height", "width", "maps"), threads="pictures",
     ),
     Endpoint(
         "/api/unit", "POST", "One value of a layer, what it sees and how it comes about", _unit,
         (_LAYER, _CHANNEL, *_AT, SIZE),
         "picture", members=("layer", "channel", "row", "column", "value", "field"),
+        threads="pictures",
     ),
     Endpoint(
         "/api/excite", "POST", "Where in pictures a channel is largest", _excite,
         (_LAYER, _CHANNEL, SIZE,
          Parameter("top", "Places", "integer", 9, low=1, high=64)),
-        "pictures", members=("patches",), slow=True,
+        "pictures", members=("patches",), threads="slow",
     ),
 )  # fmt: skip

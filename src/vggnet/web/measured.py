@@ -118,8 +118,8 @@ def _side_for(model: Model, layer: str) -> int | None:
 
 def _times(asked: Asked) -> Any:
     service = asked.service
-    # The engine itself, and not the one that looks whether it is still wanted, can be timed.
-    model = service.model
+    # Of the native engine itself the steps can be timed, not of what looks whether it is wanted.
+    model = service.model if service.model.engine.name == "native" else asked.model
     image_CHW = model.preprocess(_EXAMPLE.read_bytes())[0]
     found = layer_times(model, image_CHW[np.newaxis])
     return {
@@ -149,8 +149,8 @@ ENDPOINTS = (
         (Parameter("layer", "Name of a layer with maps, such as conv4_3", required=True),
          Parameter("method", "How to measure; gradient needs torch", default="blocks",
                    choices=("blocks", "gradient"))),
-        members=("layer", "receptive_field", "values", "picture_side"), slow=True,
+        members=("layer", "receptive_field", "values", "picture_side"), threads="slow",
     ),
     Endpoint("/api/times", "GET", "How long each layer takes, measured now", _times,
-             members=("engine", "precision", "layers"), slow=True),
+             members=("engine", "precision", "layers"), threads="slow"),
 )  # fmt: skip
