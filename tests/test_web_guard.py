@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from web_client import client_of, problem
+from web_client import CAT, client_of, problem
 
 from vggnet.web.guard import CSP, Access
 from vggnet.web.server import access_to, is_loopback, listen
@@ -47,7 +47,9 @@ def test_without_the_token(asked: Ask) -> None:
     access = Access("secret")
     for path in ("/api/model", "/metrics", "/openapi.json", "/api/describe?config=D"):
         response = asked(access, path)
-        assert "Authorization: Bearer" in problem(response, 401)
+        told = problem(response, 401)
+        assert "Authorization: Bearer" in told
+        assert "open /?token=TOKEN" in told
         assert response.headers["www-authenticate"] == "Bearer"
     for wrong in ("Bearer other", "Bearer", "Basic secret", "Bearer sécret".encode("latin-1")):
         problem(asked(access, headers={"Authorization": wrong}), 401)
@@ -57,17 +59,21 @@ def test_without_the_token(asked: Ask) -> None:
 
 def test_with_the_token(asked: Ask) -> None:
     assert asked(Access("secret"), headers=TOKEN).status_code == 200
-    assert asked(Access("secret"), headers={"Cookie": "vggnet_token=secret"}).status_code == 200
-    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token=other"}), 401)
+    assert asked(Access("secret"), headers={"Cookie": "vggnet_token_80=secret"}).status_code == 200
+    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token_80=other"}), 401)
+    # Another server's on the same host.
+    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token_8001=secret"}), 401)
 
 
 def test_the_page_with_the_token_keeps_it_in_a_cookie(asked: Ask) -> None:
     response = asked(Access("secret"), "/?token=secret")
     assert (response.status_code, response.headers["location"]) == (303, "/")
     cookie = response.headers["set-cookie"].lower()
-    assert cookie.startswith("vggnet_token=secret;")
+    assert cookie.startswith("vggnet_token_80=secret;")
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+    again = asked(Access("secret"), "/?tab=network&token=secret&network.config=conv3-8+/%0AFC-5")
+    assert again.headers["location"] == "/?tab=network&network.config=conv3-8+%2F%0AFC-5"
     refused = asked(Access("secret"), "/?token=other")
     assert "not the token" in problem(refused, 401)
     assert "set-cookie" not in refused.headers
@@ -98,6 +104,25 @@ def test_pages_of_other_sites(asked: Ask) -> None:
     refused = asked(Access(origins=[origin]), headers=third)
     assert refused.status_code == 403
     assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, 403),
+        ({"Origin": "http://127.0.0.1:8001"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 200),
+        ({}, 200),  # a program
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+    ],
+)
+def test_forms_of_other_sites(asked: Ask, headers: dict[str, str], status: int) -> None:
+    own = {"Host": "127.0.0.1:8000", "Content-Type": "image/jpeg"}
+    response = asked(Access(), "/api/view", "POST", headers={**own, **headers}, content=CAT)
+    assert response.status_code == status
 
 
 def test_a_browser_may_ask_first_without_the_token(asked: Ask) -> None:
