@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from web_client import CAT, client_of, problem
 
@@ -172,6 +173,41 @@ def test_what_fails_is_told_once_and_not_to_the_client(
     (told,) = caplog.records
     assert told.exc_info
     assert "a secret of the machine" in str(told.exc_info[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("vggnet.web.networks.costs_table", "/api/table?config=A"),
+        ("vggnet.web.maps.matrix", "/api/features?layer=conv1_1"),
+        ("vggnet.web.maps.most_exciting", "/api/excite?layer=conv1_1&channel=0"),
+        ("vggnet.web.explained.explain", "/api/explain"),
+        ("vggnet.model.Model.classify", "/api/predict"),
+        ("vggnet.web.measured.effective_field", "/api/effective-field?layer=conv1_2"),
+    ],
+)
+def test_a_fault_of_the_server_is_none_of_the_client(
+    name: str, path: str, asked: Ask, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Though it be a ValueError, as NumPy raises for shapes that do not fit."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr(name, fail)
+    get = "table" in path or "field" in path
+    body = {} if get else {"content": CAT, "headers": {"Content-Type": "image/jpeg"}}
+    response = asked(Access(), path, "GET" if get else "POST", **body)
+    assert "broadcast" not in problem(response, 500)
+    assert [each.message for each in caplog.records] == ["a request failed"]
+
+
+def test_numbers_that_json_does_not_have_are_a_fault(
+    asked: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.web.networks.compose", lambda _: np.full((1, 1, 3, 3), np.nan))
+    problem(asked(Access(), "/api/compose?kernels=3"), 500)
 
 
 def test_what_is_counted(client: Any) -> None:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
+from vggnet.image import PictureError
 from vggnet.web import explained, maps, measured, networks, openapi, pictures, problems
 from vggnet.web.endpoint import JSON, Asked, Endpoint, File, Service
 from vggnet.web.guard import Access, Guard
@@ -87,7 +88,7 @@ def application(service: Service, access: Access | None = None) -> Starlette:
             allow_headers=["Authorization", "Content-Type"],
         )  # fmt: skip
         middleware.insert(0, shared)
-    told = (Problem, ValueError, MemoryError, HTTPException, ClientDisconnect, Stopped)
+    told = (Problem, PictureError, MemoryError, HTTPException, ClientDisconnect, Stopped)
     return Starlette(
         routes=routes, middleware=middleware, exception_handlers=dict.fromkeys(told, _told)
     )

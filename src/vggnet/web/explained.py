@@ -9,13 +9,15 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
+from vggnet.attribution import check_classes, map_layer
 from vggnet.class_lists import find_class, in_language
 from vggnet.drawing.maps import png
 from vggnet.explain import METHODS, explain
 from vggnet.web.endpoint import JSON, PNG, Asked, Endpoint, File, Service
-from vggnet.web.given import SIZE, decoded, view
+from vggnet.web.given import SIZE, check_torch, decoded, view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
+from vggnet.web.problems import checking
 
 
 def _explain(asked: Asked) -> Any:
@@ -25,7 +27,16 @@ def _explain(asked: Asked) -> Any:
         preprocessing = view(model, values["size"])
         model = copy(model)
         model.weights = replace(model.weights, preprocessing=preprocessing)
-    target = None if values["class"] is None else _class(asked.service, values["class"])
+    with checking():
+        check_classes(model.spec, ())
+        if values["method"] == "grad-cam":
+            map_layer(model.spec)
+    check_torch(values["method"])
+    target = None
+    if values["class"] is not None:
+        with checking("unknown-class", **{"class": values["class"]}):
+            target = _class(asked.service, values["class"])
+            check_classes(model.spec, (target,))
     with decoded(asked.service, upload) as photograph:
         rgb = photograph  # others may be decoded while this is explained
     found = explain(model, rgb, values["method"], target=target, name=upload.name)

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vggnet import engines
 from vggnet.explain import in_pixels
 from vggnet.image import PictureError, open_picture, pixels_of
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
+from vggnet.spec import Spec
 from vggnet.web.endpoint import Service
 from vggnet.web.parameters import Parameter
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, checking
 from vggnet.web.uploads import Upload
 
 SIZE = Parameter("size", "Side in pixels of what the network is given", "integer", low=1, high=448)
@@ -55,6 +57,18 @@ def prepared(service: Service, preprocessing: Preprocess, upload: Upload) -> Pre
     except ValueError as error:
         raise PictureError(f"{upload.name}: {error}") from None
     return Prepared(image_CHW, photograph, preprocessing.seen(*photograph))
+
+
+def check_layer(spec: Spec, name: str) -> None:
+    """Raises Problem for a layer that there is not."""
+    with checking("unknown-layer", layer=name):
+        spec.check_names([name])
+
+
+def check_torch(method: str) -> None:
+    """Raises Problem for the method that needs torch where there is none."""
+    if method == "gradient" and engines.available()["torch"] is not None:
+        raise Problem(422, "gradient needs torch: pip install 'vggnet[train]'", "needs-torch")
 
 
 def view(model: Model, size: int | None) -> Preprocess:

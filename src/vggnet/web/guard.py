@@ -103,6 +103,7 @@ class Guard:
             401,
             "give the token of this server: open /?token=TOKEN once in a browser, or send "
             "Authorization: Bearer TOKEN",
+            "token",
         )
 
     def _is_welcome(self, method: str, headers: Headers) -> bool:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from vggnet.layers import LARGEST, Layer
 from vggnet.units import Field, field_of, most_exciting, unit_sum
 from vggnet.web.endpoint import Asked, Endpoint
-from vggnet.web.given import SIZE, Prepared, prepared, view
+from vggnet.web.given import SIZE, Prepared, check_layer, prepared, view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, checking
 from vggnet.web.uploads import Upload
 
 _SHOWN_CHANNELS = 8  # of a convolution's input, those that add most to a unit
@@ -27,12 +27,15 @@ def _prepared(asked: Asked, upload: Upload) -> Prepared:
 
 
 def _layer(asked: Asked, image_CHW: NDArray[np.float32]) -> Layer:
-    """The layer that was asked for, for such a picture. Raises ValueError for none."""
-    name = asked.values["layer"]
-    asked.model.spec.check_names([name])
-    return next(
+    """The layer that was asked for, for such a picture; its channel too, if one was asked for."""
+    name, channel = asked.values["layer"], asked.values.get("channel", 0)
+    check_layer(asked.model.spec, name)
+    layer = next(
         each for each in asked.model.spec.layers_at(*image_CHW.shape[1:]) if each.name == name
     )
+    if channel >= layer.output[0]:
+        raise Problem(422, f"parameter channel, {channel}: {name} has {layer.output[0]}")
+    return layer
 
 
 def _features(asked: Asked) -> Any:
@@ -78,9 +81,8 @@ def _unit(asked: Asked) -> Any:
     layer = _layer(asked, image_CHW)
     channel, row, column = values["channel"], values["row"], values["column"]
     size = (image_CHW.shape[1], image_CHW.shape[2])
-    field = field_of(asked.model.spec, layer.name, row, column, size)
-    if channel >= layer.output[0]:
-        raise Problem(422, f"parameter channel, {channel}: {layer.name} has {layer.output[0]}")
+    with checking():
+        field = field_of(asked.model.spec, layer.name, row, column, size)
     found: dict[str, Any] = {
         "layer": layer.name, "type": layer.kind, "channel": channel, "row": row, "column": column,
         "field": _field(field, size), "size": list(size), "bias": None, "sum_of_products": None,
@@ -123,6 +125,7 @@ def _field(field: Field, size: tuple[int, int]) -> dict[str, Any]:
 def _excite(asked: Asked) -> Any:
     values = asked.values
     images = [_prepared(asked, upload).image_CHW for upload in asked.pictures]
+    _layer(asked, images[0])
     found = most_exciting(asked.model, images, values["layer"], values["channel"], values["top"])
     size = (images[0].shape[1], images[0].shape[2])
     return {

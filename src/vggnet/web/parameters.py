@@ -133,7 +133,9 @@ class Parameter:
         return text
 
     def _problem(self, fault: str) -> Problem:
-        return Problem(422, f"parameter {self.name}, {fault}")
+        return Problem(
+            422, f"parameter {self.name}, {fault}", "parameter", values={"parameter": self.name}
+        )
 
 
 def of_query(parameters: Iterable[Parameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:

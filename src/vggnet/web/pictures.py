@@ -34,9 +34,9 @@ async def predictions(service: Service, uploads: tuple[Upload, ...], top: int) -
     answers = []
     for upload, each in zip(uploads, found, strict=True):
         if isinstance(each, PictureError) and len(uploads) > 1:
-            answers.append(
-                {"image": upload.name, "error": str(each), "status": problems.of(each).status}
-            )
+            problem = problems.of(each)
+            answers.append({"image": upload.name, "error": problem.detail, "status": problem.status,
+                            **problem.more})  # fmt: skip
         elif isinstance(each, BaseException):
             raise each
         else:

@@ -70,6 +70,8 @@ async def read_body(
     too_long = Problem(
         413,
         f"the body is longer than {_size(most)}; send less at a time, or smaller pictures",
+        "body-too-long",
+        values={"most": most},
     )
     stated = request.headers.get("content-length", "0")
     if stated.isascii() and stated.isdigit() and int(stated[:20]) > most:
@@ -206,7 +208,10 @@ class _Form:
         if self._name is None:
             return
         if len(self.files) >= self._most:
-            raise Problem(413, f"more than {self._most} pictures; send them in several requests")
+            raise Problem(
+                413, f"more than {self._most} pictures; send them in several requests",
+                "too-many-pictures", values={"most": self._most},
+            )  # fmt: skip
         self.files.append(Upload(self._name, bytes(self._data)))
 
     def _end(self) -> None:
