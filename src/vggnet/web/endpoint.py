@@ -6,6 +6,7 @@ from which both the routes and the OpenAPI document are made.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -99,6 +100,7 @@ class Service:
         self._chinese = {label.index: label.name for label in in_language(model.labels, "zh")}
         self._english = {label.index: label.name for label in model.labels}
         self.kept: dict[Any, Any] = {}  # what is measured once
+        self.gives_up = False  # on what is being answered, since the server stops
         self.metrics.watch("bytes of uploads held", "upload_bytes", lambda: self.bodies.held)
         self.metrics.watch("pictures waiting", "pictures_waiting", lambda: self.batcher.waiting)
         self.metrics.watch(
@@ -121,6 +123,15 @@ class Service:
         if chinese is not None and chinese != self._english.get(each.index):
             found["label_zh"] = chinese
         return found
+
+    def is_at_work(self, seconds: float) -> bool:
+        """Whether a thread computes still after so many seconds."""
+        end = time.monotonic() + seconds
+        while jobs := self.batcher.jobs + sum(each.jobs for each in self.workers.values()):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        return jobs > 0
 
     def close(self) -> None:
         self.batcher.close()

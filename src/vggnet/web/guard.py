@@ -5,6 +5,7 @@ In: an ASGI application. Out: the same behind the checks.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import time
@@ -69,6 +70,11 @@ class Guard:
         try:
             answer = self._refusal(scope) or self._with_cookie(scope)
             await (answer or self._app)(scope, receive, send_complete)
+        except asyncio.CancelledError:
+            if status != _GONE or not self._service.gives_up:
+                raise
+            stopping = problems.response(busy("the server is stopping; try again", "stopping"))
+            await stopping(scope, receive, send_complete)
         except Exception as error:
             if status != _GONE:  # it is partly sent
                 raise

@@ -29,6 +29,7 @@ class Limits:
     headers_seconds: float = 10.0  # from the connection, or the last answer, to a request
     body_seconds: float = 60.0
     work_seconds: float = 120.0
+    stop_seconds: float = 7.0  # for what is being answered when a signal comes; then it is given up
     linger_seconds: float = 2.0  # for a body that is still coming after its answer
 
     @property
