@@ -44,7 +44,8 @@ def test_a_file_that_is_known_is_not_sent_again(client: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "nothing.js", "%2e%2e/examples/cat.jpg", "drawing/__init__.py", "%2e%2e/app.py", "..%2fapp.py",
+        "nothing.js", "%2e%2e/examples/cat.jpg", "drawing/__init__.py", "%2e%2e/app.py",
+        "..%2fapp.py",
         "drawing/..%2f..%2fsvg.py", "examples/%2fetc/passwd", "%2fetc%2fpasswd", "a%00.js", "",
         "..%5capp.py", ".hidden.js", "examples", "index.html/", "x" * 5000 + ".js",
     ],
