@@ -10,6 +10,7 @@ from web_client import client_of, problem, small_service
 
 import vggnet
 from vggnet.drawing.maps import filter_pixels
+from vggnet.model import Model
 
 
 def test_the_model(client: Any, embedded_service: Any) -> None:
@@ -44,6 +45,23 @@ def test_a_field_is_measured_once(client: Any, monkeypatch: pytest.MonkeyPatch) 
     assert client.get("/api/effective-field?layer=conv2_1").json() == found
 
 
+def test_a_field_is_measured_in_seconds(
+    embedded_service: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred passes of large pictures and some, not six hundred."""
+    pictures = []
+    features = Model.features
+
+    def counted(model: Model, images_NCHW: Any, names: Any) -> Any:
+        pictures.append(len(images_NCHW))
+        return features(model, images_NCHW, names)
+
+    monkeypatch.setattr(Model, "features", counted)
+    found = client.get("/api/effective-field?layer=conv3_2").json()
+    assert found["receptive_field"] == 32
+    assert sum(pictures) == 1 + 11 * 11  # blocks of 3 pixels
+
+
 def test_a_field_by_gradient(client: Any) -> None:
     found = client.get("/api/effective-field?layer=conv2_1&method=gradient").json()
     field = found["field"]
@@ -64,7 +82,7 @@ def test_times_of_layers(client: Any) -> None:
     together = [name for each in found["layers"] for name in each["computed_together"]]
     assert together[:3] == ["conv1_1", "relu1_1", "conv1_2"]
     assert all(each["seconds"] >= 0 for each in found["layers"])
-    described = client.get("/api/describe?config=loaded&input_size=104").json()
+    described = client.get("/api/describe?config=loaded").json()
     assert sum(each["macs"] for each in found["layers"]) == described["macs"]
 
 
