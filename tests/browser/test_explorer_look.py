@@ -193,6 +193,24 @@ def test_explanations_stand_side_by_side(explorer: Explorer) -> None:
     expect(page).to_have_url(re.compile("look.class="))
 
 
+def test_the_first_answer_named_in_the_address_is_one_entry(explorer: Explorer) -> None:
+    first = vggnet.load("tiny-imagenet").predict(CAT, top=1)[0]
+    page = explorer.open(
+        tab="look", look__class=str(first.index), look__strength="much", look__page="1e3"
+    )
+    settled(page)
+    classes = page.get_by_label("Class to explain")
+    expect(classes.locator("option")).to_have_count(5)
+    expect(classes.locator("option:checked")).to_have_text(first.label)
+    expect(page.locator("canvas.over").first).to_have_css("opacity", "0.6")
+    classes.focus()
+    classes.press("ArrowDown")  # the keyboard stays where it is
+    settled(page)
+    expect(classes).to_be_focused()
+    classes.press("ArrowUp")
+    expect(page).not_to_have_url(re.compile("look.class="))
+
+
 def test_an_empty_map_is_said_to_be_empty(explorer: Explorer) -> None:
     def emptied(route: Route) -> None:
         found = route.fetch().json()

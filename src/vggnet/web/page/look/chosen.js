@@ -22,14 +22,14 @@ export function chosen({ model, context: { state } }) {
     layers[Math.floor(layers.length / 2)];
   const next = model.layers[model.layers.findIndex((each) => each.name === layer.name) + 1];
   const relu = layer.type === "conv" && next?.type === "relu" ? next.name : null;
-  const channel = within(state.get("look.channel"), layer.channels);
+  const channel = state.whole("look.channel", { most: layer.channels - 1 });
   const pages = Math.ceil(layer.channels / PER_PAGE);
   return {
     layer,
     relu,
     shown: relu && state.get("look.relu") !== "before" ? relu : layer.name,
     channel,
-    page: within(state.get("look.page") ?? String(Math.floor(channel / PER_PAGE)), pages),
+    page: state.whole("look.page", { most: pages - 1, initial: Math.floor(channel / PER_PAGE) }),
     pages,
   };
 }
@@ -38,9 +38,4 @@ export function chosen({ model, context: { state } }) {
 export function chosenUnit({ context: { state } }, { height, width }) {
   const [row, column] = (state.get("look.unit") ?? "").split(".").map(Number);
   return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
-}
-
-function within(text, count) {
-  const value = Number(text ?? 0);
-  return Number.isInteger(value) && value >= 0 && value < count ? value : 0;
 }

@@ -15,9 +15,10 @@ const STRENGTH = 60;
 export function explanationsPart(look) {
   const { context, model } = look;
   const { words, state } = context;
+  const opacity = () => state.whole("look.strength", { most: 100, initial: STRENGTH }) / 100;
   const panels = METHODS.map((method) => element("figure", { class: "explanation", "data-method": method }));
   const strength = element("input", {
-    type: "range", min: 0, max: 100, value: state.get("look.strength") ?? STRENGTH,
+    type: "range", min: 0, max: 100, value: opacity() * 100,
     oninput: () => state.set("look.strength", Number(strength.value) === STRENGTH ? null : strength.value),
   });
   const classes = element("span", { class: "control" });
@@ -40,9 +41,8 @@ export function explanationsPart(look) {
 
   function update() {
     const photograph = look.current();
-    const asked = state.get("look.class") ?? "";
-    const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
-    node.querySelectorAll("canvas.over").forEach((canvas) => (canvas.style.opacity = String(opacity)));
+    const asked = state.whole("look.class", { most: model.classes - 1, initial: null });
+    node.querySelectorAll("canvas.over").forEach((canvas) => (canvas.style.opacity = String(opacity())));
     const now = `${photograph.id} ${asked}`;
     if (now === shown) return;
     shown = now;
@@ -52,14 +52,24 @@ export function explanationsPart(look) {
     panels.forEach((panel, at) => (before = show(panel, METHODS[at], photograph, asked, before)));
   }
 
+  /** The five answers, and the class that the address names where it is none of them. */
   async function chooseClass(photograph, asked) {
-    const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
-    const known = predictions.map((each) => [String(each.index), nameOf(each, context)]);
-    known[0][0] = ""; // the first answer, whatever the photograph
-    if (asked && !known.some(([value]) => value === asked)) known.push([asked, words(`class ${asked}`, `类别 ${asked}`)]);
-    const chosen = select(known, { onchange: () => state.set("look.class", chosen.value) });
-    chosen.value = asked;
-    classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), chosen));
+    const now = shown;
+    await fill(classes, context, null, async () => {
+      const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
+      if (now !== shown) return;
+      const known = predictions.map((each) => [String(each.index), nameOf(each, context)]);
+      const chosen = asked === null ? known[0][0] : String(asked);
+      if (!known.some(([value]) => value === chosen)) known.push([chosen, words(`class ${chosen}`, `类别 ${chosen}`)]);
+      // The first answer, whatever the photograph, needs no key.
+      const choice = select(known, {
+        onchange: () => state.set("look.class", choice.value === known[0][0] ? null : choice.value),
+      });
+      choice.value = chosen;
+      const focused = classes.contains(document.activeElement);
+      classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), choice));
+      if (focused) choice.focus();
+    });
   }
 
   async function show(panel, method, photograph, asked, before) {
@@ -74,11 +84,10 @@ export function explanationsPart(look) {
       if (now !== shown) return [];
       const found = await ask(photograph, "explain", { method, class: asked });
       const url = await view(photograph, look.side);
-      const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
       const name = words(`${titleOf(method, words)} over the photograph`, `照片上的${titleOf(method, words)}`);
       return [
         title,
-        stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity }),
+        stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity() }),
         found.empty ? element("p", { class: "empty" }, emptiness(method, words)) : colourBar(found.values),
         element("figcaption", {}, caption(found, method, words)),
       ];

@@ -13,7 +13,7 @@ const CELL = 36; // pixels of a number's square
 const MOST_NUMBERS = 9; // a side; of larger kernels the colours alone are shown
 
 export function composition() {
-  const seed = () => Number(state.get(KEY)) || 0;
+  const seed = () => state.whole(KEY, { most: 2 ** 31 - 1 });
   const figure = element("figure", { class: "composition" });
   const text = element("p", {});
   const other = element(

@@ -25,10 +25,9 @@ export function field() {
       words(`${square(maps[level])} ${level ? "units" : "pixels"}`, `${square(maps[level])} ${level ? "个单元" : "像素"}`),
     ]);
     const caption = element("figcaption", {});
-    const asked = Number(state.get(KEY));
     playing = player({
       count: all.length,
-      at: (asked >= 1 && asked <= all.length ? asked : all.length) - 1,
+      at: state.whole(KEY, { least: 1, most: all.length, initial: all.length }) - 1,
       show(at) {
         const text = sentence(kernels, all[at], at + 1 === all.length, drawing.numbered);
         drawing.show(all[at]);

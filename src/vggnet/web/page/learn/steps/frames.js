@@ -37,8 +37,9 @@ export const onThePhotograph = {
     }
     const picture = element("div");
     const caption = element("p", { class: "figure-label", "aria-live": "polite" });
+    const chosen = () => (SHOWN.includes(state.get(KEY)) ? state.get(KEY) : ASKED);
     const show = () => {
-      const name = state.get(KEY) ?? ASKED;
+      const name = chosen();
       const frame = fieldOf(name);
       const side = frame.width;
       picture.replaceChildren(stage(url, words(`What ${name} can see`, `${name} 能看到的部分`), { frames: [frame], side: SIDE }));
@@ -52,7 +53,7 @@ export const onThePhotograph = {
         "label",
         {},
         element("input", {
-          type: "radio", name: KEY, value: name, checked: name === (state.get(KEY) ?? ASKED),
+          type: "radio", name: KEY, value: name, checked: name === chosen(),
           onchange: () => (state.set(KEY, name), show()),
         }),
         name,

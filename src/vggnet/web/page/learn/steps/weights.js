@@ -92,7 +92,7 @@ export const threeAgainstOne = {
 async function comparison({ context, words, place, guess }, kernels, key) {
   const { state } = context;
   const bars = element("div", { class: "bars" });
-  const channels = Number(state.get(key) ?? 2);
+  const channels = state.whole(key, { most: CHANNELS.length - 1, initial: 2 });
   const value = element("output", { class: "numbers" });
   const slider = element("input", {
     type: "range", min: 0, max: CHANNELS.length - 1, value: channels, id: `${key}-slider`,
@@ -100,7 +100,7 @@ async function comparison({ context, words, place, guess }, kernels, key) {
   });
 
   async function show() {
-    const chosen = CHANNELS[Number(slider.value)] ?? 256;
+    const chosen = CHANNELS[Number(slider.value)];
     value.textContent = `${chosen}`;
     const found = await askOnce("stack", { kernels, channels: chosen });
     const sides = kernels.split(",");
