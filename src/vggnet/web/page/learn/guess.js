@@ -3,12 +3,21 @@
 import { element } from "../figures.js";
 
 /**
- * @typedef {{kind: "number", unit: (words: Words) => string, least: number, most: number}} NumberGuess
+ * @typedef {{kind: "number", unit: (words: Words) => string, least: number, most: number, per?: () => number}} NumberGuess
+ *   `per`: how many of the reader's unit are 1; the guess itself is the same in every language
  * @typedef {{kind: "choice", choices: (words: Words) => [string, string][]}} ChoiceGuess value, text
  * @typedef {{kind: "spot", hint: (words: Words) => string}} SpotGuess
  * @typedef {NumberGuess | ChoiceGuess | SpotGuess} Guess
  * @typedef {(en: string, zh: string) => string} Words
  */
+
+/**
+ * Whether a guess, as the address has it, could have been made. @param {Guess} guess @param {string} value
+ */
+export function isPossible(guess, value) {
+  if (guess.kind === "number") return value.trim() !== "" && Number.isFinite(Number(value));
+  return guess.kind === "spot" || guess.choices((en) => en).some(([each]) => each === value);
+}
 
 /**
  * @param {Guess} guess @param {string} id unique on the page
@@ -35,13 +44,14 @@ export function guessForm(guess, id, context, propose) {
       skip,
     );
   }
+  const per = guess.per?.() ?? 1;
   const input = element("input", {
     id,
     type: "number",
     inputmode: "numeric",
     required: true,
-    min: guess.least,
-    max: guess.most,
+    min: guess.least * per,
+    max: guess.most * per,
     step: "any",
   });
   return element(
@@ -50,7 +60,7 @@ export function guessForm(guess, id, context, propose) {
       class: "guess",
       onsubmit(event) {
         event.preventDefault();
-        propose(String(Number(input.value)));
+        propose(String(Number(input.value) / per));
       },
     },
     element("label", { for: id }, words("Your guess", "你猜")),

@@ -2,7 +2,7 @@
 
 import { element } from "../figures.js";
 import { fill } from "../look/fill.js";
-import { guessForm } from "./guess.js";
+import { guessForm, isPossible } from "./guess.js";
 
 /**
  * What a step is. `guess` is a number, one of several choices, or a spot in the figure, which calls
@@ -68,7 +68,7 @@ export function buildStep(step, number, context) {
     if (kept === shown) return;
     shown = kept;
     const hadFocus = node.contains(document.activeElement);
-    const guess = kept === SKIPPED ? "" : kept;
+    const guess = kept === SKIPPED ? "" : kept !== null && isPossible(step.guess, kept) ? kept : null;
     const scene = { context, words, place, guess, propose };
     node.dataset.answered = String(guess !== null);
     if (step.figure) fill(place, context, null, () => step.figure(scene));
@@ -77,7 +77,7 @@ export function buildStep(step, number, context) {
   }
 
   function propose(value) {
-    if (state.get(key) !== null) return;
+    if (node.dataset.answered === "true") return;
     state.set(key, value === "" ? SKIPPED : value);
   }
 
@@ -97,7 +97,7 @@ export function buildStep(step, number, context) {
 
   function sign(right) {
     if (right === null) return null;
-    const text = right ? words("Right. ", "猜对了。") : words("Not quite. ", "不对。");
+    const text = right ? words("Right. ", "猜对了。") : words("Not quite. ", "还差一点。");
     return element("strong", {}, text);
   }
 

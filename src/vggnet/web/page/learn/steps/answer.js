@@ -16,7 +16,7 @@ export const whatIsIt = {
   question: (words) => [
     words(
       "The network served here looks at this photograph. Which class does it name first?",
-      "此处所载的网络看这张照片。它首先说的是哪一类？",
+      "本页载入的网络看这张照片。它首先说的是哪一类？",
     ),
   ],
   guess: {

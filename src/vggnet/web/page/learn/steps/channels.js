@@ -53,9 +53,9 @@ export const doubling = {
       body: [
         words(
           "A quarter of the positions, four times the weights. So the work of a layer stays in step " +
-            "from stage to stage, and no stage holds the others up. Only the first layer of a stage " +
+            "from stage to stage, and no stage holds the others up. The first layer of stages 2 to 4 " +
             "costs half, since its input still has the fewer channels.",
-          "位置是四分之一，权重是四倍。所以各级每层的计算量保持一致，没有哪一级拖后腿。只有每级的第一层减半，因为它的输入通道还少。",
+          "位置是四分之一，权重是四倍。所以各级每层的计算量保持一致，没有哪一级拖后腿。第 2 到第 4 级的第一层减半，因为它的输入通道还少。",
         ),
         formula(
           `conv2_2: 112·112 · 9·128·128 = [${macs("conv2_2")}]`,

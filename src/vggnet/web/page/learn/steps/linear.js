@@ -27,7 +27,7 @@ export const withoutRelu = {
   },
   async figure({ context, words, place, guess }) {
     const { state } = context;
-    const seed = Number(state.get(SEED) ?? 0);
+    const seed = state.whole(SEED, { most: 2 ** 31 - 1 });
     const { kernels, composed } = await askOnce("compose", { kernels: "3,3", seed });
     const reach = largest(...kernels);
     const row = element("div", { class: "arrays" });
@@ -58,10 +58,10 @@ export const withoutRelu = {
         words(
           "Sums of sums are sums: the two kernels compose to the 5×5 that is drawn here, number by " +
             "number. Such a kernel answers the negative of a patch with the negative of its answer. " +
-            "With the ReLU between, the answers to a patch and its negative have nothing to do with " +
-            "each other, so no single kernel does the same.",
+            "With the ReLU between, the answer to the negative is no longer the negative of the answer, " +
+            "so no single kernel does the same.",
           "和的和还是和：两个卷积核合成了这里逐个数字画出的 5×5。这样的卷积核，对图块取负，答案也取负。" +
-            "中间有 ReLU 时，图块与其负图块的答案互不相干，所以没有哪个单独的卷积核能做到。",
+            "中间有 ReLU 时，取负后的答案不再是原答案的相反数，所以没有哪个单独的卷积核能做到。",
         ),
         await measured(words, "nonlinearity", [
           ["B", "B without inner ReLUs", words("B against B without them", "B 比去掉它们的 B")],
