@@ -39,7 +39,7 @@ export function excitePart(look) {
         )),
         found.length
           ? element("div", { class: "patches" }, ...pictures)
-          : element("p", { class: "empty" }, words("Nothing excites it: it is 0 everywhere.", "没有什么能激发它：处处为 0。")),
+          : element("p", { class: "empty" }, words("Nothing excites it: it is nowhere above 0.", "没有什么能激发它：没有一处大于 0。")),
       ];
     });
   }
