@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
-from vggnet.web import measured, networks, openapi, pictures, problems
+from vggnet.web import explained, maps, measured, networks, openapi, pictures, problems
 from vggnet.web.endpoint import JSON, Asked, Endpoint, File, Service
 from vggnet.web.guard import Access, Guard
 from vggnet.web.metrics import MEDIA_TYPE as METRICS
@@ -30,7 +30,9 @@ from vggnet.web.static import Files
 from vggnet.web.uploads import Upload, pictures_of, read_body
 from vggnet.web.workers import Stopped, until_unwanted
 
-ENDPOINTS = (*networks.ENDPOINTS, *measured.ENDPOINTS, *pictures.ENDPOINTS)
+ENDPOINTS = tuple(
+    each for module in (networks, measured, pictures, maps, explained) for each in module.ENDPOINTS
+)
 Result = TypeVar("Result")
 _READY_SECONDS = 5.0
 

@@ -20,9 +20,9 @@ from vggnet.layer_times import layer_times
 from vggnet.model import Model
 from vggnet.units import effective_field
 from vggnet.web.endpoint import Asked, Endpoint
+from vggnet.web.given import view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
-from vggnet.web.pictures import view
 from vggnet.web.problems import Problem
 
 _EXAMPLE = Path(__file__).parent / "examples" / "cat.jpg"

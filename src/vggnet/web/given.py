@@ -1,0 +1,58 @@
+"""What the network is given of a picture: decoded, rescaled and cropped, in bounds.
+
+In: the bytes of a picture. Out: an array for the engine, and where it lies in the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vggnet.explain import in_pixels
+from vggnet.image import PictureError, open_picture
+from vggnet.model import Model
+from vggnet.preprocess import Preprocess
+from vggnet.web.endpoint import Service
+from vggnet.web.parameters import Parameter
+from vggnet.web.problems import Problem
+from vggnet.web.uploads import Upload
+
+SIZE = Parameter("size", "Side in pixels of what the network is given", "integer", low=1, high=448)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the network is given of a picture, and where that lies in the picture."""
+
+    image_CHW: NDArray[np.float32]
+    photograph: tuple[int, int]  # width and height in pixels
+    crop: tuple[float, float, float, float]  # left, top, width, height
+
+
+def prepared(service: Service, preprocessing: Preprocess, upload: Upload) -> Prepared:
+    """Raises PictureError for a picture that cannot be used, before it is decoded if possible."""
+    rgb = open_picture(upload.data, upload.name, service.limits.pixels)
+    image_CHW = preprocessing(rgb, upload.name)
+    try:
+        service.model.spec.layers_at(*image_CHW.shape[1:])
+    except ValueError as error:
+        raise PictureError(f"{upload.name}: {error}") from None
+    return Prepared(image_CHW, rgb.size, preprocessing.seen(*rgb.size))
+
+
+def view(model: Model, size: int | None) -> Preprocess:
+    """The model's view in `size` pixels, by default its own.
+
+    Raises Problem for another size of a net that has only one, and for one that is too small.
+    """
+    own = model.preprocessing
+    if size is None or size == own.crop:
+        return own
+    spec = model.spec
+    if not spec.any_size:
+        raise Problem(422, f"parameter size, {size}: this network takes {own.crop} pixels only")
+    if size < spec.minimum_size:
+        raise Problem(422, f"parameter size, {size}: give {spec.minimum_size} pixels or more")
+    return in_pixels(own, size)
