@@ -157,7 +157,7 @@ def test_the_field_grows_by_keyboard(explorer: Explorer) -> None:
     expect(here.locator(".cell-pixel.seen")).to_have_count(7)
     slider.press("ArrowLeft")
     expect(here.locator(".cell-pixel.seen")).to_have_count(5)
-    here.get_by_role("button", name="Step").press("Enter")
+    here.get_by_role("button", name="One step on").press("Enter")
     expect(here.locator(".cell-pixel.seen")).to_have_count(7)
 
 

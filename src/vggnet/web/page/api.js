@@ -31,7 +31,7 @@ export function address(path, params = {}) {
   const url = new URL(`../api/${path}`, import.meta.url);
   for (const [name, value] of Object.entries(params)) {
     for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== null && each !== undefined && each !== "") url.searchParams.append(name, each);
+      if (each !== null && each !== undefined && each !== "") url.searchParams.append(name, String(each));
     }
   }
   return url.href;
@@ -64,10 +64,24 @@ export async function postForBlob(path, params, body, options) {
   return (await answer(address(path, params), { ...options, method: "POST", body })).blob();
 }
 
+const PATIENCE = 10_000; // milliseconds from the first try on; this page alone asks for much at once
+
+/** The answer; where the server is busy it is asked again as soon as it said. */
 async function answer(url, options) {
-  let response;
+  const begun = performance.now();
+  for (;;) {
+    const response = await reach(url, options);
+    if (response.ok) return response;
+    const wait = 1000 * Number(response.headers.get("Retry-After"));
+    const again = response.status === 503 && wait && performance.now() + wait < begun + PATIENCE;
+    if (!again) throw await problemOf(response);
+    await new Promise((go) => setTimeout(go, wait));
+  }
+}
+
+async function reach(url, options) {
   try {
-    response = await fetch(url, options);
+    return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({
@@ -77,8 +91,6 @@ async function answer(url, options) {
       ),
     });
   }
-  if (!response.ok) throw await problemOf(response);
-  return response;
 }
 
 async function problemOf(response) {

@@ -1,5 +1,7 @@
 /** Which layer, channel and unit are looked at, as the address says, or what is shown at first. */
 
+import * as state from "../state.js";
+
 const FIRST = "conv3_3";
 export const PER_PAGE = 32; // maps
 
@@ -14,7 +16,7 @@ export function layersOf(model) {
  *
  * @param {import("./look.js").Look} look
  */
-export function chosen({ model, context: { state } }) {
+export function chosen({ model }) {
   const layers = layersOf(model);
   const layer =
     layers.find((each) => each.name === state.get("look.layer")) ??
@@ -34,8 +36,8 @@ export function chosen({ model, context: { state } }) {
   };
 }
 
-/** The unit of the address, where the map has it. @returns {{row: number, column: number} | null} */
-export function chosenUnit({ context: { state } }, { height, width }) {
+/** The unit of the address, where the map has it. @param {{height: number, width: number}} map @returns {{row: number, column: number} | null} */
+export function chosenUnit({ height, width }) {
   const [row, column] = (state.get("look.unit") ?? "").split(".").map(Number);
   return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
 }

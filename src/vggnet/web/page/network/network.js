@@ -5,8 +5,11 @@
  * table are those of `vggnet draw`.
  */
 
+import * as api from "../api.js";
 import { element } from "../figures.js";
 import { recomputed } from "../recompute.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { asked, controls } from "./choice.js";
 import { editor } from "./editor.js";
 import { files } from "./files.js";
@@ -15,7 +18,6 @@ import { summary } from "./summary.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
-  const { api, state, words } = context;
   const networks = await api.get("networks");
   /** What the server said last: it stays until the next answer is there. */
   let found = null;
@@ -29,7 +31,7 @@ export async function mount(root, context) {
     const figure = element("div", { class: "figure" });
     const exports = files();
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
-    root.append(element("p", { class: "note sources" }, ...sources(words)));
+    root.append(element("p", { class: "note sources" }, ...sources()));
     parts = { choice, tokens, status, totals, figure, exports };
     parts.tokens.show();
     if (found) show(found);
@@ -76,7 +78,7 @@ export async function mount(root, context) {
   computeAgain(true);
 }
 
-function sources(words) {
+function sources() {
   return [
     words(
       "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's.",

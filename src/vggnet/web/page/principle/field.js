@@ -3,10 +3,10 @@
 import { element } from "../figures.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { fieldOf, kernelsAsked, square } from "./kernels.js";
-import { player } from "./player.js";
+import { kernelsAsked, square } from "./kernels.js";
+import { player } from "../shared/player.js";
 import { pyramid } from "./pyramid.js";
-import { reach, sides, units } from "./steps.js";
+import { fieldOf, reach, sides, units } from "./steps.js";
 
 const KEY = "principle.step";
 

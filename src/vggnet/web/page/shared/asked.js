@@ -4,39 +4,22 @@ import * as api from "../api.js";
 import { words } from "../words.js";
 
 const ANSWERS_KEPT = 60;
-const TRIES = 5;
-const BUSY = 1000; // milliseconds from a try to the next, as the server asks for
 
-/** @type {Map<string, Promise<any>>} in the order in which they were asked for */
+/** @typedef {{found: Promise<any>, stop: AbortController, wanted: number, done: boolean}} Asked */
+
+/** @type {Map<string, Asked>} in the order in which they were asked for */
 const answers = new Map();
 
 /**
  * What the server says of a photograph; asked once, and kept while it is among the newest.
  *
- * @param {import("./photographs.js").Photograph} photograph @param {string} path @param {import("../api.js").Params} [params]
- * @returns {Promise<any>} @throws {import("../api.js").Problem}
+ * @param {import("./photographs.js").Photograph} photograph @param {string} path @param {api.Params} [params]
+ * @param {AbortSignal} [signal] as `keep` has it
+ * @returns {Promise<any>} @throws {api.Problem}
  */
-export function ask(photograph, path, params = {}) {
-  return keep(`${photograph.id} ${api.address(path, params)}`, async () => {
-    const body = await photograph.blob();
-    return patiently(() => api.post(path, params, body));
-  });
-}
-
-/**
- * Ask again where the server is too busy: this page alone asks for much at once.
- *
- * @template T @param {() => Promise<T>} call @returns {Promise<T>} @throws {import("../api.js").Problem}
- */
-export async function patiently(call) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await call();
-    } catch (problem) {
-      if (problem.status !== 503 || tries === TRIES) throw problem;
-      await new Promise((go) => setTimeout(go, BUSY));
-    }
-  }
+export function ask(photograph, path, params = {}, signal) {
+  const post = async (stop) => api.post(path, params, await photograph.blob(), { signal: stop });
+  return keep(`${photograph.id} ${api.address(path, params)}`, post, signal);
 }
 
 /** Whether the network could be given the photograph. @param {import("./photographs.js").Photograph} photograph */
@@ -49,33 +32,51 @@ export async function isReadable(photograph) {
   }
 }
 
-/** The view that the network is given, as an address for <img>. @param {import("./photographs.js").Photograph} photograph @param {number | null} size */
-export function view(photograph, size) {
-  return keep(`${photograph.id} view ${size}`, async () =>
-    URL.createObjectURL(await api.postForBlob("view", { size }, await photograph.blob())),
-  );
-}
-
-/** What does not change while the server runs. @param {string} path @param {import("../api.js").Params} [params] */
+/** What does not change while the server runs. @param {string} path @param {api.Params} [params] */
 export function askOnce(path, params = {}) {
   return keep(api.address(path, params), () => api.get(path, params));
 }
 
-/** @template T @param {string} key @param {() => Promise<T>} find @returns {Promise<T>} */
-export function keep(key, find) {
-  const known = answers.get(key);
-  if (known) return known;
-  const found = find();
-  answers.set(key, found);
-  found.catch(() => answers.delete(key));
+/**
+ * What `find` gives, found once. It is told to stop when all who asked have gone before it was found.
+ *
+ * @template T @param {string} key @param {(stop: AbortSignal) => Promise<T>} find
+ * @param {AbortSignal} [signal] of who asks: aborted when he has gone; who has none stays
+ * @returns {Promise<T>}
+ */
+export function keep(key, find, signal) {
+  signal?.throwIfAborted();
+  const asked = answers.get(key) ?? begin(key, find);
+  asked.wanted++;
+  signal?.addEventListener("abort", () => {
+    asked.wanted--;
+    if (asked.wanted || asked.done) return;
+    forget(key, asked);
+    asked.stop.abort();
+  });
+  return asked.found;
+}
+
+function begin(key, find) {
+  const stop = new AbortController();
+  const asked = { found: find(stop.signal), stop, wanted: 0, done: false };
+  answers.set(key, asked);
+  asked.found.then(
+    () => (asked.done = true),
+    () => forget(key, asked),
+  );
   if (answers.size > ANSWERS_KEPT) answers.delete(answers.keys().next().value);
-  return found;
+  return asked;
+}
+
+function forget(key, asked) {
+  if (answers.get(key) === asked) answers.delete(key);
 }
 
 /**
  * A file of the page, such as "evidence.json".
  *
- * @param {string} path @returns {Promise<Response>} @throws {import("../api.js").Problem}
+ * @param {string} path @returns {Promise<Response>} @throws {api.Problem}
  */
 export async function file(path) {
   const found = await fetch(new URL(`../${path}`, import.meta.url)).catch(() => null);

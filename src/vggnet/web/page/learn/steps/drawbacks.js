@@ -1,8 +1,8 @@
 /** Step 11: the two drawbacks of D, and what removes them. */
 
 import { grouped, percent, si } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
-import { language } from "../../words.js";
+import { askOnce } from "../../shared/asked.js";
+import { language, words } from "../../words.js";
 import { evidence, measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 import { layerList } from "../layer-list.js";
@@ -12,8 +12,8 @@ const TEN_THOUSANDS = 100; // in a million, which Chinese does not count by
 
 /** @type {import("../step.js").Step} */
 export const drawbacks = {
-  title: (words) => words("15.5 G and 138 M: must it be?", "15.5 G 和 138 M：非如此不可吗？"),
-  question: (words) => [
+  title: () => words("15.5 G and 138 M: must it be?", "15.5 G 和 138 M：非如此不可吗？"),
+  question: () => [
     words(
       "D has two drawbacks: 15.5 G multiplications a picture and 138 million parameters. Put the mean " +
         "over the last map in place of its first two FC layers. How many million parameters are left?",
@@ -21,10 +21,10 @@ export const drawbacks = {
     ),
   ],
   guess: {
-    kind: "number", unit: (words) => words("million", "万"), least: 0, most: 138,
+    kind: "number", unit: () => words("million", "万"), least: 0, most: 138,
     per: () => (language() === "zh" ? TEN_THOUSANDS : 1),
   },
-  async figure({ words, place, guess }) {
+  async figure({ place, guess }) {
     const [whole, average] = await both();
     const most = whole.parameters;
     const told = guess !== null;
@@ -37,7 +37,7 @@ export const drawbacks = {
         row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : null, told ? si(average.parameters) : "?"),
       ],
       [words("parameters", "参数量")],
-      { guess, propose: () => {}, right: [], words },
+      { guess, propose: () => {}, right: [] },
     );
     if (!told) return place.replaceChildren(...parts);
     const { inference } = await evidence();
@@ -55,11 +55,11 @@ export const drawbacks = {
             `VGG16，一张图，${inference.machine} 的 ${inference.cores} 个核，${inference.date}`,
           ),
         ],
-        { guess, propose: () => {}, right: [], words },
+        { guess, propose: () => {}, right: [] },
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const [whole, average] = await both();
     const { milliseconds } = (await evidence()).inference;
     const faster = (milliseconds["vggnet fp32"] / milliseconds["vggnet bf16"]).toFixed(1);
@@ -67,13 +67,13 @@ export const drawbacks = {
     const said = (millions) => words(`${millions}`, `${Math.round(TEN_THOUSANDS * millions)} 万`);
     return {
       right: near(guess, left, 3),
-      verdict: youSaid(words, guess && said(guess), said(left)),
+      verdict: youSaid(guess && said(guess), said(left)),
       body: [
         formula(
           `${grouped(whole.totals.conv.parameters)} + 512·1000 + 1000 = [${grouped(average.parameters)}]`,
           `${grouped(average.parameters)} / ${grouped(whole.parameters)} = [${percent(average.parameters / whole.parameters)}]`,
         ),
-        await measured(words, "head", [
+        await measured("head", [
           ["global average", "FC-4096 FC-4096", words("a global average against two FC layers", "全局平均比两个全连接层")],
         ]),
         words(
@@ -91,7 +91,7 @@ export const drawbacks = {
   more: {
     tab: "network",
     state: { "network.config": "D", "network.head": "average" },
-    label: (words) => words("See D with a global average", "看用全局平均的 D"),
+    label: () => words("See D with a global average", "看用全局平均的 D"),
   },
 };
 

@@ -1,6 +1,7 @@
 /** Step 12: the learning rate, by the losses of three real runs. */
 
 import { element, svgElement } from "../../figures.js";
+import { words } from "../../words.js";
 import { evidence } from "../evidence.js";
 import { same } from "../judge.js";
 
@@ -11,8 +12,8 @@ const [WIDTH, HEIGHT, LEFT, ABOVE, BELOW] = [480, 296, 40, 24, 40];
 
 /** @type {import("../step.js").Step} */
 export const rates = {
-  title: (words) => words("Which learning rate?", "学习率取多少？"),
-  question: (words) => [
+  title: () => words("Which learning rate?", "学习率取多少？"),
+  question: () => [
     words(
       "Three runs of training, equal but for the learning rate. The curves are their losses. Which is " +
         "that of the highest rate?",
@@ -20,12 +21,12 @@ export const rates = {
     ),
   ],
   guess: { kind: "choice", choices: () => NAMES.map((name) => [name, name]) },
-  async figure({ words, place, guess }) {
+  async figure({ place, guess }) {
     const curves = shuffled((await evidence()).loss_curves);
     const listed = sorted(curves.runs).map(({ rate }) => rate).join(words(", ", "、"));
     const smoothed = 2 * curves.first - 1; // steps, of which the first point is the middle
     place.replaceChildren(
-      chart(curves, guess !== null, words),
+      chart(curves, guess !== null),
       element(
         "p",
         { class: "note" },
@@ -38,7 +39,7 @@ export const rates = {
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const curves = shuffled((await evidence()).loss_curves);
     const right = sorted(curves.runs).at(-1).name;
     const said = (run) => words(`${run.rate}: ${top1(run)}`, `${run.rate}：${top1(run)}`);
@@ -85,7 +86,7 @@ function top1({ top1 }) {
 }
 
 /** The losses over the steps; each curve has its own dashes. */
-function chart({ runs, first, every, steps, classes }, told, words) {
+function chart({ runs, first, every, steps, classes }, told) {
   const x = (step) => LEFT + ((WIDTH - LEFT - 64) * step) / steps;
   const all = runs.flatMap((run) => run.losses);
   const least = TICK * Math.floor(Math.min(...all) / TICK);
