@@ -198,6 +198,17 @@ def test_a_palette_with_alpha_for_each_colour() -> None:
     np.testing.assert_array_equal(got, [[[255, 0, 0], [255, 255, 255], [204, 204, 255]]])
 
 
+def test_a_transparent_picture_of_many_rows() -> None:
+    """They are put over white some at a time."""
+    pixels = np.random.default_rng(0).integers(0, 256, (600, 3, 4), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    white = Image.new("RGBA", picture.size, "white")
+    assert np.array_equal(
+        np.asarray(open_picture(picture)),
+        np.asarray(Image.alpha_composite(white, picture).convert("RGB")),
+    )
+
+
 def test_a_transparent_rgb_colour() -> None:
     picture = Image.fromarray(np.array([[[9, 8, 7], [1, 2, 3]]], np.uint8))
     got = values(saved(picture, "PNG", transparency=(1, 2, 3)))

@@ -107,6 +107,38 @@ def test_a_batch_that_fails_does_not_end_the_others() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("fault", ["memory", "count", "metrics"])
+def test_whatever_fails_in_a_batch_is_told_to_those_who_wait(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not leave them, and all that come later, without an answer."""
+
+    def fail(*_: Any) -> Any:
+        raise MemoryError
+
+    def nothing(_: int) -> None:
+        pass
+
+    async def scenario() -> None:
+        wrong = [0] if fault == "count" else [0, 0]
+        batcher: Batcher[int] = Batcher(
+            lambda _: wrong, 40, fail if fault == "metrics" else nothing
+        )
+        if fault == "memory":
+            monkeypatch.setattr(np, "stack", fail)
+        asked = [asyncio.ensure_future(batcher.answer(image(0))) for _ in range(2)]
+        _, waiting = await asyncio.wait(asked, timeout=60)
+        assert not waiting
+        failed = [each.exception() for each in asked]
+        assert isinstance(failed[1], ValueError if fault == "count" else MemoryError)
+        monkeypatch.undo()
+        batcher._compute, batcher._computed = lambda found: [1] * len(found), nothing
+        assert await asyncio.wait_for(batcher.answer(image(0)), 60) == 1
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
 def test_no_more_wait_than_may() -> None:
     async def scenario(engine: Engine, batcher: Batcher[float]) -> None:
         first = asyncio.ensure_future(batcher.answer(image(0)))

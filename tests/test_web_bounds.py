@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,20 @@ from small_nets import AVERAGE
 from web_client import JPEG, client_of, picture, problem, small_service
 
 from vggnet.model import Model
+from vggnet.web import app, given
 from vggnet.web.limits import Limits
+from vggnet.web.pixels import Pixels
+from vggnet.web.uploads import pictures_of
+from vggnet.web.workers import Stopped
 
 LIMITS = Limits(
-    body_bytes=100_000, pixels=10_000, pictures=3, slow=1, slow_waiting=0, work_seconds=1.0
+    body_bytes=100_000,
+    object_bytes=2000,
+    pixels=10_000,
+    pictures=3,
+    slow=1,
+    slow_waiting=0,
+    work_seconds=1.0,
 )
 
 
@@ -47,13 +58,13 @@ FORM = {"Content-Type": "multipart/form-data; boundary=cut"}
 
 def test_too_many_bytes(bounded: Any, service: Any) -> None:
     response = bounded.post("/api/predict", content=bytes(100_001), headers=JPEG)
-    assert "longer than 0 MiB" in problem(response, 413)
+    assert "longer than 100,000 bytes" in problem(response, 413)
     pieces = (bytes(10_000) for _ in range(11))  # whose length nobody states
     assert "longer than" in problem(bounded.post("/api/predict", content=pieces, headers=JPEG), 413)
     form = bounded.post("/api/predict", files={"images": ("a", bytes(100_000))})
     assert "longer than" in problem(form, 413)
-    json = bounded.post("/api/describe", content=b'{"config": "' + bytes(100_000))
-    assert "longer than" in problem(json, 413)
+    json = bounded.post("/api/describe", content=b'{"config": "' + bytes(2000))
+    assert "longer than 2,000 bytes" in problem(json, 413)
     assert service.bodies.held == 0
 
 
@@ -172,6 +183,90 @@ def test_headers_of_a_part_without_end(bounded: Any) -> None:
     assert "more than 8192 bytes" in problem(response, 413)
 
 
+def test_a_form_of_very_many_parts(bounded: Any) -> None:
+    few = multipart(*[b"A: \r\n\r\n"] * 32, part("a.png", picture(20, 20)))
+    assert bounded.post("/api/view", content=few, headers=FORM).status_code == 200
+    many = multipart(*[b"A: \r\n\r\n"] * 33, part("a.png", picture(20, 20)))
+    response = bounded.post("/api/view", content=many, headers=FORM)
+    assert "more than 33 parts" in problem(response, 413)
+
+
+def test_a_list_of_very_many_networks(bounded: Any) -> None:
+    response = bounded.post("/api/describe", content=b'{"config": [' + b"1," * 900 + b"1]}")
+    assert "901 of them: there may be 1 to 8" in problem(response, 422)
+
+
+def test_bodies_are_read_beside_the_event_loop(
+    bounded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would answer nobody else meanwhile: a form of many lines takes seconds."""
+    threads = []
+
+    def noted(function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            threads.append(threading.current_thread().name)
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(app, "pictures_of", noted(app.pictures_of))
+    monkeypatch.setattr(app, "_parsed", noted(app._parsed))
+    bounded.post("/api/predict", content=picture(), headers=JPEG)
+    bounded.post("/api/view", content=picture(), headers=JPEG)
+    bounded.post("/api/describe", json={"config": "A"})
+    names = [name.rpartition("_")[0] for name in threads]
+    assert names == ["vggnet-pictures", "vggnet-pictures", "vggnet-quick"]
+
+
+def test_a_form_that_nobody_wants_is_not_read_to_its_end() -> None:
+    unwanted = threading.Event()
+    body = multipart(part("a.png", bytes(200_000)))
+    assert len(pictures_of(FORM["Content-Type"], body, 1, unwanted)) == 1
+    unwanted.set()
+    with pytest.raises(Stopped):
+        pictures_of(FORM["Content-Type"], body, 1, unwanted)
+
+
+def test_pixels_are_decoded_within_a_bound() -> None:
+    pixels, at_a_time, lock = Pixels(10), [], threading.Lock()
+
+    def decode(number: int) -> None:
+        with pixels.room_for(number):
+            with lock:
+                at_a_time.append(pixels._held)
+            time.sleep(0.001)
+
+    threads = [threading.Thread(target=decode, args=(number,)) for number in [4, 10, 99, 3] * 5]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(at_a_time) == 20
+    assert max(at_a_time) == 10
+    assert pixels._held == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["predict", "view", "features?layer=conv1_1", "explain", "excite?layer=conv1_1&channel=0"],
+)
+def test_every_picture_is_decoded_within_that_bound(
+    bounded: Any, service: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def opened(*arguments: Any) -> Any:
+        held.append(service.pixels._held)
+        return open_picture(*arguments)
+
+    open_picture = given.open_picture
+    monkeypatch.setattr(given, "open_picture", opened)
+    response = bounded.post(f"/api/{path}", content=picture(40, 30), headers=JPEG)
+    assert response.status_code == 200
+    assert held == [1200]
+    assert service.pixels._held == 0
+
+
 class Held:
     """An engine that computes when it is told to."""
 
@@ -205,10 +300,37 @@ def test_work_that_takes_too_long_is_given_up(service: Any, bounded: Any) -> Non
     assert bounded.get("/healthz").status_code == 200
     assert bounded.get("/api/describe?config=D").status_code == 200
     held.go_on.set()
-    service.slow._pool.submit(lambda: None).result(60)
+    service.workers["slow"]._pool.submit(lambda: None).result(60)
     assert held.calls == 1  # it ended before the next call of the engine
     service.model.engine = held.engine
     assert bounded.post("/api/explain", content=picture(), headers=JPEG).status_code == 200
+
+
+def test_a_picture_that_nobody_waits_for_is_not_computed(
+    service: Any, bounded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    held = Held(service.model)
+    service.model.engine = held
+    held.go_on.set()
+    open_picture = given.open_picture
+
+    def opened(*arguments: Any) -> Any:
+        assert go_on.wait(60)
+        return open_picture(*arguments)
+
+    monkeypatch.setattr(given, "open_picture", opened)
+    response = bounded.post("/api/features?layer=conv1_1", content=picture(), headers=JPEG)
+    assert "took longer than 1 seconds" in problem(response, 503)
+    go_on.set()
+    while service.workers["pictures"].jobs:
+        time.sleep(0.01)
+    assert held.calls == 0
+    assert (
+        bounded.post("/api/features?layer=conv1_1", content=picture(), headers=JPEG).status_code
+        == 200
+    )
+    assert held.calls == 1
 
 
 def test_too_many_pictures_wait() -> None:
@@ -224,9 +346,11 @@ def test_too_many_pictures_wait() -> None:
 def test_too_many_requests_at_a_time() -> None:
     service = small_service(AVERAGE, Limits(requests=0))
     with client_of(service) as client:
-        response = client.get("/healthz")
+        response = client.get("/api/networks")
         assert "too many requests" in problem(response, 503)
         assert response.headers["retry-after"] == "1"
+        for path in ("/healthz", "/readyz", "/"):  # which clients that upload slowly may not hinder
+            assert client.get(path).status_code == 200
     service.close()
 
 

@@ -4,8 +4,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
-from web_client import client_of, problem
+from web_client import CAT, client_of, problem
 
 from vggnet.web.guard import CSP, Access
 from vggnet.web.server import access_to, is_loopback, listen
@@ -47,7 +48,9 @@ def test_without_the_token(asked: Ask) -> None:
     access = Access("secret")
     for path in ("/api/model", "/metrics", "/openapi.json", "/api/describe?config=D"):
         response = asked(access, path)
-        assert "Authorization: Bearer" in problem(response, 401)
+        told = problem(response, 401)
+        assert "Authorization: Bearer" in told
+        assert "open /?token=TOKEN" in told
         assert response.headers["www-authenticate"] == "Bearer"
     for wrong in ("Bearer other", "Bearer", "Basic secret", "Bearer sécret".encode("latin-1")):
         problem(asked(access, headers={"Authorization": wrong}), 401)
@@ -57,17 +60,21 @@ def test_without_the_token(asked: Ask) -> None:
 
 def test_with_the_token(asked: Ask) -> None:
     assert asked(Access("secret"), headers=TOKEN).status_code == 200
-    assert asked(Access("secret"), headers={"Cookie": "vggnet_token=secret"}).status_code == 200
-    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token=other"}), 401)
+    assert asked(Access("secret"), headers={"Cookie": "vggnet_token_80=secret"}).status_code == 200
+    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token_80=other"}), 401)
+    # Another server's on the same host.
+    problem(asked(Access("secret"), headers={"Cookie": "vggnet_token_8001=secret"}), 401)
 
 
 def test_the_page_with_the_token_keeps_it_in_a_cookie(asked: Ask) -> None:
     response = asked(Access("secret"), "/?token=secret")
     assert (response.status_code, response.headers["location"]) == (303, "/")
     cookie = response.headers["set-cookie"].lower()
-    assert cookie.startswith("vggnet_token=secret;")
+    assert cookie.startswith("vggnet_token_80=secret;")
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+    again = asked(Access("secret"), "/?tab=network&token=secret&network.config=conv3-8+/%0AFC-5")
+    assert again.headers["location"] == "/?tab=network&network.config=conv3-8+%2F%0AFC-5"
     refused = asked(Access("secret"), "/?token=other")
     assert "not the token" in problem(refused, 401)
     assert "set-cookie" not in refused.headers
@@ -98,6 +105,25 @@ def test_pages_of_other_sites(asked: Ask) -> None:
     refused = asked(Access(origins=[origin]), headers=third)
     assert refused.status_code == 403
     assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, 403),
+        ({"Origin": "http://127.0.0.1:8001"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 200),
+        ({}, 200),  # a program
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+    ],
+)
+def test_forms_of_other_sites(asked: Ask, headers: dict[str, str], status: int) -> None:
+    own = {"Host": "127.0.0.1:8000", "Content-Type": "image/jpeg"}
+    response = asked(Access(), "/api/view", "POST", headers={**own, **headers}, content=CAT)
+    assert response.status_code == status
 
 
 def test_a_browser_may_ask_first_without_the_token(asked: Ask) -> None:
@@ -147,6 +173,41 @@ def test_what_fails_is_told_once_and_not_to_the_client(
     (told,) = caplog.records
     assert told.exc_info
     assert "a secret of the machine" in str(told.exc_info[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("vggnet.web.networks.costs_table", "/api/table?config=A"),
+        ("vggnet.web.maps.matrix", "/api/features?layer=conv1_1"),
+        ("vggnet.web.maps.most_exciting", "/api/excite?layer=conv1_1&channel=0"),
+        ("vggnet.web.explained.explain", "/api/explain"),
+        ("vggnet.model.Model.classify", "/api/predict"),
+        ("vggnet.web.measured.effective_field", "/api/effective-field?layer=conv1_2"),
+    ],
+)
+def test_a_fault_of_the_server_is_none_of_the_client(
+    name: str, path: str, asked: Ask, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Though it be a ValueError, as NumPy raises for shapes that do not fit."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr(name, fail)
+    get = "table" in path or "field" in path
+    body = {} if get else {"content": CAT, "headers": {"Content-Type": "image/jpeg"}}
+    response = asked(Access(), path, "GET" if get else "POST", **body)
+    assert "broadcast" not in problem(response, 500)
+    assert [each.message for each in caplog.records] == ["a request failed"]
+
+
+def test_numbers_that_json_does_not_have_are_a_fault(
+    asked: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.web.networks.compose", lambda _: np.full((1, 1, 3, 3), np.nan))
+    problem(asked(Access(), "/api/compose?kernels=3"), 500)
 
 
 def test_what_is_counted(client: Any) -> None:

@@ -34,6 +34,11 @@ def test_a_description_is_that_of_the_command_line(client: Any) -> None:
 def test_the_served_model_is_among_the_configurations(client: Any, embedded_service: Any) -> None:
     found = client.get("/api/describe?config=loaded").json()
     assert found["parameters"] == 7_026_868
+    # As it looks at pictures, which is larger than it was trained on.
+    assert embedded_service.model.spec.input_size == 80
+    assert found == client.get("/api/describe?config=loaded&input_size=104").json()
+    other = client.get("/api/describe?config=loaded&head=fc").json()
+    assert other["input"] == [3, 80, 80]
     without = client.get("/api/describe?config=A_bn&batch_norm=false").json()
     assert without["parameters"] == analyze("A").parameters
 
@@ -48,23 +53,41 @@ def test_several_networks_are_a_list(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "part"),
+    ("text", "line", "column", "part", "code"),
     [
-        ("conv3-64\nmaxpol", 2, 1, "bad token 'maxpol'"),
-        ("conv3-64 /\n  conv3-64 maxpool / conv0-3", 2, 22, "bad token 'conv0-3'"),
-        ("cnv3-64 / maxpool", 1, 1, "bad token 'cnv3-64'"),
-        ("conv3-8 / FC-5 / maxpool", 1, 18, "stands too late"),
-        ("conv3-8 / soft-max", 1, 11, "needs an FC layer"),
-        ("conv3-8 / maxpool / conv3-9999999", 1, 21, "numbers go up to"),
-        ("conv3-8 / maxpool9/9 / maxpool300/1", 1, 24, "is too small"),
+        ("conv3-64\nmaxpol", 2, 1, "bad token 'maxpol'", "bad-token"),
+        ("conv3-64 /\n  conv3-64 maxpool / conv0-3", 2, 22, "bad token 'conv0-3'", "bad-token"),
+        ("cnv3-64 / maxpool", 1, 1, "bad token 'cnv3-64'", "bad-token"),
+        ("conv3-8 / FC-5 / maxpool", 1, 18, "stands too late", "late-token"),
+        ("conv3-8 / soft-max", 1, 11, "needs an FC layer", "early-soft-max"),
+        ("conv3-8 / maxpool / conv3-9999999", 1, 21, "numbers go up to", "large-number"),
+        ("conv3-8 / maxpool9/9 / maxpool300/1", 1, 24, "is too small", "too-small"),
     ],
 )
 def test_a_token_at_fault_is_found(
-    client: Any, text: str, line: int, column: int, part: str
+    client: Any, text: str, line: int, column: int, part: str, code: str
 ) -> None:
     response = client.post("/api/describe", json={"config": text})
     assert part in problem(response, 422)
     assert (response.json()["line"], response.json()["column"]) == (line, column)
+    token = text.split("\n")[line - 1][column - 1 :].split()[0]
+    assert (response.json()["code"], response.json()["values"]) == (code, {"token": token})
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "values"),
+    [
+        ("config=X", "unknown-network", {"network": "X"}),
+        ("config=conv3-8&input_size=0", "too-small", {}),
+        ("config=maxpool / FC-5", "no-convolution", {}),
+        ("config=D&input_size=64x96", "network", {}),
+        ("config=D&classes=0", "parameter", {"parameter": "classes"}),
+    ],
+)
+def test_mistakes_have_names(client: Any, query: str, code: str, values: Any) -> None:
+    found = client.get(f"/api/describe?{query}")
+    problem(found, 422)
+    assert (found.json()["code"], found.json()["values"]) == (code, values)
 
 
 def test_a_long_list_of_tokens(client: Any) -> None:

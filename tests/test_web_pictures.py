@@ -70,7 +70,7 @@ def test_several_pictures_of_which_one_is_bad(client: Any) -> None:
     found = client.post("/api/predict?top=1", files=files).json()
     assert [each["image"] for each in found] == ["cat.jpg", "notes.txt", *NAMES[1:]]
     assert found[1]["error"].startswith("notes.txt: not a JPEG")
-    assert found[1]["status"] == 415
+    assert (found[1]["status"], found[1]["code"]) == (415, "picture-format")
     assert [each["predictions"][0]["label"] for each in found if "predictions" in each] == [
         "tabby", "espresso", "bow tie",
     ]  # fmt: skip
@@ -178,6 +178,26 @@ def test_one_unit_of_a_pool(client: Any, embedded_service: Any) -> None:
 def test_units_that_there_are_not(client: Any, query: str, part: str) -> None:
     response = client.post(f"/api/unit?{query}", content=CAT, headers=JPEG)
     assert part in problem(response, 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code", "values"),
+    [
+        ("features?layer=x", CAT, 422, "unknown-layer", {"layer": "x"}),
+        ("excite?layer=x&channel=0", CAT, 422, "unknown-layer", {"layer": "x"}),
+        ("explain?class=dodo", CAT, 422, "unknown-class", {"class": "dodo"}),
+        ("explain?class=200", CAT, 422, "unknown-class", {"class": "200"}),
+        ("view", b"no picture", 415, "picture-format", None),
+        ("view", CAT[:5000], 422, "picture", None),
+    ],
+)
+def test_mistakes_have_names(
+    client: Any, path: str, body: bytes, status: int, code: str, values: Any
+) -> None:
+    response = client.post(f"/api/{path}", content=body, headers=JPEG)
+    problem(response, status)
+    assert response.json().get("code") == code
+    assert values is None or response.json()["values"] == values
 
 
 def test_what_excites_a_channel(client: Any, embedded_service: Any) -> None:

@@ -27,18 +27,20 @@ from small_nets import AVERAGE
 from web_client import small_service
 from vggnet.web.guard import Access
 from vggnet.web.limits import Limits
-from vggnet.web.server import listen, serve
-limits = Limits(headers_seconds=0.5, body_seconds=1.0, work_seconds=30.0, linger_seconds=0.5{more})
+from vggnet.web.server import leave_threads, listen, serve
+limits = Limits(headers_seconds=0.5, body_seconds={body}, work_seconds=30.0,
+                linger_seconds=0.5{more})
 service = small_service(AVERAGE, limits)
 engine, gate = service.model.engine, pathlib.Path({gate!r})
 class Gated:
     name, spec, precision = engine.name, engine.spec, engine.precision
     def __call__(self, images):
+        print("computes\\n", end="", flush=True)
         while not gate.exists():
             time.sleep(0.01)
         return engine(images)
     def features(self, images, names):
-        print("computes", flush=True)
+        print("computes\\n", end="", flush=True)  # in one piece
         while not gate.exists():
             time.sleep(0.01)
         return engine.features(images, names)
@@ -47,7 +49,9 @@ listening = listen("127.0.0.1", 0)
 listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
 tell = lambda: print("vggnet: small at http://127.0.0.1:%d;" % listening.getsockname()[1],
                      file=sys.stderr, flush=True)
-sys.exit(serve(service, listening, Access(), tell))
+ended_by = serve(service, listening, Access(), tell)
+leave_threads(service, ended_by)
+sys.exit(ended_by)
 """
 
 
@@ -82,9 +86,9 @@ def small(gate: Path) -> Iterator[tuple[Any, int]]:
         yield found
 
 
-def program(gate: Path, more: str = "") -> str:
-    """The server above; `more` are other limits."""
-    return SMALL.format(here=str(HERE), gate=str(gate), more=more)
+def program(gate: Path, more: str = "", body: float = 1.0) -> str:
+    """The server above; `more` are other limits, `body` the seconds for a body."""
+    return SMALL.format(here=str(HERE), gate=str(gate), more=more, body=body)
 
 
 def ask(port: int, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
@@ -147,6 +151,41 @@ def test_what_is_being_answered_is_answered_first(small: Any, gate: Path) -> Non
         assert rest(client).startswith(b"HTTP/1.1 200")
     process.wait(60)
     assert process.returncode == signal.SIGTERM  # as the program above has it
+
+
+@posix
+@pytest.mark.parametrize("path", ["features?layer=conv1_1", "explain?method=occlusion", "predict"])
+def test_what_takes_too_long_is_given_up_at_a_signal(gate: Path, path: str) -> None:
+    """It is told so, and the process ends though its thread computes on."""
+    with (
+        running("-c", program(gate, ", stop_seconds=0.5")) as (process, port),
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        client.sendall(
+            b"POST /api/%s HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: %d\r\n\r\n" % (path.encode(), len(CAT)) + CAT
+        )
+        assert process.stdout.readline() == "computes\n"
+        process.send_signal(signal.SIGTERM)
+        answer = rest(client)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"the server is stopping; try again" in answer
+        process.wait(60)
+    assert process.returncode == signal.SIGTERM
+
+
+@posix
+def test_a_body_that_comes_slowly_does_not_hold_up_the_end(gate: Path) -> None:
+    with running("-c", program(gate, ", stop_seconds=0.5", body=60.0)) as (process, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+                b"Content-Length: 1000\r\n\r\nabc"
+            )
+            ask(port, "/healthz")
+            process.send_signal(signal.SIGTERM)
+            assert rest(client).startswith(b"HTTP/1.1 503")
+        process.wait(60)
 
 
 def test_silent_and_slow_clients_are_cut_off(small: Any) -> None:
@@ -275,8 +314,27 @@ def test_an_upload_that_is_cut(small: Any, gate: Path) -> None:
     text = ask(port, "/metrics")[1].decode()
     assert "vggnet_upload_bytes 0.0" in text
     assert 'address="/api/predict",status="499"' in text
+    form = {"Content-Type": "multipart/form-data; boundary=cut"}
+    assert ask(port, "/api/predict", b"--cut\r\n=: secret\r\n", **form)[0] == 400
     process.terminate()
     assert process.communicate(timeout=60)[1] == ""  # nothing of it is told
+
+
+def test_networks_are_described_while_the_model_is_at_work(small: Any, gate: Path) -> None:
+    process, port = small
+    request = (
+        b"POST /api/features?layer=conv1_1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(CAT) + CAT
+    )
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+    for client in clients:
+        client.sendall(request)
+    assert [process.stdout.readline() for _ in range(2)] == ["computes\n"] * 2
+    assert ask(port, "/api/describe?config=D")[0] == 200
+    assert ask(port, "/api/stack?kernels=3,3")[0] == 200
+    gate.touch()
+    for client in clients:
+        client.close()
 
 
 def test_work_for_a_client_that_has_gone_is_dropped(small: Any, gate: Path) -> None:

@@ -15,6 +15,8 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -41,6 +43,7 @@ _OTHER_SUFFIXES = {
     ".arw", ".avif", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".heic", ".heif", ".ico", ".jp2",
     ".jxl", ".nef", ".pbm", ".pgm", ".ppm", ".psd", ".raw", ".svg", ".tga",
 } - set(SUFFIXES)  # fmt: skip
+_ROWS_AT_A_TIME = 256  # of a picture that is put over white
 MAX_PIXELS = 120_000_000  # above the largest common sensor (12000 x 9000); about 0.5 GB decoded
 
 INTERPOLATIONS = {
@@ -96,18 +99,35 @@ def open_picture(
             f"a picture is a path, bytes, a binary file, a Pillow picture or a NumPy array, "
             f"not {type(source).__name__}"
         )
-    name = picture_name(source, name)
-    most = MAX_PIXELS if most_pixels is None else most_pixels
+    with _told(picture_name(source, name)):
+        if isinstance(source, Image.Image):
+            return _upright_rgb(source, most_pixels)
+        if isinstance(source, np.ndarray):
+            return _picture_from_array(source)
+        _register_formats()
+        with _open_binary(source) as file, Image.open(file, formats=FORMATS) as picture:
+            return _upright_rgb(picture, most_pixels)
+
+
+def pixels_of(data: bytes, name: str, most_pixels: int | None = None) -> int:
+    """How many pixels the bytes of a file say that it has; none of them is decoded.
+
+    Raises what `open_picture` does of a header.
+    """
+    with _told(name):
+        _register_formats()
+        with _open_binary(data) as file, Image.open(file, formats=FORMATS) as picture:
+            return _checked_pixels(picture, most_pixels)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What Pillow raises within becomes a PictureError of one line."""
     kind = PictureError
     try:
         with quiet_pillow:
-            if isinstance(source, Image.Image):
-                return _upright_rgb(source, most)
-            if isinstance(source, np.ndarray):
-                return _picture_from_array(source)
-            _register_formats()
-            with _open_binary(source) as file, Image.open(file, formats=FORMATS) as picture:
-                return _upright_rgb(picture, most)
+            yield
+        return
     except PictureError as error:
         kind, reason = type(error), str(error)
     except UnidentifiedImageError:
@@ -166,12 +186,19 @@ def _open_binary(source: str | os.PathLike[str] | bytes | BinaryIO) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _upright_rgb(picture: Image.Image, most_pixels: int) -> Image.Image:
+def _checked_pixels(picture: Image.Image, most_pixels: int | None) -> int:
+    """Of a picture of which only the header need have been read."""
     width, height = picture.size
+    most = MAX_PIXELS if most_pixels is None else most_pixels
     if min(width, height) < 1:
         raise PictureError(f"{width} x {height} has no pixels")
-    if width * height > most_pixels:  # only the header has been read yet
-        raise TooManyPixels(f"{width} x {height} is over {most_pixels:,} pixels; make it smaller")
+    if width * height > most:
+        raise TooManyPixels(f"{width} x {height} is over {most:,} pixels; make it smaller")
+    return width * height
+
+
+def _upright_rgb(picture: Image.Image, most_pixels: int | None) -> Image.Image:
+    _checked_pixels(picture, most_pixels)
     picture.load()
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
@@ -196,9 +223,19 @@ def _rgb(picture: Image.Image) -> Image.Image:
             raise PictureError(f"grey values {low:g} to {high:g} are outside 0 to {limit}")
         picture = Image.fromarray(_to_8_bits(values, limit))
     if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+        return _over_white(picture)
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _over_white(picture: Image.Image) -> Image.Image:
+    """Some rows at a time, since whole pictures in between would take five times the memory."""
+    rgb = Image.new("RGB", picture.size)
+    for top in range(0, picture.height, _ROWS_AT_A_TIME):
+        box = (0, top, picture.width, min(top + _ROWS_AT_A_TIME, picture.height))
+        strip = picture.crop(box).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        rgb.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    return rgb
 
 
 def _picture_from_array(array: Array) -> Image.Image:

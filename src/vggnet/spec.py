@@ -15,7 +15,7 @@ from math import prod
 from reprlib import repr as short_repr
 from typing import Literal, get_args
 
-from vggnet.layers import LARGEST, TOKEN, Layer, spell_out
+from vggnet.layers import LARGEST, TOKEN, Layer, TooSmall, spell_out
 from vggnet.versions import checked, latest
 
 Head = Literal["fc", "average"]
@@ -89,11 +89,14 @@ _FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 
 class SpecError(ValueError):
-    """Tokens that are no network; `token` is the position of the one at fault, if it is one."""
+    """Tokens that are no network; `token` is the position of the one at fault, if it is one.
 
-    def __init__(self, message: str, token: int | None = None) -> None:
+    `code` is the fault's name for programs, such as "bad-token"; "network" is any other.
+    """
+
+    def __init__(self, message: str, token: int | None = None, code: str = "network") -> None:
         super().__init__(message)
-        self.token = token
+        self.token, self.code = token, code
 
 
 @dataclass(frozen=True)
@@ -128,15 +131,17 @@ class Spec:
         if prod(layer.stride for layer in self.layers) > LARGEST:
             raise self._error(f"its strides multiply to more than {LARGEST:,}")
 
-    def _error(self, fault: str, token: int | None = None) -> SpecError:
-        return SpecError(f"spec {self.name!r}: {fault}", token)
+    def _error(self, fault: str, token: int | None = None, code: str = "network") -> SpecError:
+        return SpecError(f"spec {self.name!r}: {fault}", token, code)
 
     def _spell_out(self, height: int, width: int) -> tuple[Layer, ...]:
         try:
             by_stage = self.numbering == "stage"
             return spell_out(self.tokens, height, width, self.batch_norm, by_stage)
+        except TooSmall as error:
+            raise self._error(str(error), error.token, "too-small") from None
         except ValueError as error:
-            raise self._error(str(error), getattr(error, "token", None)) from None
+            raise self._error(str(error)) from None
 
     def _check_order(self) -> None:
         """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
@@ -146,6 +151,7 @@ class Spec:
                 f"bad token {', '.join(map(repr, bad))}: the tokens are like conv3-64, "
                 "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max",
                 self.tokens.index(bad[0]),
+                "bad-token",
             )
         tokens = self.tokens
         ranks = [_rank(token) for token in tokens]
@@ -156,22 +162,28 @@ class Spec:
                     f"token {token!r} stands too late: first come the convolutions and pools, "
                     "then avgpool, then FC layers, then soft-max",
                     position,
+                    "late-token",
                 )
         if not any(token.startswith("conv") for token in self.tokens):
-            raise self._error("it has no convolution")
+            raise self._error("it has no convolution", code="no-convolution")
         if "soft-max" in self.tokens and self.num_classes is None:
-            raise self._error("soft-max needs an FC layer before it", self.tokens.index("soft-max"))
+            position = self.tokens.index("soft-max")
+            raise self._error("soft-max needs an FC layer before it", position, "early-soft-max")
 
     def _check_numbers(self) -> None:
         """Bounds far beyond any network, so that nothing that is computed of it hangs."""
         if len(self.tokens) > MAX_TOKENS:
-            raise self._error(f"{len(self.tokens)} tokens are more than {MAX_TOKENS}", MAX_TOKENS)
+            raise self._error(
+                f"{len(self.tokens)} tokens are more than {MAX_TOKENS}", MAX_TOKENS,
+                "too-many-tokens",
+            )  # fmt: skip
         for position, token in enumerate(self.tokens):
             for digits in re.findall(r"\d+", token):
                 if len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
                     raise self._error(
-                        f"token {short_repr(token)}: numbers go up to {LARGEST:,}", position
-                    )
+                        f"token {short_repr(token)}: numbers go up to {LARGEST:,}", position,
+                        "large-number",
+                    )  # fmt: skip
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -233,7 +245,8 @@ class Spec:
         if min(height, width) < self.minimum_size:
             raise self._error(
                 f"pictures must be at least {self.minimum_size} x {self.minimum_size}, not "
-                f"{height} x {width}"
+                f"{height} x {width}",
+                code="too-small",
             )
         if max(height, width) > LARGEST:
             raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more")

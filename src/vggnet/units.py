@@ -25,7 +25,6 @@ from vggnet.model import Model
 from vggnet.spec import Spec
 
 FieldMethod = Literal["gradient", "blocks"]
-_MOST_BLOCKS = 24  # a side of the field
 _BATCH = 32  # pictures with a hidden block that are given to the engine at a time
 # Luo et al.: a pixel counts that has more than 1 - 95.45% of the largest effect.
 _COUNTS_FROM = 1 - 0.9545
@@ -223,22 +222,21 @@ def effective_field(
     images_NCHW: NDArray[np.floating],
     layer: str,
     method: FieldMethod | None = None,
+    most_blocks: int = 24,
 ) -> EffectiveField:
     """The effective field of the unit in the middle of a layer's map, the mean over pictures.
 
     "gradient": |d sum / d pixel|, summed over colours, of the sum of the unit's channels; by torch.
     "blocks": how far the unit's channels move (the root of the sum of squares) where a block of
-    pixels, at most 24 a side of the field, has the training pictures' mean colour; by the engine.
-    None is the gradient where torch is installed. Raises ValueError for a layer without a map, a
-    method that there is not, and "gradient" without torch.
+    pixels, at most `most_blocks` a side of the field, has the training pictures' mean colour; by
+    the engine. None is the gradient where torch is installed. Raises ValueError for a layer without
+    a map, a method that there is not, and "gradient" without torch.
     """
     spec = model.spec
-    spec.check_names([layer])
+    check_has_map(spec, layer)
     height, width = images_NCHW.shape[2:]
     layers: dict[str, Layer] = {each.name: each for each in spec.layers_at(height, width)}
     rows, columns = layers[layer].output[1:]
-    if layers[layer].kind in ("fc", "softmax", "avgpool"):
-        raise ValueError(f"layer {layer!r} has no map; name one before the head, such as pool1")
     row, column = rows // 2, columns // 2
     field = field_of(spec, layer, row, column, (height, width))
     if method is None:
@@ -248,13 +246,22 @@ def effective_field(
     if method == "gradient":
         effect_HW = _by_gradient(model, images_NCHW, layer, row, column)
     elif method == "blocks":
-        effect_HW = _by_blocks(model, images_NCHW, layer, row, column, field.cut(height, width))
+        effect_HW = _by_blocks(
+            model, images_NCHW, layer, row, column, field.cut(height, width), most_blocks
+        )
     else:
         raise ValueError(f"method {method!r} must be gradient or blocks")
     largest = float(effect_HW.max())
     if largest > 0:
         effect_HW = effect_HW / largest
     return EffectiveField(layer, np.asarray(effect_HW, np.float32), field, method)
+
+
+def check_has_map(spec: Spec, layer: str) -> None:
+    """Raises ValueError for a layer that there is not, or that has no map."""
+    spec.check_names([layer])
+    if spec.layers[spec.layer_names.index(layer)].kind in ("fc", "softmax", "avgpool"):
+        raise ValueError(f"layer {layer!r} has no map; name one before the head, such as pool1")
 
 
 def _by_gradient(
@@ -278,8 +285,9 @@ def _by_blocks(
     row: int,
     column: int,
     field: Field,
+    most_blocks: int,
 ) -> NDArray[np.floating]:
-    blocks = list(_blocks(field))
+    blocks = list(_blocks(field, most_blocks))
     effect_HW = np.zeros(images_NCHW.shape[2:], np.float64)
     for image_CHW in images_NCHW:
         before_C = model.features(image_CHW[np.newaxis], [layer])[layer][0, :, row, column]
@@ -296,10 +304,10 @@ def _by_blocks(
     return effect_HW
 
 
-def _blocks(field: Field) -> Iterator[tuple[slice, slice]]:
+def _blocks(field: Field, most: int) -> Iterator[tuple[slice, slice]]:
     """Squares of equal size that cover the field; those at its end are cut."""
     side = max(field.bottom - field.top, field.right - field.left)
-    step = max(1, -(-side // _MOST_BLOCKS))
+    step = max(1, -(-side // most))
     for top in range(field.top, field.bottom, step):
         for left in range(field.left, field.right, step):
             yield (

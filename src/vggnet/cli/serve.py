@@ -5,7 +5,6 @@ In: a model, and where to listen. Out: answers over HTTP until Ctrl-C or SIGTERM
 
 from __future__ import annotations
 
-import sys
 from pathlib import PurePath
 
 import click
@@ -47,7 +46,7 @@ def serve(
     """
     try:
         from vggnet.web.endpoint import Service
-        from vggnet.web.server import access_to, is_loopback, listen
+        from vggnet.web.server import access_to, is_loopback, leave_threads, listen
         from vggnet.web.server import serve as serve_on
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("vggnet"):
@@ -76,5 +75,6 @@ def serve(
             note("other machines can reach this server" + ("" if token else
                  ", and whoever does may use it: --token keeps others out"))  # fmt: skip
         ended_by = serve_on(service, listening, access_to(listening, host, token, origins), started)
-    sys.stderr.flush()
-    return 128 + ended_by if ended_by else 0
+    status = 128 + ended_by if ended_by else 0
+    leave_threads(service, status)
+    return status

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import anyio
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
+from vggnet.image import PictureError
 from vggnet.web import explained, maps, measured, networks, openapi, pictures, problems
 from vggnet.web.endpoint import JSON, Asked, Endpoint, File, Service
 from vggnet.web.guard import Access, Guard
@@ -27,7 +29,7 @@ from vggnet.web.metrics import MEDIA_TYPE as METRICS
 from vggnet.web.parameters import of_object, of_query
 from vggnet.web.problems import Problem, busy
 from vggnet.web.static import Files
-from vggnet.web.uploads import Upload, pictures_of, read_body
+from vggnet.web.uploads import pictures_of, read_body
 from vggnet.web.workers import Stopped, until_unwanted
 
 ENDPOINTS = tuple(
@@ -86,7 +88,7 @@ def application(service: Service, access: Access | None = None) -> Starlette:
             allow_headers=["Authorization", "Content-Type"],
         )  # fmt: skip
         middleware.insert(0, shared)
-    told = (Problem, ValueError, MemoryError, HTTPException, ClientDisconnect, Stopped)
+    told = (Problem, PictureError, MemoryError, HTTPException, ClientDisconnect, Stopped)
     return Starlette(
         routes=routes, middleware=middleware, exception_handlers=dict.fromkeys(told, _told)
     )
@@ -101,35 +103,54 @@ async def _told(request: Request, error: Exception) -> Response:
 
 def _route(path: str, service: Service) -> Route:
     """The route of all endpoints at one address."""
+    limits = service.limits
     by_method: dict[str, Endpoint] = {each.method: each for each in ENDPOINTS if each.path == path}
 
     async def handle(request: Request) -> Response:
         endpoint = by_method["GET" if request.method == "HEAD" else request.method]
+        values = _values(endpoint, request)
         with service.bodies.holding() as add:
-            asked = await _asked(endpoint, request, service, add)
-            return await _while_wanted(
-                request.receive, _answered(endpoint, asked), service.limits.work_seconds
-            )
+            body = b""
+            if endpoint.takes != "nothing":
+                most = limits.object_bytes if endpoint.takes == "object" else limits.body_bytes
+                body = await read_body(request, limits, most, add)
+            kind = request.headers.get("content-type", "")
+            work = _answered(endpoint, service, values, kind, body)
+            return await _while_wanted(request.receive, work, limits.work_seconds)
 
     return Route(path, handle, methods=list(by_method))
 
 
-async def _asked(
-    endpoint: Endpoint, request: Request, service: Service, add: Callable[[int], None]
-) -> Asked:
-    query = request.query_params.multi_items()
-    if endpoint.takes == "object":
-        of_query((), query)
-        body = await read_body(request, service.limits, add)
-        return Asked(service, service.model, of_object(endpoint.parameters, _parsed(body)))
-    values = of_query(endpoint.parameters, query)
-    uploads: list[Upload] = []
-    if endpoint.takes != "nothing":
-        kind = request.headers.get("content-type", "")
-        body = await read_body(request, service.limits, add)
-        most = service.limits.pictures if endpoint.takes == "pictures" else 1
-        uploads = pictures_of(kind, body, most)
-    return Asked(service, service.model, values, tuple(uploads))
+def _values(endpoint: Endpoint, request: Request) -> Mapping[str, Any]:
+    """Those in the address; where an object has them there may be none."""
+    parameters = () if endpoint.takes == "object" else endpoint.parameters
+    return of_query(parameters, request.query_params.multi_items())
+
+
+async def _answered(
+    endpoint: Endpoint, service: Service, values: Mapping[str, Any], kind: str, body: bytes
+) -> Response:
+    """What the endpoint answers to a request whose body is of this kind. All is done in threads."""
+    workers = service.workers[endpoint.threads]
+    most = service.limits.pictures if endpoint.takes == "pictures" else 1
+    if endpoint is pictures.PREDICT:
+        uploads = await workers.run(lambda unwanted: pictures_of(kind, body, most, unwanted))
+        found = await pictures.predictions(service, uploads, values["top"])
+        milliseconds = max((each.get("milliseconds", 0) for each in found), default=0)
+        response = _response(found)
+        response.headers["Server-Timing"] = f"infer;dur={milliseconds:.1f}"
+        return response
+
+    def work(unwanted: threading.Event) -> Response:
+        model = until_unwanted(service.model, unwanted)
+        asked = Asked(service, model, values)
+        if endpoint.takes == "object":
+            asked = Asked(service, model, of_object(endpoint.parameters, _parsed(body)))
+        elif endpoint.takes != "nothing":
+            asked = Asked(service, model, values, pictures_of(kind, body, most, unwanted))
+        return _response(endpoint.answer(asked))
+
+    return await workers.run(work)
 
 
 def _parsed(body: bytes) -> Any:
@@ -137,23 +158,6 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise Problem(400, "the body is not JSON") from None
-
-
-async def _answered(endpoint: Endpoint, asked: Asked) -> Response:
-    service = asked.service
-    if endpoint is pictures.PREDICT:
-        found = await pictures.predictions(service, asked.pictures, asked.values["top"])
-        milliseconds = max((each.get("milliseconds", 0) for each in found), default=0)
-        response = _response(found)
-        response.headers["Server-Timing"] = f"infer;dur={milliseconds:.1f}"
-        return response
-    workers = service.slow if endpoint.slow else service.quick
-
-    def work(unwanted: Any) -> Response:
-        model = until_unwanted(asked.model, unwanted) if endpoint.slow else asked.model
-        return _response(endpoint.answer(Asked(service, model, asked.values, asked.pictures)))
-
-    return await workers.run(work)
 
 
 def _response(found: Any) -> Response:

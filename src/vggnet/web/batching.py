@@ -45,6 +45,7 @@ class Batcher(Generic[Answer]):
         """`computed` is told the size of each batch."""
         self._compute, self._computed, self._most_waiting = compute, computed, waiting
         self._thread = ThreadPoolExecutor(1, "vggnet-engine")
+        self.jobs = 0  # batches that are being computed
         self._waiting: deque[_Waiting[Answer]] = deque()
         self._turning: asyncio.Task[None] | None = None
 
@@ -71,23 +72,30 @@ class Batcher(Generic[Answer]):
 
     async def _turn(self) -> None:
         """Compute batches until nobody waits."""
-        loop = asyncio.get_running_loop()
         try:
             while batch := self._next():
-                images_NCHW = np.stack([each.image_CHW for each in batch])
                 try:
-                    found = await loop.run_in_executor(self._thread, self._compute, images_NCHW)
+                    await self._answer_all(batch)
                 except Exception as error:
                     for each in batch:
                         if not each.answer.done():
                             each.answer.set_exception(error)
-                    continue
-                self._computed(len(batch))
-                for each, answer in zip(batch, found, strict=True):
-                    if not each.answer.done():  # whose client has gone
-                        each.answer.set_result(answer)
         finally:
             self._turning = None
+
+    async def _answer_all(self, batch: list[_Waiting[Answer]]) -> None:
+        images_NCHW = np.stack([each.image_CHW for each in batch])
+        self.jobs += 1
+        computing = self._thread.submit(self._compute, images_NCHW)
+        computing.add_done_callback(self._done)
+        found = await asyncio.wrap_future(computing)
+        self._computed(len(batch))
+        for each, answer in zip(batch, found, strict=True):
+            if not each.answer.done():  # whose client has gone
+                each.answer.set_result(answer)
+
+    def _done(self, _: object) -> None:
+        self.jobs -= 1
 
     def _next(self) -> list[_Waiting[Answer]]:
         """Those that come first, of one shape; whom nobody waits for is passed over."""

@@ -6,6 +6,7 @@ from which both the routes and the OpenAPI document are made.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,11 +17,13 @@ from vggnet.web.batching import Batcher
 from vggnet.web.limits import Limits
 from vggnet.web.metrics import Metrics
 from vggnet.web.parameters import Parameter
+from vggnet.web.pixels import Pixels
 from vggnet.web.uploads import Bodies, Upload
 from vggnet.web.workers import Workers
 
 Values = Mapping[str, Any]  # of the parameters, by name
 Takes = Literal["nothing", "object", "picture", "pictures"]
+Threads = Literal["quick", "pictures", "slow"]
 
 JSON, SVG, PNG, HTML = "application/json", "image/svg+xml", "image/png", "text/html"
 
@@ -55,8 +58,9 @@ class Asked:
 class Endpoint:
     """`answer` runs in a thread, and gives a File or plain values for JSON.
 
-    `slow` ones have threads of their own. `members` are those that an object of JSON has always;
-    of a list, each of its objects.
+    `threads` are those that it shares with its like, so that none waits for what takes longer: next
+    to no time; a picture and a pass of the network; many passes. `members` are those that an object
+    of JSON has always; of a list, each of its objects.
     """
 
     path: str
@@ -67,7 +71,7 @@ class Endpoint:
     takes: Takes = "nothing"
     gives: tuple[str, ...] = (JSON,)
     members: tuple[str, ...] = ()
-    slow: bool = False
+    threads: Threads = "quick"
 
 
 class Service:
@@ -82,9 +86,12 @@ class Service:
         self.limits = limits or Limits()
         self.metrics = Metrics()
         self.bodies = Bodies(self.limits)
-        # Decoding takes one thread a core at most, and describing a network next to nothing.
-        self.quick = Workers("quick", 2, self.limits.waiting)
-        self.slow = Workers("slow", self.limits.slow, self.limits.slow_waiting)
+        self.pixels = Pixels(self.limits.pixels_in_flight)
+        self.workers: dict[Threads, Workers] = {
+            "quick": Workers("quick", 2, self.limits.waiting),
+            "pictures": Workers("pictures", 2, self.limits.waiting),
+            "slow": Workers("slow", self.limits.slow, self.limits.slow_waiting),
+        }
         self.batcher: Batcher[list[Prediction]] = Batcher(
             lambda images_NCHW: model.classify(images_NCHW, model.spec.num_classes or 1),
             self.limits.waiting,
@@ -93,9 +100,12 @@ class Service:
         self._chinese = {label.index: label.name for label in in_language(model.labels, "zh")}
         self._english = {label.index: label.name for label in model.labels}
         self.kept: dict[Any, Any] = {}  # what is measured once
+        self.gives_up = False  # on what is being answered, since the server stops
         self.metrics.watch("bytes of uploads held", "upload_bytes", lambda: self.bodies.held)
         self.metrics.watch("pictures waiting", "pictures_waiting", lambda: self.batcher.waiting)
-        self.metrics.watch("slow jobs, with those that run", "slow_jobs", lambda: self.slow.jobs)
+        self.metrics.watch(
+            "slow jobs, with those that run", "slow_jobs", lambda: self.workers["slow"].jobs
+        )
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -114,6 +124,16 @@ class Service:
             found["label_zh"] = chinese
         return found
 
+    def is_at_work(self, seconds: float) -> bool:
+        """Whether a thread computes still after so many seconds."""
+        end = time.monotonic() + seconds
+        while jobs := self.batcher.jobs + sum(each.jobs for each in self.workers.values()):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        return jobs > 0
+
     def close(self) -> None:
-        for each in (self.quick, self.slow, self.batcher):
+        self.batcher.close()
+        for each in self.workers.values():
             each.close()

@@ -9,25 +9,36 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
+from vggnet.attribution import check_classes, map_layer
 from vggnet.class_lists import find_class, in_language
 from vggnet.drawing.maps import png
 from vggnet.explain import METHODS, explain
-from vggnet.image import open_picture
 from vggnet.web.endpoint import JSON, PNG, Asked, Endpoint, File, Service
-from vggnet.web.given import SIZE, view
+from vggnet.web.given import SIZE, check_torch, decoded, view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
+from vggnet.web.problems import checking
 
 
 def _explain(asked: Asked) -> Any:
     values, upload = asked.values, asked.picture
-    rgb = open_picture(upload.data, upload.name, asked.service.limits.pixels)
     model = asked.model
     if values["size"] is not None:
         preprocessing = view(model, values["size"])
         model = copy(model)
         model.weights = replace(model.weights, preprocessing=preprocessing)
-    target = None if values["class"] is None else _class(asked.service, values["class"])
+    with checking():
+        check_classes(model.spec, ())
+        if values["method"] == "grad-cam":
+            map_layer(model.spec)
+    check_torch(values["method"])
+    target = None
+    if values["class"] is not None:
+        with checking("unknown-class", **{"class": values["class"]}):
+            target = _class(asked.service, values["class"])
+            check_classes(model.spec, (target,))
+    with decoded(asked.service, upload) as photograph:
+        rgb = photograph  # others may be decoded while this is explained
     found = explain(model, rgb, values["method"], target=target, name=upload.name)
     if values["format"] == "png":
         return File(png(found.picture()), PNG)
@@ -67,6 +78,6 @@ ENDPOINTS = (
          SIZE,
          Parameter("format", "Numbers, or a picture", default="json", choices=("json", "png"))),
         "picture", (JSON, PNG), ("method", "positions", "size", "target", "values", "caption"),
-        slow=True,
+        threads="slow",
     ),
 )  # fmt: skip

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from vggnet.layers import LARGEST, Layer
 from vggnet.units import Field, field_of, most_exciting, unit_sum
 from vggnet.web.endpoint import Asked, Endpoint
-from vggnet.web.given import SIZE, Prepared, prepared, view
+from vggnet.web.given import SIZE, Prepared, check_layer, prepared, view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, checking
 from vggnet.web.uploads import Upload
 
 _SHOWN_CHANNELS = 8  # of a convolution's input, those that add most to a unit
@@ -31,12 +31,15 @@ def _prepared(asked: Asked, upload: Upload) -> Prepared:
 
 
 def _layer(asked: Asked, image_CHW: NDArray[np.float32]) -> Layer:
-    """The layer that was asked for, for such a picture. Raises ValueError for none."""
-    name = asked.values["layer"]
-    asked.model.spec.check_names([name])
-    return next(
+    """The layer that was asked for, for such a picture; its channel too, if one was asked for."""
+    name, channel = asked.values["layer"], asked.values.get("channel", 0)
+    check_layer(asked.model.spec, name)
+    layer = next(
         each for each in asked.model.spec.layers_at(*image_CHW.shape[1:]) if each.name == name
     )
+    if channel >= layer.output[0]:
+        raise Problem(422, f"parameter channel, {channel}: {name} has {layer.output[0]}")
+    return layer
 
 
 def _features(asked: Asked) -> Any:
@@ -82,9 +85,8 @@ def _unit(asked: Asked) -> Any:
     layer = _layer(asked, image_CHW)
     channel, row, column = values["channel"], values["row"], values["column"]
     size = (image_CHW.shape[1], image_CHW.shape[2])
-    field = field_of(asked.model.spec, layer.name, row, column, size)
-    if channel >= layer.output[0]:
-        raise Problem(422, f"parameter channel, {channel}: {layer.name} has {layer.output[0]}")
+    with checking():
+        field = field_of(asked.model.spec, layer.name, row, column, size)
     found: dict[str, Any] = {
         "layer": layer.name, "type": layer.kind, "channel": channel, "row": row, "column": column,
         "field": _field(field, size), "size": list(size), "bias": None, "sum_of_products": None,
@@ -127,6 +129,7 @@ def _field(field: Field, size: tuple[int, int]) -> dict[str, Any]:
 def _excite(asked: Asked) -> Any:
     values = asked.values
     images = [_prepared(asked, upload).image_CHW for upload in asked.pictures]
+    _layer(asked, images[0])
     found = most_exciting(asked.model, images, values["layer"], values["channel"], values["top"])
     size = (images[0].shape[1], images[0].shape[2])
     return {
@@ -163,17 +166,18 @@ ENDPOINTS = (
         (_LAYER, SIZE, _VIEWED,
          Parameter("channels", "First and last channel, as 0:64", default="0:64",
                    pattern="^[0-9]{1,7}:[0-9]{1,7}$")),
-        "picture", members=("layer", "channels", "height", "width", "maps"),
+        "picture", members=("layer", "channels", "height", "width", "maps"), threads="pictures",
     ),
     Endpoint(
         "/api/unit", "POST", "One value of a layer, what it sees and how it comes about", _unit,
         (_LAYER, _CHANNEL, *_AT, SIZE, _VIEWED),
         "picture", members=("layer", "channel", "row", "column", "value", "field"),
+        threads="pictures",
     ),
     Endpoint(
         "/api/excite", "POST", "Where in pictures a channel is largest", _excite,
         (_LAYER, _CHANNEL, SIZE, _VIEWED,
          Parameter("top", "Places", "integer", 9, low=1, high=64)),
-        "pictures", members=("patches",), slow=True,
+        "pictures", members=("patches",), threads="slow",
     ),
 )  # fmt: skip

@@ -18,14 +18,15 @@ from vggnet.drawing.maps import filter_pixels
 from vggnet.explain import METHODS
 from vggnet.layer_times import layer_times
 from vggnet.model import Model
-from vggnet.units import effective_field
+from vggnet.units import check_has_map, effective_field
 from vggnet.web.endpoint import Asked, Endpoint
-from vggnet.web.given import view
+from vggnet.web.given import check_layer, check_torch, view
 from vggnet.web.matrices import matrix
 from vggnet.web.parameters import Parameter
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, checking
 
 _EXAMPLE = Path(__file__).parent / "examples" / "cat.jpg"
+_MOST_BLOCKS = 12  # a side of the field, so that it takes seconds
 _MOST_PIXELS = 256  # of a side on which a field is measured; larger fields are seen in part
 
 
@@ -85,10 +86,13 @@ def _effective_field(asked: Asked) -> Any:
     key = ("effective field", layer, method)
     if key not in kept:
         model = asked.model
-        model.spec.check_names([layer])
+        check_layer(model.spec, layer)
+        with checking():
+            check_has_map(model.spec, layer)
+        check_torch(method)
         side = _side_for(model, layer)
         images_NCHW = view(model, side)(_EXAMPLE.read_bytes(), _EXAMPLE.name)[np.newaxis]
-        found = effective_field(model, images_NCHW, layer, method)
+        found = effective_field(model, images_NCHW, layer, method, _MOST_BLOCKS)
         kept[key] = {
             "layer": layer,
             "method": method,
@@ -118,8 +122,8 @@ def _side_for(model: Model, layer: str) -> int | None:
 
 def _times(asked: Asked) -> Any:
     service = asked.service
-    # The engine itself, and not the one that looks whether it is still wanted, can be timed.
-    model = service.model
+    # Of the native engine itself the steps can be timed, not of what looks whether it is wanted.
+    model = service.model if service.model.engine.name == "native" else asked.model
     image_CHW = model.preprocess(_EXAMPLE.read_bytes())[0]
     found = layer_times(model, image_CHW[np.newaxis])
     return {
@@ -149,8 +153,8 @@ ENDPOINTS = (
         (Parameter("layer", "Name of a layer with maps, such as conv4_3", required=True),
          Parameter("method", "How to measure; gradient needs torch", default="blocks",
                    choices=("blocks", "gradient"))),
-        members=("layer", "receptive_field", "values", "picture_side"), slow=True,
+        members=("layer", "receptive_field", "values", "picture_side"), threads="slow",
     ),
     Endpoint("/api/times", "GET", "How long each layer takes, measured now", _times,
-             members=("engine", "precision", "layers"), slow=True),
+             members=("engine", "precision", "layers"), threads="slow"),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from vggnet.stacks import KernelStack, compose
 from vggnet.variants import parse_size, title_of
 from vggnet.web.endpoint import HTML, PNG, SVG, Asked, Endpoint, File
 from vggnet.web.parameters import Parameter
-from vggnet.web.problems import Problem
+from vggnet.web.problems import Problem, checking, one_line
 
 LOADED = "loaded"  # what the model that is served is called among the configurations
 
@@ -54,19 +54,28 @@ def _analyses(asked: Asked) -> list[Analysis]:
 
 
 def _analysis(asked: Asked, text: str, size: tuple[int, int] | None) -> Analysis:
-    """Raises Problem, which says where in `text` the token stands that is at fault."""
+    """Raises Problem, which says where in `text` the token stands that is at fault.
+
+    The model that is served is described as it looks at pictures, by default.
+    """
     values = asked.values
+    is_loaded = text.strip() == LOADED
     try:
-        spec = asked.model.spec if text.strip() == LOADED else _spec(text)
+        spec = asked.model.spec if is_loaded else _spec(text)
         width = 1.0 if values["width"] is None else values["width"]
         varied = spec.scaled(
             width=width, num_classes=values["classes"], head=values["head"],
             batch_norm=values["batch_norm"],
         )  # fmt: skip
+        crop = asked.model.preprocessing.crop
+        if size is None and is_loaded and varied.any_size and crop is not None:
+            size = (crop, crop)
         return analyze(varied, size)
     except SpecError as error:
-        place = _place(text, error.token)
-        raise Problem(422, str(error), **place) from None
+        token, place = _place(text, error.token)
+        raise Problem(422, one_line(error), error.code, values=token, **place) from None
+    except ValueError as error:
+        raise Problem(422, one_line(error), "network") from None
 
 
 def _spec(text: str) -> Spec:
@@ -75,19 +84,21 @@ def _spec(text: str) -> Spec:
         return configuration(text)
     except SpecError:
         raise
-    except ValueError:
+    except ValueError as error:
         if len(text.split()) < 2:
-            raise
+            name = {"network": text.strip()}
+            raise Problem(422, one_line(error), "unknown-network", values=name) from None
         return Spec("custom", tuple(re.split(r"\s+/\s+", text.strip())))
 
 
-def _place(text: str, token: int | None) -> dict[str, int]:
-    """Line and column, from 1 on, of a token that stands in the text."""
+def _place(text: str, token: int | None) -> tuple[dict[str, str], dict[str, int]]:
+    """A token that stands in the text, and its line and column, from 1 on; or nothing."""
     tokens = [each for each in re.finditer(r"\S+", text) if each[0] != "/"]
     if token is None or token >= len(tokens):
-        return {}
+        return {}, {}
     before = text[: tokens[token].start()].split("\n")
-    return {"line": len(before), "column": len(before[-1]) + 1}
+    place = {"line": len(before), "column": len(before[-1]) + 1}
+    return {"token": tokens[token][0][:80]}, place
 
 
 def _describe(asked: Asked) -> Any:
@@ -117,7 +128,9 @@ def _draw(asked: Asked) -> File:
         from vggnet.drawing.maps import png
         from vggnet.drawing.raster import raster
 
-        return File(png(raster(scene)), PNG, name)
+        with checking():
+            picture = raster(scene)
+        return File(png(picture), PNG, name)
     if kind == "html":
         from vggnet.drawing.page import page
 
@@ -134,10 +147,11 @@ def _file_name(analyses: list[Analysis]) -> str:
 def _stack(asked: Asked) -> Any:
     values = asked.values
     side = values["size"]
-    stack = KernelStack(
-        tuple(values["kernels"]), values["channels"], values["out_channels"],
-        values["mid_channels"], (side, side),
-    )  # fmt: skip
+    with checking():
+        stack = KernelStack(
+            tuple(values["kernels"]), values["channels"], values["out_channels"],
+            values["mid_channels"], (side, side),
+        )  # fmt: skip
     return stack.to_json()
 
 

@@ -58,6 +58,8 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "code": {"type": "string", "description": "The name of a mistake, such as bad-token"},
+        "values": {"type": "object", "description": "The words and numbers in its sentence"},
         "line": {"type": "integer", "description": "Of the token at fault, from 1 on"},
         "column": {"type": "integer", "description": "In characters, from 1 on"},
     },

@@ -45,12 +45,16 @@ class Parameter:
         if self.joined:
             self._once(given)
             given = given[0].split(",")
-        return self._counted([self._of_text(text) for text in given])
+        self._count(given)
+        found = [self._of_text(text) for text in given]
+        return found if self.most > 1 else found[0]
 
     def of_json(self, given: Any) -> Any:
         """The value of what an object of JSON has for it."""
         values = given if isinstance(given, list) and self.most > 1 else [given]
-        return self._counted([self._of_json(value) for value in values])
+        self._count(values)
+        found = [self._of_json(value) for value in values]
+        return found if self.most > 1 else found[0]
 
     def schema(self) -> dict[str, Any]:
         """As JSON Schema has it."""
@@ -67,13 +71,11 @@ class Parameter:
             return one
         return {"type": "array", "items": one, "minItems": 1, "maxItems": self.most}
 
-    def _counted(self, values: list[Any]) -> Any:
+    def _count(self, values: Sequence[Any]) -> None:
         if self.most == 1:
             self._once(values)
-            return values[0]
-        if not 1 <= len(values) <= self.most:
+        elif not 1 <= len(values) <= self.most:
             raise self._problem(f"{len(values)} of them: there may be 1 to {self.most}")
-        return values
 
     def _once(self, values: Sequence[Any]) -> None:
         if len(values) != 1:
@@ -131,7 +133,9 @@ class Parameter:
         return text
 
     def _problem(self, fault: str) -> Problem:
-        return Problem(422, f"parameter {self.name}, {fault}")
+        return Problem(
+            422, f"parameter {self.name}, {fault}", "parameter", values={"parameter": self.name}
+        )
 
 
 def of_query(parameters: Iterable[Parameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:

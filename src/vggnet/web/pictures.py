@@ -10,11 +10,11 @@ import time
 from typing import Any
 
 from vggnet.drawing.maps import png
-from vggnet.image import PictureError, open_picture
+from vggnet.image import PictureError
 from vggnet.model import Prediction
 from vggnet.web import problems
 from vggnet.web.endpoint import PNG, Asked, Endpoint, File, Service
-from vggnet.web.given import SIZE, prepared, view
+from vggnet.web.given import SIZE, decoded, prepared, view
 from vggnet.web.parameters import Parameter
 from vggnet.web.problems import Problem
 from vggnet.web.uploads import Upload
@@ -34,9 +34,9 @@ async def predictions(service: Service, uploads: tuple[Upload, ...], top: int) -
     answers = []
     for upload, each in zip(uploads, found, strict=True):
         if isinstance(each, PictureError) and len(uploads) > 1:
-            answers.append(
-                {"image": upload.name, "error": str(each), "status": problems.of(each).status}
-            )
+            problem = problems.of(each)
+            answers.append({"image": upload.name, "error": problem.detail, "status": problem.status,
+                            **problem.more})  # fmt: skip
         elif isinstance(each, BaseException):
             raise each
         else:
@@ -47,7 +47,9 @@ async def predictions(service: Service, uploads: tuple[Upload, ...], top: int) -
 
 async def _predicted(service: Service, upload: Upload, top: int) -> dict[str, Any]:
     model = service.model
-    ready = await service.quick.run(lambda _: prepared(service, model.preprocessing, upload))
+    ready = await service.workers["pictures"].run(
+        lambda _: prepared(service, model.preprocessing, upload)
+    )
     classes: list[Prediction] = await service.batcher.answer(ready.image_CHW)
     width, height = ready.photograph
     return {
@@ -64,9 +66,10 @@ async def _predicted(service: Service, upload: Upload, top: int) -> dict[str, An
 
 def _view(asked: Asked) -> File:
     upload = asked.picture
-    rgb = open_picture(upload.data, upload.name, asked.service.limits.pixels)
     preprocessing = view(asked.model, asked.values["size"])
-    return File(png(preprocessing.rescale_and_crop(rgb, upload.name)), PNG)
+    with decoded(asked.service, upload) as rgb:
+        shown = preprocessing.rescale_and_crop(rgb, upload.name)
+    return File(png(shown), PNG)
 
 
 def _predict(asked: Asked) -> Any:
@@ -76,10 +79,10 @@ def _predict(asked: Asked) -> Any:
 PREDICT = Endpoint(
     "/api/predict", "POST", "What is on pictures", _predict,
     (Parameter("top", "Classes for each picture", "integer", 5, low=1, high=1000),), "pictures",
-    members=("image",),
+    members=("image",), threads="pictures",
 )  # fmt: skip
 ENDPOINTS = (
     PREDICT,
     Endpoint("/api/view", "POST", "What the network is given of a picture", _view, (SIZE,),
-             "picture", (PNG,)),
+             "picture", (PNG,), threads="pictures"),
 )  # fmt: skip

@@ -7,7 +7,8 @@ of application/problem+json.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -20,18 +21,49 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """An answer that is no success; `more` are further members of the problem."""
+    """An answer that is no success, with one sentence in English.
+
+    `code` is its name for programs, which may say the same in another language with the words and
+    numbers of `values`; `more` are further members of the problem.
+    """
 
     def __init__(
-        self, status: int, detail: str, *, retry_after: int | None = None, **more: Any
+        self,
+        status: int,
+        detail: str,
+        code: str | None = None,
+        *,
+        retry_after: int | None = None,
+        values: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.retry_after, self.more = status, detail, retry_after, more
+        self.status, self.detail, self.retry_after = status, detail, retry_after
+        named = {} if code is None else {"code": code, "values": dict(values or {})}
+        self.more = {**named, **more}
 
 
-def busy(detail: str) -> Problem:
+def busy(detail: str, code: str = "busy") -> Problem:
     """503: the same may be asked for again in a moment."""
-    return Problem(503, detail, retry_after=1)
+    return Problem(503, detail, code, retry_after=1)
+
+
+@contextmanager
+def checking(code: str | None = None, **values: Any) -> Iterator[None]:
+    """A ValueError of what is called within is a mistake of who asked: 422.
+
+    For what checks the values of a request. Elsewhere a ValueError is a fault of the server's own.
+    """
+    try:
+        yield
+    except PictureError:
+        raise
+    except ValueError as error:
+        raise Problem(422, one_line(error), code, values=values) from None
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def of(error: Exception) -> Problem:
@@ -39,11 +71,11 @@ def of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, UnknownFormat):
-        return Problem(415, str(error))
+        return Problem(415, one_line(error), "picture-format")
     if isinstance(error, TooManyPixels):
-        return Problem(413, str(error))
-    if isinstance(error, PictureError | ValueError):
-        return Problem(422, " ".join(str(error).split()))
+        return Problem(413, one_line(error), "picture-pixels")
+    if isinstance(error, PictureError):
+        return Problem(422, one_line(error), "picture")
     if isinstance(error, MemoryError):
         return busy("there is not enough memory for this now; try again, or ask for less")
     if isinstance(error, HTTPException):

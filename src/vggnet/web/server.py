@@ -5,9 +5,13 @@ In: a Service and an address. Out: the signal that ended it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -21,7 +25,8 @@ from vggnet.web.endpoint import Service
 from vggnet.web.guard import Access
 
 _HEADER_BYTES = 64 << 10  # of a request's first line and headers, tokens of a network among them
-_STOP_SECONDS = 10  # for what is being answered when a signal comes
+_CUT_SECONDS = 2  # from giving up what is being answered to cutting its connections
+_LAST_SECONDS = 0.5  # for threads to see that nobody waits for them
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -71,10 +76,12 @@ def serve(
 ) -> int:
     """Answer requests until SIGTERM or Ctrl-C, and what is being answered then; the signal.
 
-    `started` is called when the first request can be taken.
+    `started` is called when the first request can be taken. Threads may be at work still at the
+    end: see `leave_threads`.
     """
-    # What fails is told by the guard; uvicorn would tell each bad request and cut connection too.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # What fails is told by the guard; these would tell each bad request and cut connection too.
+    for name in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application(service, access),
         http=within(service.limits),
@@ -85,10 +92,10 @@ def serve(
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_graceful_shutdown=math.ceil(service.limits.stop_seconds) + _CUT_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
-    server = _Server(config, started)
+    server = _Server(config, service, started)
     try:
         server.run(sockets=[listening])
     finally:
@@ -97,17 +104,43 @@ def serve(
     return server.ended_by
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which does not raise the signal again that has ended it."""
+def leave_threads(service: Service, status: int) -> None:
+    """End the process with this status where a thread computes still what nobody waits for.
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    Python would wait for it, however long one call of the engine takes.
+    """
+    if service.is_at_work(_LAST_SECONDS):
+        sys.stderr.flush()
+        os._exit(status)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which gives up what takes too long, and does not raise its signal again."""
+
+    def __init__(
+        self, config: uvicorn.Config, service: Service, started: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._started = started
+        self._service, self._started = service, started
         self.ended_by = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        seconds = self._service.limits.stop_seconds
+        giving_up = asyncio.get_running_loop().call_later(seconds, self._give_up)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            giving_up.cancel()
+
+    def _give_up(self) -> None:
+        """The guard tells each client so."""
+        self._service.gives_up = True
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ In: what the connection receives. Out: the bytes; of a form, each file with its 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ from starlette.requests import Request
 from vggnet.printable import printable
 from vggnet.web.limits import Limits
 from vggnet.web.problems import Problem, busy
+from vggnet.web.workers import Stopped
 
 _LONGEST_HEADER = 8192  # bytes of the headers of one part, a file's name among them
 _LONGEST_NAME = 200
+_OTHER_PARTS = 33  # of a form beside its pictures, with the one before the first
+_AT_A_TIME = 64 << 10  # bytes of a form, between looks whether it is still wanted
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,29 @@ class Bodies:
             self.held -= mine
 
 
-async def read_body(request: Request, limits: Limits, add: Callable[[int], None]) -> bytes:
-    """All of a request's body. Raises Problem: 413 for too long a one, 408 for too slow a one.
+async def read_body(
+    request: Request, limits: Limits, most: int, add: Callable[[int], None]
+) -> bytes:
+    """All of a request's body, `most` bytes long at most.
+
+    Raises Problem: 413 for a longer one, 408 for too slow a one.
 
     Raises ClientDisconnect where the connection ends before the body does.
     """
     too_long = Problem(
         413,
-        f"the body is longer than {limits.body_bytes >> 20} MiB; send smaller or fewer pictures",
+        f"the body is longer than {_size(most)}; send less at a time, or smaller pictures",
+        "body-too-long",
+        values={"most": most},
     )
     stated = request.headers.get("content-length", "0")
-    if stated.isascii() and stated.isdigit() and int(stated[:20]) > limits.body_bytes:
+    if stated.isascii() and stated.isdigit() and int(stated[:20]) > most:
         raise too_long
     body = bytearray()
     try:
         with anyio.fail_after(limits.body_seconds):
             async for chunk in request.stream():
-                if len(body) + len(chunk) > limits.body_bytes:
+                if len(body) + len(chunk) > most:
                     raise too_long
                 add(len(chunk))
                 body += chunk
@@ -81,22 +91,28 @@ async def read_body(request: Request, limits: Limits, add: Callable[[int], None]
     return bytes(body)
 
 
-def pictures_of(content_type: str, body: bytes, most: int) -> list[Upload]:
+def _size(number: int) -> str:
+    return f"{number >> 20} MiB" if number >= 1 << 20 else f"{number:,} bytes"
+
+
+def pictures_of(
+    content_type: str, body: bytes, most: int, unwanted: threading.Event
+) -> tuple[Upload, ...]:
     """The pictures of a body: the files of a form, or the body itself.
 
-    Raises Problem: 415 for another type, 400 for a form that is none, 413 for more than `most`
-    pictures, 422 for none.
+    Raises Stopped where nobody wants them any more, and Problem: 415 for another type, 400 for a
+    form that is none, 413 for more than `most` pictures, 422 for none.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        found = _files(content_type, body, most)
+        found = _files(content_type, body, most, unwanted)
         if not found:
             raise Problem(422, "the form holds no file; name each part images and give a file name")
-        return found
+        return tuple(found)
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         if not body:
             raise Problem(422, "the body is empty; send a picture's bytes")
-        return [Upload("picture", body)]
+        return (Upload("picture", body),)
     raise Problem(
         415,
         "send one picture with a Content-Type such as image/jpeg, or several as the files of a "
@@ -104,7 +120,7 @@ def pictures_of(content_type: str, body: bytes, most: int) -> list[Upload]:
     )
 
 
-def _files(content_type: str, body: bytes, most: int) -> list[Upload]:
+def _files(content_type: str, body: bytes, most: int, unwanted: threading.Event) -> list[Upload]:
     """The files of a form; other fields are passed over."""
     from python_multipart import MultipartParser
     from python_multipart.exceptions import FormParserError
@@ -117,7 +133,10 @@ def _files(content_type: str, body: bytes, most: int) -> list[Upload]:
     form = _Form(most)
     try:
         parser = MultipartParser(boundary, form.callbacks())
-        parser.write(body)
+        for start in range(0, len(body), _AT_A_TIME):
+            if unwanted.is_set():
+                raise Stopped
+            parser.write(body[start : start + _AT_A_TIME])
         parser.finalize()
     except FormParserError as error:
         raise Problem(400, f"the form cannot be read: {printable(str(error))}") from None
@@ -132,7 +151,7 @@ class _Form:
     def __init__(self, most: int) -> None:
         self.files: list[Upload] = []
         self.whole = False
-        self._most = most
+        self._most, self._parts = most, 0
         self._begin()
 
     def callbacks(self) -> Any:
@@ -150,6 +169,10 @@ class _Form:
         self._field, self._value, self._data = bytearray(), bytearray(), bytearray()
         self._name: str | None = None
         self._header_bytes = 0
+        self._parts += 1
+        if self._parts > self._most + _OTHER_PARTS:
+            raise Problem(413, f"the form has more than {self._most + _OTHER_PARTS - 1} parts; "
+                          "send the pictures alone")  # fmt: skip
 
     def _take_field(self, data: bytes, start: int, end: int) -> None:
         self._count(end - start)
@@ -185,7 +208,10 @@ class _Form:
         if self._name is None:
             return
         if len(self.files) >= self._most:
-            raise Problem(413, f"more than {self._most} pictures; send them in several requests")
+            raise Problem(
+                413, f"more than {self._most} pictures; send them in several requests",
+                "too-many-pictures", values={"most": self._most},
+            )  # fmt: skip
         self.files.append(Upload(self._name, bytes(self._data)))
 
     def _end(self) -> None:
