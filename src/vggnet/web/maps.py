@@ -151,8 +151,8 @@ def _excite(asked: Asked) -> Any:
 
 
 _LAYER = Parameter("layer", "Name of a layer, such as conv3_3", required=True)
-_VIEWED = Parameter("viewed", "The picture is an answer of /api/view at this size, and not rescaled "
-                    "again", "boolean", default=False)  # fmt: skip
+_VIEWED = Parameter("viewed", "The picture is an answer of /api/view at this size: it is not "
+                    "rescaled again", "boolean", default=False)  # fmt: skip
 _CHANNEL = Parameter("channel", "Channel, from 0 on", "integer", required=True, low=0, high=LARGEST)
 _AT = tuple(
     Parameter(
