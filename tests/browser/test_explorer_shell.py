@@ -6,7 +6,7 @@ import re
 
 import pytest
 from in_browser import Explorer
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 
 def test_the_arrow_keys_go_through_the_tabs(explorer: Explorer) -> None:
@@ -94,6 +94,23 @@ def test_no_tab_is_wider_than_a_phone(
     )
     assert wide <= 0
     explorer.close()
+
+
+def test_a_busy_server_is_asked_again(explorer: Explorer) -> None:
+    explorer.expected.append("status of 503")
+    page = explorer.open(tab="learn")
+    turned_away: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if turned_away:
+            return route.continue_()
+        turned_away.append(route)
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "busy"})
+
+    page.route("**/api/stack*size*", answer)
+    page.get_by_role("tab", name="Principle").click()
+    expect(page.locator(".headline")).to_contain_text("81% more weights")
+    assert turned_away
 
 
 def test_without_the_server_the_page_says_so(explorer: Explorer) -> None:

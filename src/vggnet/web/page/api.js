@@ -4,19 +4,31 @@
  * Addresses are relative to this module, so that the page may also lie beneath a path.
  */
 
+import { sentenceOf } from "./faults.js";
 import { words } from "./words.js";
 
-/** A failure, in a sentence for the reader; of tokens also where, counted from 1. */
+/**
+ * @typedef {object} Told what the server says of a failure
+ * @property {string} detail @property {number} [status] @property {string} [code]
+ * @property {Record<string, any>} [values]
+ * @property {number} [line] of a token, from 1 @property {number} [column] from 1
+ */
+
+/** A failure, in a sentence for the reader; of tokens also where. */
 export class Problem extends Error {
-  /** @param {{title?: string, detail: string, status?: number, line?: number, column?: number}} told */
-  constructor({ title = "", detail, status = 0, line, column }) {
-    super(detail);
+  /** @param {Told} told */
+  constructor(told) {
+    super(told.detail);
     this.name = "Problem";
-    this.title = title;
-    this.detail = detail;
-    this.status = status;
-    this.line = line;
-    this.column = column;
+    this.told = told;
+    this.status = told.status ?? 0;
+    this.line = told.line;
+    this.column = told.column;
+  }
+
+  /** The sentence, in the language that the page has now. */
+  get detail() {
+    return sentenceOf(this.told);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the network says of the photograph, and the part of it that it was given. */
 
+import * as api from "../api.js";
 import { element, svgElement } from "../figures.js";
 import { answerBars } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
@@ -46,7 +47,8 @@ export function answerPart(look) {
     }
     if (photograph === shown) picture.replaceChildren();
     const advice = words("Choose another photograph above.", "请在上面换一张照片。");
-    throw Object.assign(new Error(fault), { detail: `${fault.replace(/\.?$/, ".")} ${advice}` });
+    const sentence = fault.replace(/[.。]?$/, words(". ", "。"));
+    throw new api.Problem({ detail: `${sentence}${advice}` });
   }
 
   function facts({ milliseconds }) {

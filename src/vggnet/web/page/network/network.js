@@ -21,6 +21,8 @@ export async function mount(root, context) {
   const networks = await api.get("networks");
   /** What the server said last: it stays until the next answer is there. */
   let found = null;
+  /** What was wrong with the newest question, if anything was. */
+  let fault = null;
   let parts;
 
   function build() {
@@ -34,7 +36,8 @@ export async function mount(root, context) {
     root.append(element("p", { class: "note sources" }, ...sources()));
     parts = { choice, tokens, status, totals, figure, exports };
     parts.tokens.show();
-    if (found) show(found);
+    if (found) draw();
+    if (fault) fail(fault);
   }
 
   async function compute(signal) {
@@ -50,16 +53,22 @@ export async function mount(root, context) {
 
   function show(next) {
     found = next;
+    fault = null;
+    draw();
+  }
+
+  function draw() {
     parts.status.textContent = "";
     parts.figure.classList.remove("stale");
     parts.tokens.mark(null);
-    parts.totals.replaceChildren(summary(next.described));
-    parts.figure.replaceChildren(layers(next));
-    parts.exports.show(next.described);
-    parts.choice.hint(next.described[0]);
+    parts.totals.replaceChildren(summary(found.described));
+    parts.figure.replaceChildren(layers(found));
+    parts.exports.show(found.described);
+    parts.choice.hint(found.described[0]);
   }
 
   function fail(problem) {
+    fault = problem;
     const own = parts.tokens.mark(problem);
     parts.status.textContent = own ? "" : problem.detail ?? String(problem);
     parts.figure.classList.add("stale");
