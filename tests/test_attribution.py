@@ -8,7 +8,14 @@ import torch
 from small_nets import AVERAGE, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 import vggnet
-from vggnet.attribution import grad_cam, gradient, map_layer, occlusion, patch_and_stride
+from vggnet.attribution import (
+    batch_size,
+    grad_cam,
+    gradient,
+    map_layer,
+    occlusion,
+    patch_and_stride,
+)
 from vggnet.engines.reference import softmax
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
@@ -170,3 +177,8 @@ def test_what_there_is_no_map_of(spec: Spec, classes: list[int], fault: str) -> 
 def test_patches_that_do_not_fit(patch: int, stride: int | None, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         occlusion(model_of(AVERAGE), random_images(1, 16, 16), [0], patch, stride)
+
+
+@pytest.mark.parametrize(("side", "most"), [(8, 32), (104, 32), (224, 13), (448, 3), (2000, 1)])
+def test_large_pictures_are_computed_few_at_a_time(side: int, most: int) -> None:
+    assert batch_size(np.zeros((3, side, side), np.float32)) == most

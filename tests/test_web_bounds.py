@@ -1,7 +1,10 @@
 """How much may be asked of the server: bytes, pixels, pictures, forms that are none, time."""
 
 import io
+import platform
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -244,6 +247,36 @@ def test_pixels_are_decoded_within_a_bound() -> None:
     assert len(at_a_time) == 20
     assert max(at_a_time) == 10
     assert pixels._held == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps memory")
+def test_the_memory_of_large_pictures_is_returned() -> None:
+    """Also that of threads, each of which has an arena of its own."""
+    code = """
+import re, threading
+from PIL import Image
+from vggnet.web.pixels import return_freed_memory
+return_freed_memory()
+def decode():
+    Image.new("RGB", (6000, 6000)).transpose(Image.Transpose.ROTATE_180)
+def mebibytes():
+    status = open("/proc/self/status").read()
+    return int(re.search(r"VmRSS:\\s*(\\d+)", status)[1]) // 1024
+before, barrier = mebibytes(), threading.Barrier(3)
+def twice():
+    decode()
+    decode()
+    barrier.wait()
+    barrier.wait()  # the thread lives on
+threads = [threading.Thread(target=twice) for _ in range(2)]
+for thread in threads:
+    thread.start()
+barrier.wait()
+print(mebibytes() - before)
+barrier.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60  # of 280 for each thread
 
 
 @pytest.mark.parametrize(

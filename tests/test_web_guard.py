@@ -114,6 +114,7 @@ def test_pages_of_other_sites(asked: Ask) -> None:
         ({"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, 403),
         ({"Origin": "http://127.0.0.1:8001"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "http://127.0.0.1:8000"}, 200),
         ({}, 200),  # a program
         ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),

@@ -10,6 +10,7 @@ from web_client import client_of, problem, small_service
 
 import vggnet
 from vggnet.drawing.maps import filter_pixels
+from vggnet.model import Model
 
 
 def test_the_model(client: Any, embedded_service: Any) -> None:
@@ -42,6 +43,23 @@ def test_a_field_is_measured_once(client: Any, monkeypatch: pytest.MonkeyPatch) 
     assert found["values"]["height"] == 32
     monkeypatch.delattr("vggnet.web.measured.effective_field")
     assert client.get("/api/effective-field?layer=conv2_1").json() == found
+
+
+def test_a_field_is_measured_in_seconds(
+    embedded_service: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred passes of large pictures and some, not six hundred."""
+    pictures = []
+    features = Model.features
+
+    def counted(model: Model, images_NCHW: Any, names: Any) -> Any:
+        pictures.append(len(images_NCHW))
+        return features(model, images_NCHW, names)
+
+    monkeypatch.setattr(Model, "features", counted)
+    found = client.get("/api/effective-field?layer=conv3_2").json()
+    assert found["receptive_field"] == 32
+    assert sum(pictures) == 1 + 11 * 11  # blocks of 3 pixels
 
 
 def test_a_field_by_gradient(client: Any) -> None:

@@ -26,7 +26,8 @@ from vggnet.spec import Spec
 if TYPE_CHECKING:
     from vggnet.torch_network import Network
 
-_BATCH = 32  # pictures with a patch that are given to the engine at a time
+_MOST = 32  # pictures with a patch that are given to the engine at a time
+_MOST_NUMBERS = 1 << 21  # of such a batch, whose maps take some hundreds of MiB then
 
 
 def check_classes(spec: Spec, classes: Sequence[int]) -> None:
@@ -134,8 +135,9 @@ def occlusion(
     for image_CHW, index, before_K, map_HW in zip(
         images_NCHW, classes, before_NK, maps_NHW, strict=True
     ):
-        for start in range(0, len(squares), _BATCH):
-            hidden = squares[start : start + _BATCH]
+        most = batch_size(image_CHW)
+        for start in range(0, len(squares), most):
+            hidden = squares[start : start + most]
             batch = np.repeat(image_CHW[np.newaxis], len(hidden), axis=0)
             for picture_CHW, (rows, columns) in zip(batch, hidden, strict=True):
                 picture_CHW[:, rows, columns] = 0  # the mean: it was subtracted
@@ -143,6 +145,11 @@ def occlusion(
             for (rows, columns), after in zip(hidden, after_N, strict=True):
                 map_HW[rows, columns] += before_K[index] - after
     return (maps_NHW / times_HW).astype(np.float32)
+
+
+def batch_size(image_CHW: NDArray[np.floating]) -> int:
+    """How many changed copies of a picture are to be computed at a time."""
+    return max(1, min(_MOST, _MOST_NUMBERS // image_CHW.size))
 
 
 def gradient(

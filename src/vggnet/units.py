@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vggnet.analysis import analyze
-from vggnet.attribution import torch_network_of
+from vggnet.attribution import batch_size, torch_network_of
 from vggnet.layers import Layer
 from vggnet.model import Model
 from vggnet.spec import Spec
 
 FieldMethod = Literal["gradient", "blocks"]
-_BATCH = 32  # pictures with a hidden block that are given to the engine at a time
 # Luo et al.: a pixel counts that has more than 1 - 95.45% of the largest effect.
 _COUNTS_FROM = 1 - 0.9545
 
@@ -291,8 +290,9 @@ def _by_blocks(
     effect_HW = np.zeros(images_NCHW.shape[2:], np.float64)
     for image_CHW in images_NCHW:
         before_C = model.features(image_CHW[np.newaxis], [layer])[layer][0, :, row, column]
-        for start in range(0, len(blocks), _BATCH):
-            hidden = blocks[start : start + _BATCH]
+        most = batch_size(image_CHW)
+        for start in range(0, len(blocks), most):
+            hidden = blocks[start : start + most]
             batch = np.repeat(image_CHW[np.newaxis], len(hidden), axis=0)
             for picture_CHW, block in zip(batch, hidden, strict=True):
                 picture_CHW[(slice(None), *block)] = 0  # the mean: it was subtracted

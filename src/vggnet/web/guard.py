@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -121,10 +121,8 @@ class Guard:
         origin = headers.get("origin")
         if "*" in self._access.origins or origin in self._access.origins:
             return True
-        if (
-            origin is not None
-            and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
-        ):
+        host = headers.get("host", "").lower()
+        if origin is not None and origin.partition("://")[2].lower() != host:
             return False
         if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
             return True

@@ -9,6 +9,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from PIL import Image
+
+_BLOCK = 64 << 20  # bytes; above 32 MiB, which glibc's malloc always takes from the system alone
+
+
+def return_freed_memory() -> None:
+    """Let what Pillow frees of large pictures go back to the system at once.
+
+    It takes them in blocks of 16 MiB by default, which glibc keeps for each thread once some were
+    freed: a thread would hold the memory of the largest picture that it has decoded.
+    """
+    Image.core.set_block_size(_BLOCK)  # type: ignore[attr-defined]
+
 
 class Pixels:
     """At most so many at a time, in the order in which they come; one that has more comes alone."""

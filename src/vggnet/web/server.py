@@ -23,6 +23,7 @@ from vggnet.web.app import application
 from vggnet.web.connections import KEEP_ALIVE_SECONDS, within
 from vggnet.web.endpoint import Service
 from vggnet.web.guard import Access
+from vggnet.web.pixels import return_freed_memory
 
 _HEADER_BYTES = 64 << 10  # of a request's first line and headers, tokens of a network among them
 _CUT_SECONDS = 2  # from giving up what is being answered to cutting its connections
@@ -82,6 +83,7 @@ def serve(
     # What fails is told by the guard; these would tell each bad request and cut connection too.
     for name in ("uvicorn.error", "python_multipart"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    return_freed_memory()
     config = uvicorn.Config(
         application(service, access),
         http=within(service.limits),
