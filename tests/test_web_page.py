@@ -1,10 +1,13 @@
 """The explorer's page: small, of the package's own colours, and in both languages throughout."""
 
+import ast
 import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+import vggnet
 from vggnet.analysis import analyze
 from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
@@ -57,6 +60,30 @@ def chinese() -> set[str]:
     listed = re.search(r"const WORDS = \{(.*?)\n\};", read("network/chinese.js"), re.DOTALL)
     assert listed is not None
     return {quoted or plain for quoted, plain in re.findall(r'(?:"([^"]+)"|(\w+)):', listed[1])}
+
+
+def codes() -> set[str]:
+    """The names that the package gives to a user's mistakes, wherever a problem is raised."""
+    where = {"Problem": 2, "busy": 1, "checking": 0, "SpecError": 2, "_error": 2}
+    found = set()
+    package = Path(vggnet.__file__).parent
+    for path in [*(package / "web").glob("*.py"), package / "spec.py"]:
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            if name in where:
+                named = [each.value for each in call.keywords if each.arg == "code"]
+                given = [*call.args[where[name] :][:1], *named]
+                found |= {each.value for each in given if isinstance(each, ast.Constant)}
+    return {each for each in found if isinstance(each, str)}
+
+
+def test_every_mistake_that_has_a_name_is_told_in_chinese() -> None:
+    known = re.findall(r'^  "?([a-z-]+)"?: \(', read("faults.js"), re.MULTILINE)
+    # "network" is any fault of a network that has no name of its own: it is told as it is.
+    assert {"bad-token", "picture", "stopping"} < codes()
+    assert (codes() | {"busy"}) - {"network"} <= set(known)
 
 
 def test_every_heading_of_the_table_is_known_in_chinese() -> None:

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,26 @@ def test_an_upright_view(client: Any, embedded_service: Any) -> None:
     assert np.array_equal(np.asarray(shown), np.asarray(expected))
     own = client.post("/api/view", content=CAT, headers=JPEG)
     assert Image.open(io.BytesIO(own.content)).size == (104, 104)
+
+
+def test_a_view_is_taken_as_it_is() -> None:
+    """Though a photograph of its size would be rescaled, and cropped, to less."""
+    service = small_service(FULLY_CONNECTED)
+    model = service.model
+    own = replace(model.preprocessing, resize=24)
+    model.weights = replace(model.weights, preprocessing=own)
+    with client_of(service) as client:
+
+        def answer(path: str, content: bytes) -> Any:
+            return client.post(f"/api/{path}", content=content, headers=JPEG).json()
+
+        view = client.post("/api/view", content=picture(), headers=JPEG).content
+        for path in ("features?layer=conv1_1", "excite?layer=conv1_1&channel=1",
+                     "unit?layer=conv1_1&channel=1&row=3&column=4"):  # fmt: skip
+            expected = answer(path, picture())
+            assert answer(f"{path}&viewed=true", view) == expected
+            assert answer(path, view) != expected
+    service.close()
 
 
 def test_maps_of_a_layer(client: Any, embedded_service: Any) -> None:

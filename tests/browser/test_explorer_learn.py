@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,16 @@ def test_the_answers_are_the_package_s(explorer: Explorer) -> None:
     numbers = f"{whole.parameters:,}".replace(",", "\u202f")
     expect(step(page, 7).locator(".formula")).to_contain_text(numbers)
     expect(step(page, 9).locator(".formula")).to_contain_text("404")
-    expect(step(page, 8).locator(".layer-list")).to_contain_text(" ms")  # measured here
+    # What is measured here is of the served model, and stands beside that model's own MACs.
+    model = vggnet.load("tiny-imagenet")
+    served = {
+        each.name: each.macs for each in analyze(model.weights.spec, (104, 104)).layers if each.macs
+    }
+    rows = step(page, 8).locator(".layer-list").last.locator("li")
+    expect(rows).to_have_count(len(served))
+    expect(rows.nth(1)).to_contain_text(re.compile(r"^conv1_2( \+ pool1)?188.M\d+\.\d\d ms$"))
+    assert f"{served['conv1_2'] / 1e6:.0f}" == "188"
+    expect(step(page, 8).locator(".legend").last).to_contain_text("at 104×104")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -147,7 +157,7 @@ def test_the_field_grows_by_keyboard(explorer: Explorer) -> None:
     expect(here.locator(".cell-pixel.seen")).to_have_count(7)
     slider.press("ArrowLeft")
     expect(here.locator(".cell-pixel.seen")).to_have_count(5)
-    here.get_by_role("button", name="Step").press("Enter")
+    here.get_by_role("button", name="One step on").press("Enter")
     expect(here.locator(".cell-pixel.seen")).to_have_count(7)
 
 
@@ -183,6 +193,53 @@ def test_what_was_not_measured_is_said_to_be_so(explorer: Explorer) -> None:
     page = explorer.open(tab="learn", learn__3="-", learn__4="-", learn__6="-", learn__11="-")
     for number in (3, 4, 6, 11):
         expect(answered(page, number).locator(".evidence")).to_contain_text("Not measured yet")
+
+
+def test_what_is_quoted_of_rates_and_speeds_is_as_it_was_measured(explorer: Explorer) -> None:
+    milliseconds = {"vggnet fp32": 60.0, "vggnet bf16": 20.0, "torch fp32": 193.9}
+    found = json.loads((EXAMPLES.parent / "evidence.json").read_text())
+    found["inference"]["milliseconds"] = milliseconds
+    found["loss_curves"]["first"] = 11
+    for run, rate in zip(found["loss_curves"]["runs"], (0.004, 0.05, 2), strict=True):
+        run["rate"] = rate
+    explorer.page.route("**/page/evidence.json", lambda route: route.fulfill(json=found))
+    page = explorer.open(tab="learn", learn__11="-", learn__12="-")
+    expect(answered(page, 11)).to_contain_text("is 3.0 times as fast")
+    expect(answered(page, 12).locator(".note")).to_contain_text("The rates are 0.004, 0.05, 2.")
+    expect(step(page, 12).locator(".note")).to_contain_text("the mean of 21 steps")
+    names = step(page, 12).locator(".curve-name")
+    expect(names).to_have_text(["A: 0.05", "B: 2", "C: 0.004"])
+    boxes = [each.bounding_box() for each in names.all()]
+    tops = sorted(box["y"] for box in boxes if box is not None)
+    heights = [box["height"] for box in boxes if box is not None]
+    assert all(below - above > 0.7 * max(heights) for above, below in pairwise(tops)), tops
+
+
+def test_chinese_counts_parameters_by_ten_thousands(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", language="zh")
+    form = step(page, 11).locator("form")
+    expect(form).to_contain_text("万")
+    form.locator("input").fill("1500")
+    form.locator("input").press("Enter")
+    expect(answered(page, 11).locator(".verdict")).to_have_text(
+        "猜对了。你猜 1500 万，答案是 1520 万。"
+    )
+    page.get_by_role("button", name="English").click()
+    expect(answered(page, 11).locator(".verdict")).to_have_text("Right. You said 15; it is 15.2.")
+
+
+def test_an_address_may_hold_anything(explorer: Explorer) -> None:
+    every = {f"learn__{number}": "-" for number in (2, 4, 9)}
+    odd = {"learn__field": "x", "learn__seed": "abc", "learn__channels": "99", "learn__1": "five"}
+    page = explorer.open(tab="learn", **every, **odd, learn__5="some")
+    expect(answered(page, 9).locator(".figure-label")).to_contain_text("conv5_3: 196×196")
+    expect(answered(page, 4).locator(".array")).to_have_count(3)
+    expect(answered(page, 2).locator(".numbers")).to_have_text("256")
+    step(page, 5).get_by_role("button", name="the same").click()  # neither was a guess
+    expect(answered(page, 5).locator(".verdict")).to_contain_text("Right.")
+    step(page, 1).locator("input").fill("5")
+    step(page, 1).locator("input").press("Enter")
+    expect(answered(page, 1).locator(".verdict")).to_contain_text("Right.")
 
 
 def test_a_link_leads_into_the_tab_to_play_on(explorer: Explorer) -> None:

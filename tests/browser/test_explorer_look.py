@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from in_browser import Explorer
+from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
 import vggnet
@@ -61,6 +63,90 @@ def test_an_uploaded_photograph_is_named(explorer: Explorer, model: vggnet.Model
     expect(page.locator(".answer-name").first).to_have_text("虎斑猫")
     page.get_by_role("button", name=re.compile("移除")).click()
     expect(page.locator(".answer-name").first).not_to_have_text("虎斑猫")
+
+
+def test_photographs_are_chosen_and_removed_by_keyboard(explorer: Explorer) -> None:
+    page = explorer.open(tab="look")
+    settled(page)
+    page.get_by_role("tab", selected=True).focus()
+    for _ in range(3 + 2):  # the two switches, then the photographs one by one
+        page.keyboard.press("Tab")
+    second = page.get_by_role("button", name="a cup of espresso")
+    expect(second).not_to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(second).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer-name").first).to_have_text("espresso")
+    expect(second).to_be_focused()
+    page.keyboard.press("Tab")
+    with page.expect_file_chooser() as chosen:  # after the portrait come the ways to add one
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    file: Any = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()}
+    chosen.value.set_files(file)
+    expect(page.locator(".answer-name").first).to_have_text("tabby")
+    page.keyboard.press("Shift+Tab")
+    away = page.get_by_role("button", name="Remove mine.jpg")
+    expect(away).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(away).to_have_count(0)
+    expect(page.locator(".thumbnail[aria-pressed=true]")).to_be_focused()
+    settled(page)
+
+
+# Chromium does not tell the bytes of such bodies: what the page sends is weighed within it.
+WEIGHING = """
+    window.sent = [];
+    const own = fetch;
+    window.fetch = (url, options) => {
+        const body = options?.body;
+        const bytes = body instanceof FormData ? [...body.values()] : body ? [body] : [];
+        sent.push([new URL(url).pathname.split("/").at(-1), new URL(url).search,
+            bytes.reduce((sum, each) => sum + each.size, 0)]);
+        return own(url, options);
+    };
+"""
+
+
+def test_large_photographs_are_looked_into_by_their_views(explorer: Explorer) -> None:
+    """However large they are and however many: the server takes 32 MiB, and 32, at a time."""
+    explorer.page.add_init_script(WEIGHING)
+    page = explorer.open(tab="look", look__layer="conv2_1")
+    settled(page)
+    pixels_HWC = np.random.default_rng(0).integers(0, 256, (660, 660, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels_HWC).save(file, "PNG")
+    large = {"mimeType": "image/png", "buffer": file.getvalue()}
+    files: Any = [{"name": f"{number}.png", **large} for number in range(31)]
+    assert 31 * len(file.getvalue()) > 32 << 20
+    page.locator("input[type=file]").first.set_input_files(files)
+    settled(page)
+    found = part(page, "What excites this channel most")
+    expect(found).to_contain_text("Of the 32 photographs")  # the newest of 34
+    page.get_by_role("application").press("ArrowRight")
+    settled(page)
+    sent = page.evaluate("sent")
+    whole = {path for path, _, size in sent if size == len(file.getvalue())}
+    assert whole == {"explain", "predict", "view"}
+    assert max(size for path, _, size in sent if path in ("features", "unit")) < 300_000
+    assert max(size for path, _, size in sent if path == "excite") < 32 * 300_000
+
+
+def test_what_nobody_waits_for_is_stopped(explorer: Explorer) -> None:
+    explorer.page.add_init_script(WEIGHING)
+    explorer.page.route("**/api/features*layer=relu2_2*", lambda _: None)  # it is never answered
+    page = explorer.open(tab="look", look__layer="conv2_1")
+    settled(page)
+    with page.expect_request("**/api/features*layer=relu2_2*"):
+        page.locator(".strip").get_by_role("button", name="conv2_2").click()
+    with page.expect_event("requestfailed") as failed:
+        page.locator(".strip").get_by_role("button", name="conv2_1").click()
+    assert "relu2_2" in failed.value.url
+    settled(page)
+    expect(page.locator(".map-beside")).to_contain_text("relu2_1")
+    # Three parts of the page wanted it, and it was asked for once.
+    asked = [path for path, query, _ in page.evaluate("sent") if "relu2_2" in query]
+    assert asked.count("features") == 1
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
@@ -191,6 +277,24 @@ def test_explanations_stand_side_by_side(explorer: Explorer) -> None:
     why.get_by_label("Class to explain").select_option("Egyptian cat")
     expect(why.locator("[data-method=grad-cam] figcaption")).not_to_have_text(before)
     expect(page).to_have_url(re.compile("look.class="))
+
+
+def test_the_first_answer_named_in_the_address_is_one_entry(explorer: Explorer) -> None:
+    first = vggnet.load("tiny-imagenet").predict(CAT, top=1)[0]
+    page = explorer.open(
+        tab="look", look__class=str(first.index), look__strength="much", look__page="1e3"
+    )
+    settled(page)
+    classes = page.get_by_label("Class to explain")
+    expect(classes.locator("option")).to_have_count(5)
+    expect(classes.locator("option:checked")).to_have_text(first.label)
+    expect(page.locator("canvas.over").first).to_have_css("opacity", "0.6")
+    classes.focus()
+    classes.press("ArrowDown")  # the keyboard stays where it is
+    settled(page)
+    expect(classes).to_be_focused()
+    classes.press("ArrowUp")
+    expect(page).not_to_have_url(re.compile("look.class="))
 
 
 def test_an_empty_map_is_said_to_be_empty(explorer: Explorer) -> None:

@@ -65,6 +65,39 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     expect(total).to_have_text(grouped(analyze(mended).parameters))
 
 
+def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> None:
+    explorer.expected.append("status of 422")
+    page = explorer.open(
+        tab="network", language="zh", network__config="own", network__tokens="conv3-8 conw3-8"
+    )
+    wrong = page.locator(".editor .wrong")
+    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8")
+    page.get_by_role("button", name="English").click()
+    expect(wrong).to_contain_text("Line 1, column 9 bad token 'conw3-8'")
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("combobox", name="网络", exact=True).select_option("D")
+    page.get_by_label("输入边长").fill("9")
+    expect(page.locator(".status.wrong")).to_contain_text("输入太小")
+
+
+def test_d_stands_beside_alexnet(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="D", network__beside="AlexNet")
+    both = [analyze(configuration(name)) for name in ("D", "AlexNet")]
+    expect(page.locator(".total-parameters")).to_have_text(
+        [grouped(each.parameters) for each in both]
+    )
+    ratio = both[1].parameters / both[0].parameters
+    expect(page.locator(".ratio")).to_contain_text(f"× {ratio:.3g}")
+    for number, counted in enumerate(both):
+        rows = page.locator(f"tr[data-network='{number}'][data-layers]")
+        for name in ("conv1_1", "fc6") if number == 0 else ("conv1", "fc6"):
+            expect(rows.and_(page.locator(f"[data-layers={name}]"))).to_have_count(1)
+        assert counted.layers[-1].name
+    page.locator("tr[data-network='1'][data-layers=fc6]").hover()
+    expect(page.get_by_role("complementary")).to_contain_text("6 × 6 × 256 × 4096 + 4096")
+    expect(page).to_have_url(re.compile(r"network\.layer=1%3Afc6"))
+
+
 def test_a_row_and_its_box_light_up_together(explorer: Explorer) -> None:
     page = explorer.open(tab="network")
     panel = page.get_by_role("complementary")

@@ -64,6 +64,12 @@ def test_step_by_step_a_field_grows(explorer: Explorer) -> None:
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_a_step_that_is_none_is_the_last(explorer: Explorer) -> None:
+    page = explorer.open(tab="principle", principle__step="1.5", principle__seed="-3")
+    expect(page.locator(".field figcaption")).to_contain_text("sees all 7×7 pixels")
+    expect(page.locator(".composition [role=img]")).to_have_count(4)
+
+
 def test_it_pauses(explorer: Explorer) -> None:
     page = explorer.open(tab="principle", principle__kernels="3,3,3")
     page.get_by_role("button", name="Play").click()

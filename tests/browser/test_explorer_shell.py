@@ -6,7 +6,7 @@ import re
 
 import pytest
 from in_browser import Explorer
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 
 def test_the_arrow_keys_go_through_the_tabs(explorer: Explorer) -> None:
@@ -94,6 +94,59 @@ def test_no_tab_is_wider_than_a_phone(
     )
     assert wide <= 0
     explorer.close()
+
+
+def test_nothing_moves_by_itself_where_less_motion_is_wanted(
+    browser: Browser, address: str
+) -> None:
+    explorer = Explorer(browser, address, reduced_motion="reduce")
+    for tab in ("learn", "network", "principle", "look"):
+        page = explorer.open(tab=tab)
+        moving = page.evaluate(
+            """[...document.querySelectorAll("*")].filter((each) => {
+                const style = getComputedStyle(each);
+                return parseFloat(style.transitionDuration) > 0 || style.animationName !== "none";
+            }).map((each) => each.outerHTML)"""
+        )
+        assert moving == []
+        page.evaluate(
+            """() => { const note = document.createElement("p"); note.id = "probe";
+                note.style.transition = "opacity 2s"; note.style.animation = "spin 2s";
+                document.body.append(note); }"""
+        )
+        style = "getComputedStyle(document.querySelector('#probe'))"
+        assert page.evaluate(f"{style}.transitionDuration") == "0s"
+        assert page.evaluate(f"{style}.animationName") == "none"
+    caption = explorer.open(tab="principle").locator(".field figcaption")
+    expect(caption).to_contain_text("sees all 7×7 pixels")  # no figure plays until it is asked to
+    explorer.close()
+
+
+def test_on_paper_the_controls_are_left_out(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", theme="dark")
+    expect(page.locator(".total-parameters")).to_be_visible()
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for name in (".tabs", ".switches", ".controls"):
+        expect(page.locator(name).first).to_be_hidden()
+    expect(page.locator("table").first).to_be_visible()
+
+
+def test_a_busy_server_is_asked_again(explorer: Explorer) -> None:
+    explorer.expected.append("status of 503")
+    page = explorer.open(tab="learn")
+    turned_away: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if turned_away:
+            return route.continue_()
+        turned_away.append(route)
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "busy"})
+
+    page.route("**/api/stack*size*", answer)
+    page.get_by_role("tab", name="Principle").click()
+    expect(page.locator(".headline")).to_contain_text("81% more weights")
+    assert turned_away
 
 
 def test_without_the_server_the_page_says_so(explorer: Explorer) -> None:

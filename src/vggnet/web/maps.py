@@ -5,6 +5,7 @@ In: pictures, and which layer. Out: plain values.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,10 @@ _SHOWN_CHANNELS = 8  # of a convolution's input, those that add most to a unit
 
 
 def _prepared(asked: Asked, upload: Upload) -> Prepared:
-    return prepared(asked.service, view(asked.model, asked.values["size"]), upload)
+    preprocessing = view(asked.model, asked.values["size"])
+    if asked.values["viewed"]:
+        preprocessing = replace(preprocessing, resize=None)  # and its crop cuts nothing off
+    return prepared(asked.service, preprocessing, upload)
 
 
 def _layer(asked: Asked, image_CHW: NDArray[np.float32]) -> Layer:
@@ -147,6 +151,8 @@ def _excite(asked: Asked) -> Any:
 
 
 _LAYER = Parameter("layer", "Name of a layer, such as conv3_3", required=True)
+_VIEWED = Parameter("viewed", "The picture is an answer of /api/view at this size: it is not "
+                    "rescaled again", "boolean", default=False)  # fmt: skip
 _CHANNEL = Parameter("channel", "Channel, from 0 on", "integer", required=True, low=0, high=LARGEST)
 _AT = tuple(
     Parameter(
@@ -157,20 +163,20 @@ _AT = tuple(
 ENDPOINTS = (
     Endpoint(
         "/api/features", "POST", "The maps of a layer", _features,
-        (_LAYER, SIZE,
+        (_LAYER, SIZE, _VIEWED,
          Parameter("channels", "First and last channel, as 0:64", default="0:64",
                    pattern="^[0-9]{1,7}:[0-9]{1,7}$")),
         "picture", members=("layer", "channels", "height", "width", "maps"), threads="pictures",
     ),
     Endpoint(
         "/api/unit", "POST", "One value of a layer, what it sees and how it comes about", _unit,
-        (_LAYER, _CHANNEL, *_AT, SIZE),
+        (_LAYER, _CHANNEL, *_AT, SIZE, _VIEWED),
         "picture", members=("layer", "channel", "row", "column", "value", "field"),
         threads="pictures",
     ),
     Endpoint(
         "/api/excite", "POST", "Where in pictures a channel is largest", _excite,
-        (_LAYER, _CHANNEL, SIZE,
+        (_LAYER, _CHANNEL, SIZE, _VIEWED,
          Parameter("top", "Places", "integer", 9, low=1, high=64)),
         "pictures", members=("patches",), threads="slow",
     ),

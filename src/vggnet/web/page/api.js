@@ -4,19 +4,31 @@
  * Addresses are relative to this module, so that the page may also lie beneath a path.
  */
 
+import { sentenceOf } from "./faults.js";
 import { words } from "./words.js";
 
-/** A failure, in a sentence for the reader; of tokens also where, counted from 1. */
+/**
+ * @typedef {object} Told what the server says of a failure
+ * @property {string} detail @property {number} [status] @property {string} [code]
+ * @property {Record<string, any>} [values]
+ * @property {number} [line] of a token, from 1 @property {number} [column] from 1
+ */
+
+/** A failure, in a sentence for the reader; of tokens also where. */
 export class Problem extends Error {
-  /** @param {{title?: string, detail: string, status?: number, line?: number, column?: number}} told */
-  constructor({ title = "", detail, status = 0, line, column }) {
-    super(detail);
+  /** @param {Told} told */
+  constructor(told) {
+    super(told.detail);
     this.name = "Problem";
-    this.title = title;
-    this.detail = detail;
-    this.status = status;
-    this.line = line;
-    this.column = column;
+    this.told = told;
+    this.status = told.status ?? 0;
+    this.line = told.line;
+    this.column = told.column;
+  }
+
+  /** The sentence, in the language that the page has now. */
+  get detail() {
+    return sentenceOf(this.told);
   }
 }
 
@@ -31,7 +43,7 @@ export function address(path, params = {}) {
   const url = new URL(`../api/${path}`, import.meta.url);
   for (const [name, value] of Object.entries(params)) {
     for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== null && each !== undefined && each !== "") url.searchParams.append(name, each);
+      if (each !== null && each !== undefined && each !== "") url.searchParams.append(name, String(each));
     }
   }
   return url.href;
@@ -64,10 +76,24 @@ export async function postForBlob(path, params, body, options) {
   return (await answer(address(path, params), { ...options, method: "POST", body })).blob();
 }
 
+const PATIENCE = 10_000; // milliseconds from the first try on; this page alone asks for much at once
+
+/** The answer; where the server is busy it is asked again as soon as it said. */
 async function answer(url, options) {
-  let response;
+  const begun = performance.now();
+  for (;;) {
+    const response = await reach(url, options);
+    if (response.ok) return response;
+    const wait = 1000 * Number(response.headers.get("Retry-After"));
+    const again = response.status === 503 && wait && performance.now() + wait < begun + PATIENCE;
+    if (!again) throw await problemOf(response);
+    await new Promise((go) => setTimeout(go, wait));
+  }
+}
+
+async function reach(url, options) {
   try {
-    response = await fetch(url, options);
+    return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({
@@ -77,8 +103,6 @@ async function answer(url, options) {
       ),
     });
   }
-  if (!response.ok) throw await problemOf(response);
-  return response;
 }
 
 async function problemOf(response) {

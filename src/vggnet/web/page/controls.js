@@ -35,7 +35,7 @@ export function input(type, attributes = {}) {
  * @returns {() => void} which shows again what the address says
  */
 export function keep(control, key, initial) {
-  const check = control.type === "checkbox";
+  const check = control instanceof HTMLInputElement && control.type === "checkbox";
   control.addEventListener("input", () => {
     const value = check ? String(control.checked) : control.value;
     state.set(key, value === initial || (check && !initial && value === "false") ? null : value);

@@ -3,14 +3,17 @@
 import { table } from "./colours.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+/** @type {[number, string][]} */
+const UNITS = [[1e9, "G"], [1e6, "M"], [1e3, "K"]];
 const NARROW = "\u202f"; // the space between groups of digits, in which no line breaks
 
 /**
  * An element. Attributes that are functions listen ("onclick"), true is an attribute without a
  * value, false and null are none; `style` is an object. Children are nodes or texts.
  *
- * @param {string} name @param {Record<string, any>} [attributes] @param {...(Node | string | null)} children
- * @returns {HTMLElement}
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name @param {Record<string, any>} [attributes] @param {...(Node | string | null)} children
+ * @returns {HTMLElementTagNameMap[Name]}
  */
 export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
@@ -39,7 +42,7 @@ export function grouped(count) {
 
 /** Three digits and G, M or K: 15.5 G, 138 M, 4.10 K. @param {number} count */
 export function si(count) {
-  for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "K"]]) {
+  for (const [unit, letter] of UNITS) {
     if (count >= unit) {
       const scaled = count / unit;
       return `${scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0)}${NARROW}${letter}`;
@@ -51,6 +54,11 @@ export function si(count) {
 /** 12.3% of a share of 1. @param {number} share */
 export function percent(share) {
   return `${(100 * share).toFixed(1)}%`;
+}
+
+/** A bar of a share of its track, and never so short that it is not seen. @param {number} share @param {string} [kind] */
+export function bar(share, kind = "") {
+  return element("span", { class: `bar ${kind}`.trim(), style: { width: `${Math.max(0.4, 100 * share)}%` } });
 }
 
 /**

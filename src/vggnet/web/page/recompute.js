@@ -11,7 +11,7 @@ const PAUSE = 100; // milliseconds from a change until it is computed
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} compute
  * @param {(found: T) => void} show
- * @param {(problem: Error) => void} fail
+ * @param {(problem: any) => void} fail
  * @returns {(atOnce?: boolean) => void} call it after each change
  */
 export function recomputed(compute, show, fail) {

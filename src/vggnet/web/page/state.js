@@ -21,6 +21,18 @@ export function get(key) {
   return values.get(key);
 }
 
+/**
+ * The whole number that a key holds; `initial` where it has none, or one out of range: whoever wrote
+ * the address may have written anything.
+ *
+ * @param {string} key @param {{least?: number, most: number, initial?: number}} range
+ */
+export function whole(key, { least = 0, most, initial = 0 }) {
+  const text = get(key) ?? "";
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  return value >= least && value <= most ? value : initial;
+}
+
 /** @param {string} key @param {string | number | null | undefined} value none or "" removes it */
 export function set(key, value) {
   const before = values.get(key);

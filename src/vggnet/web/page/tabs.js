@@ -51,7 +51,7 @@ export function mountTabs(list, main, context) {
       tab.panel.hidden = tab !== chosen;
     }
     // A tab's style sheets hold while it is shown, so that none need mind the others' names.
-    for (const sheet of document.querySelectorAll("link[data-tab]")) {
+    for (const sheet of /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll("link[data-tab]"))) {
       sheet.media = sheet.dataset.tab.split(" ").includes(chosen.name) ? "all" : "not all";
     }
     if (!chosen.opened) open(chosen);
@@ -75,7 +75,7 @@ export function mountTabs(list, main, context) {
     }
   }
 
-  list.addEventListener("keydown", (event) => {
+  list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const at = tabs.indexOf(current());
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 }[event.key];
     if (to === undefined) return;

@@ -1,7 +1,8 @@
 /** What our experiments and benchmarks gave, as the repository has it, in sentences. */
 
 import { element } from "../figures.js";
-import { file } from "../look/asked.js";
+import { file } from "../shared/asked.js";
+import { words } from "../words.js";
 import { intervalPlot } from "./interval-plot.js";
 
 /** @type {Promise<any> | undefined} */
@@ -17,10 +18,10 @@ export function evidence() {
 /**
  * Differences that were measured, with the accuracies as a figure; or that they were not yet.
  *
- * @param {import("./step.js").Words} words @param {string} claim such as "kernels"
+ * @param {string} claim such as "kernels"
  * @param {[string, string, string][]} pairs two nets, and what the difference is of, in words
  */
-export async function measured(words, claim, pairs) {
+export async function measured(claim, pairs) {
   const { claims, setting } = await evidence();
   const found = claims[claim];
   const title = element("strong", {}, words("Our experiment. ", "我们的实验。"));
@@ -37,7 +38,7 @@ export async function measured(words, claim, pairs) {
   }
   const said = pairs.flatMap(([one, other, text]) => {
     const difference = found.differences.find((each) => each.one === one && each.other === other);
-    return difference ? [`${text} ${points(words, difference.points)}`] : [];
+    return difference ? [`${text} ${points(difference.points)}`] : [];
   });
   const told = element(
     "p",
@@ -50,11 +51,11 @@ export async function measured(words, claim, pairs) {
     ),
     said.join(words("; ", "；")) + words(".", "。"),
   );
-  return element("div", { class: "evidence" }, told, intervalPlot(found.arms, words));
+  return element("div", { class: "evidence" }, told, intervalPlot(found.arms));
 }
 
 /** "+2.1 ± 0.8 points": without an interval of one seed; whether it is clear is said. */
-export function points(words, { mean, half_width: half, seeds }) {
+export function points({ mean, half_width: half, seeds }) {
   const sign = mean < 0 ? "−" : "+";
   const size = Math.abs(mean).toFixed(1);
   if (half === null) {

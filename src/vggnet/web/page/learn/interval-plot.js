@@ -1,6 +1,7 @@
 /** The accuracies of an experiment's nets: each run a small point, the mean a large one, its interval a line. */
 
 import { svgElement } from "../figures.js";
+import { words } from "../words.js";
 
 const [WIDTH, LEFT, RIGHT, ROW, BELOW] = [440, 188, 16, 24, 40];
 const TICKS = [0.5, 1, 2, 5, 10, 20];
@@ -8,9 +9,8 @@ const TICKS = [0.5, 1, 2, 5, 10, 20];
 /**
  * @param {{name: string, top1: {mean: number, half_width: number | null, runs: number[]} | null}[]} arms
  *   in percent; null of a net that diverged
- * @param {import("./step.js").Words} words
  */
-export function intervalPlot(arms, words) {
+export function intervalPlot(arms) {
   const shown = arms.filter((each) => each.top1);
   const ends = shown.flatMap(({ top1: { mean, half_width: half, runs } }) => [
     ...runs, mean - (half ?? 0), mean + (half ?? 0),

@@ -1,6 +1,7 @@
 /** The layers of a network as rows with bars; before the guess each is a button, without its bar. */
 
-import { element } from "../figures.js";
+import { bar, element } from "../figures.js";
+import { words } from "../words.js";
 
 /**
  * @typedef {{name: string, type: string, shape: string, shares: number[], values: string[]}} Row
@@ -9,10 +10,10 @@ import { element } from "../figures.js";
 
 /**
  * @param {Row[]} rows @param {string[]} measures what the bars are of, in words
- * @param {{guess: string | null, propose: (value: string) => void, right: string[], words: import("./step.js").Words}} options
+ * @param {{guess: string | null, propose: (value: string) => void, right: string[]}} options
  *   where `right` is empty the rows are no question
  */
-export function layerList(rows, measures, { guess, propose, right, words }) {
+export function layerList(rows, measures, { guess, propose, right }) {
   const asked = guess === null && right.length > 0;
   const list = element("ol", { class: `layer-list ${asked ? "asked" : ""}` });
   for (const row of rows) {
@@ -25,11 +26,7 @@ export function layerList(rows, measures, { guess, propose, right, words }) {
     }
     const bars = element("span", { class: "layer-bars" });
     const values = element("span", { class: "layer-value" });
-    row.shares.forEach((share, at) => {
-      const bar = element("span", { class: `bar measure-${at}` });
-      bar.style.width = `${Math.max(0.4, 100 * share)}%`;
-      bars.append(bar);
-    });
+    bars.append(...row.shares.map((share, at) => bar(share, `measure-${at}`)));
     values.append(...row.values.map((value) => element("span", {}, value)));
     const mark = right.includes(row.name) ? "most" : row.name === guess ? "guessed" : null;
     const item = element("li", { class: `kind-${row.type} ${mark ?? ""}` }, name, bars, values);

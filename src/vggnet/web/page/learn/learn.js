@@ -7,18 +7,20 @@
  */
 
 import { element } from "../figures.js";
-import { onPhotographs } from "../look/photographs.js";
+import { onPhotographs } from "../shared/photographs.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { buildStep } from "./step.js";
-import { sameField } from "./steps/fields.js";
-import { fewerWeights, threeAgainstOne } from "./steps/weights.js";
-import { withoutRelu } from "./steps/linear.js";
-import { doubling } from "./steps/channels.js";
-import { deeper } from "./steps/depth.js";
-import { mostParameters, mostTime } from "./steps/costs.js";
-import { onThePhotograph } from "./steps/frames.js";
 import { whatIsIt } from "./steps/answer.js";
+import { doubling } from "./steps/channels.js";
+import { mostParameters, mostTime } from "./steps/costs.js";
+import { deeper } from "./steps/depth.js";
 import { drawbacks } from "./steps/drawbacks.js";
+import { sameField } from "./steps/fields.js";
+import { onThePhotograph } from "./steps/frames.js";
+import { withoutRelu } from "./steps/linear.js";
 import { rates } from "./steps/rates.js";
+import { fewerWeights, threeAgainstOne } from "./steps/weights.js";
 
 const STEPS = [
   sameField, fewerWeights, threeAgainstOne, withoutRelu, doubling, deeper,
@@ -27,7 +29,6 @@ const STEPS = [
 
 /** @param {Element} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
-  const { words, state } = context;
   /** @type {ReturnType<typeof buildStep>[]} */
   let steps = [];
 

@@ -1,29 +1,28 @@
 /** One step of Learn: a question with a guess, then the answer, its formula and a way on. */
 
 import { element } from "../figures.js";
-import { fill } from "../look/fill.js";
-import { guessForm } from "./guess.js";
+import { fill } from "../shared/fill.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
+import { guessForm, isPossible } from "./guess.js";
 
 /**
  * What a step is. `guess` is a number, one of several choices, or a spot in the figure, which calls
  * `propose`. `figure` draws beside the text, before and after; `answer` gives the text after it.
  *
  * @typedef {object} Step
- * @property {(words: Words) => string} title
- * @property {(words: Words) => (Node | string)[]} question
+ * @property {() => string} title
+ * @property {() => (Node | string)[]} question
  * @property {import("./guess.js").Guess} guess
  * @property {(scene: Scene) => void | Promise<void>} [figure]
  * @property {(scene: Scene) => Promise<Answer>} answer
  * @property {More} [more]
  * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
  */
-/** @typedef {(en: string, zh: string) => string} Words */
-/** @typedef {{tab: string, state: Record<string, string>, label: (words: Words) => string}} More */
+/** @typedef {{tab: string, state: Record<string, string>, label: () => string}} More */
 /** @typedef {{right: boolean | null, verdict: string, body: (Node | string)[]}} Answer */
 /**
  * @typedef {object} Scene
- * @property {import("../main.js").Context} context
- * @property {Words} words
  * @property {HTMLElement} place where the figure stands
  * @property {string | null} guess null before, "" where it was skipped
  * @property {(value: string) => void} propose takes a guess from the figure
@@ -36,7 +35,6 @@ const SKIPPED = "-";
  * @returns {{node: HTMLElement, key: string, update: () => void, otherPhotograph: () => void}}
  */
 export function buildStep(step, number, context) {
-  const { words, state } = context;
   const key = `learn.${number}`;
   const heading = `learn-${number}`;
   const below = element("div", { class: "step-answer" });
@@ -51,9 +49,9 @@ export function buildStep(step, number, context) {
         "h3",
         { id: heading },
         element("span", { class: "step-number" }, `${number}`),
-        element("span", {}, step.title(words)),
+        element("span", {}, step.title()),
       ),
-      ...step.question(words).map((each) =>
+      ...step.question().map((each) =>
         typeof each === "string" ? element("p", {}, each) : each,
       ),
       below,
@@ -68,16 +66,16 @@ export function buildStep(step, number, context) {
     if (kept === shown) return;
     shown = kept;
     const hadFocus = node.contains(document.activeElement);
-    const guess = kept === SKIPPED ? "" : kept;
-    const scene = { context, words, place, guess, propose };
+    const guess = kept === SKIPPED ? "" : kept !== null && isPossible(step.guess, kept) ? kept : null;
+    const scene = { place, guess, propose };
     node.dataset.answered = String(guess !== null);
-    if (step.figure) fill(place, context, null, () => step.figure(scene));
-    if (guess === null) below.replaceChildren(guessForm(step.guess, `${heading}-guess`, context, propose));
+    if (step.figure) fill(place, null, () => step.figure(scene));
+    if (guess === null) below.replaceChildren(guessForm(step.guess, `${heading}-guess`, propose));
     else reveal(scene, hadFocus);
   }
 
   function propose(value) {
-    if (state.get(key) !== null) return;
+    if (node.dataset.answered === "true") return;
     state.set(key, value === "" ? SKIPPED : value);
   }
 
@@ -86,7 +84,7 @@ export function buildStep(step, number, context) {
     const rest = element("div", { class: "step-body" });
     below.replaceChildren(said, rest);
     const working = words("Computing the answer…", "正在计算答案…");
-    await fill(rest, context, working, async () => {
+    await fill(rest, working, async () => {
       const { right, verdict, body } = await step.answer(scene);
       said.dataset.right = String(right);
       said.replaceChildren(element("p", {}, sign(right), verdict));
@@ -97,7 +95,7 @@ export function buildStep(step, number, context) {
 
   function sign(right) {
     if (right === null) return null;
-    const text = right ? words("Right. ", "猜对了。") : words("Not quite. ", "不对。");
+    const text = right ? words("Right. ", "猜对了。") : words("Not quite. ", "还差一点。");
     return element("strong", {}, text);
   }
 
@@ -117,11 +115,11 @@ export function buildStep(step, number, context) {
             if (event.ctrlKey || event.metaKey || event.shiftKey) return;
             event.preventDefault();
             context.open(step.more.tab, step.more.state);
-            document.querySelector('[role="tab"][aria-selected="true"]')?.focus();
+            /** @type {HTMLElement} */ (document.querySelector('[role="tab"][aria-selected="true"]')).focus();
             scrollTo(0, 0);
           },
         },
-        `${step.more.label(words)} →`,
+        `${step.more.label()} →`,
       );
     return element("p", { class: "step-onward" }, more ?? null, again);
   }

@@ -1,15 +1,16 @@
 /** What the network says of the photograph, and the part of it that it was given. */
 
+import * as api from "../api.js";
 import { element, svgElement } from "../figures.js";
-import { answerBars } from "./answers.js";
+import { answerBars } from "../shared/answers.js";
+import { ask } from "../shared/asked.js";
+import { fill } from "../shared/fill.js";
+import { words } from "../words.js";
 import { nameOf } from "./chooser.js";
-import { fill } from "./fill.js";
-import { ask } from "./asked.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function answerPart(look) {
-  const { context, model } = look;
-  const { words } = context;
+  const { model } = look;
   const picture = element("div", { class: "answer-picture" });
   const said = element("div", { class: "answer-said" });
   const node = element("div", { class: "answer-part" }, picture, said);
@@ -19,16 +20,16 @@ export function answerPart(look) {
     const photograph = look.current();
     if (photograph === shown) return;
     shown = photograph;
-    const name = nameOf(photograph, words);
+    const name = nameOf(photograph);
     picture.replaceChildren(withCrop(photograph.url, name, null));
-    fill(said, context, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
+    fill(said, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
       const found = await predicted(photograph);
       if (photograph === shown) {
-        picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found, words));
+        picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found));
       }
       return [
         element("h2", {}, words("It says", "它说这是")),
-        answerBars(found.predictions, context),
+        answerBars(found.predictions),
         element("p", { class: "note" }, facts(found)),
       ];
     });
@@ -46,7 +47,8 @@ export function answerPart(look) {
     }
     if (photograph === shown) picture.replaceChildren();
     const advice = words("Choose another photograph above.", "请在上面换一张照片。");
-    throw Object.assign(new Error(fault), { detail: `${fault.replace(/\.?$/, ".")} ${advice}` });
+    const sentence = fault.replace(/[.。]?$/, words(". ", "。"));
+    throw new api.Problem({ detail: `${sentence}${advice}` });
   }
 
   function facts({ milliseconds }) {
@@ -84,7 +86,7 @@ function withCrop(url, name, found) {
   return node;
 }
 
-function cropNote({ crop, photograph }, words) {
+function cropNote({ crop, photograph }) {
   if (!crop) return "";
   const whole = `${photograph.width}×${photograph.height}`;
   const seen = `${Math.round(crop.width)}×${Math.round(crop.height)}`;

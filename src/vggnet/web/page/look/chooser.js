@@ -1,11 +1,11 @@
 /** The photographs to choose from, and the ways to add one: drop, paste, a file, the camera. */
 
 import { element } from "../figures.js";
-import { add, photographs, remove } from "./photographs.js";
+import { add, photographs, remove } from "../shared/photographs.js";
+import { words } from "../words.js";
 
 /** @param {import("./look.js").Look} look @param {Element} root on which files may be dropped */
 export function chooser(look, root) {
-  const { words } = look.context;
   const strip = element("div", { class: "photographs", role: "group", "aria-label": words("Photographs", "照片") });
   const files = fileInput(words("Choose a file…", "选择文件…"), { multiple: true }, take);
   const camera = fileInput(words("Camera", "拍照"), { capture: "environment" }, take);
@@ -43,11 +43,11 @@ export function chooser(look, root) {
     shown = now;
     const focused = strip.contains(document.activeElement);
     strip.replaceChildren(...photographs.map((each) => thumbnail(each, each === current)));
-    if (focused) strip.querySelector('[aria-pressed="true"]')?.focus();
+    if (focused) /** @type {HTMLElement} */ (strip.querySelector('[aria-pressed="true"]'))?.focus();
   }
 
   function thumbnail(photograph, chosen) {
-    const name = nameOf(photograph, words);
+    const name = nameOf(photograph);
     const picture = element("img", { src: photograph.url, alt: name });
     const button = element(
       "button",
@@ -109,8 +109,8 @@ function fileInput(text, attributes, take) {
   return element("label", { class: "button" }, text, input);
 }
 
-/** @param {import("./photographs.js").Photograph} photograph */
-export function nameOf({ example, name }, words) {
+/** @param {import("../shared/photographs.js").Photograph} photograph */
+export function nameOf({ example, name }) {
   const examples = {
     cat: words("a cat", "一只猫"),
     espresso: words("a cup of espresso", "一杯浓缩咖啡"),

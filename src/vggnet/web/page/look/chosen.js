@@ -1,5 +1,7 @@
 /** Which layer, channel and unit are looked at, as the address says, or what is shown at first. */
 
+import * as state from "../state.js";
+
 const FIRST = "conv3_3";
 export const PER_PAGE = 32; // maps
 
@@ -14,7 +16,7 @@ export function layersOf(model) {
  *
  * @param {import("./look.js").Look} look
  */
-export function chosen({ model, context: { state } }) {
+export function chosen({ model }) {
   const layers = layersOf(model);
   const layer =
     layers.find((each) => each.name === state.get("look.layer")) ??
@@ -22,25 +24,20 @@ export function chosen({ model, context: { state } }) {
     layers[Math.floor(layers.length / 2)];
   const next = model.layers[model.layers.findIndex((each) => each.name === layer.name) + 1];
   const relu = layer.type === "conv" && next?.type === "relu" ? next.name : null;
-  const channel = within(state.get("look.channel"), layer.channels);
+  const channel = state.whole("look.channel", { most: layer.channels - 1 });
   const pages = Math.ceil(layer.channels / PER_PAGE);
   return {
     layer,
     relu,
     shown: relu && state.get("look.relu") !== "before" ? relu : layer.name,
     channel,
-    page: within(state.get("look.page") ?? String(Math.floor(channel / PER_PAGE)), pages),
+    page: state.whole("look.page", { most: pages - 1, initial: Math.floor(channel / PER_PAGE) }),
     pages,
   };
 }
 
-/** The unit of the address, where the map has it. @returns {{row: number, column: number} | null} */
-export function chosenUnit({ context: { state } }, { height, width }) {
+/** The unit of the address, where the map has it. @param {{height: number, width: number}} map @returns {{row: number, column: number} | null} */
+export function chosenUnit({ height, width }) {
   const [row, column] = (state.get("look.unit") ?? "").split(".").map(Number);
   return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
-}
-
-function within(text, count) {
-  const value = Number(text ?? 0);
-  return Number.isInteger(value) && value >= 0 && value < count ? value : 0;
 }

@@ -1,20 +1,22 @@
 /** The places of all photographs that excite the chosen channel most. */
 
+import * as api from "../api.js";
 import { element, short } from "../figures.js";
+import { isReadable, keep } from "../shared/asked.js";
+import { fill } from "../shared/fill.js";
+import { photographs } from "../shared/photographs.js";
+import { view } from "../shared/views.js";
+import { words } from "../words.js";
 import { nameOf } from "./chooser.js";
 import { chosen } from "./chosen.js";
-import { fill } from "./fill.js";
-import { isReadable, keep, patiently, view } from "./asked.js";
-import { photographs } from "./photographs.js";
 import { section } from "./section.js";
 
 const TOP = 9;
+const MOST = 32; // photographs that the server takes at a time
 const SHOWN = 112; // pixels a side of a patch's picture
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function excitePart(look) {
-  const { context } = look;
-  const { words, api } = context;
   const place = element("div", { class: "excite" });
   const node = section(words("What excites this channel most", "什么最能激发这个通道"), place);
   node.dataset.needs = "photograph";
@@ -26,9 +28,9 @@ export function excitePart(look) {
     if (now === shown) return;
     shown = now;
     const working = words("Searching all photographs…", "正在搜索所有照片…");
-    fill(place, context, working, async () => {
+    fill(place, working, async (signal) => {
       const all = await readable();
-      const { patches } = await keep(`excite ${now}`, () => ask(all, layer, channel));
+      const { patches } = await keep(`excite ${now}`, (stop) => ask(all, layer, channel, stop), signal);
       const found = patches.filter((each) => each.value > 0);
       const pictures = await Promise.all(found.map((each) => patchOf(all[each.image], each)));
       return [
@@ -39,22 +41,21 @@ export function excitePart(look) {
         )),
         found.length
           ? element("div", { class: "patches" }, ...pictures)
-          : element("p", { class: "empty" }, words("Nothing excites it: it is 0 everywhere.", "没有什么能激发它：处处为 0。")),
+          : element("p", { class: "empty" }, words("Nothing excites it: it is nowhere above 0.", "没有什么能激发它：没有一处大于 0。")),
       ];
     });
   }
 
-  function ask(all, layer, channel) {
+  async function ask(all, layer, channel, signal) {
+    const views = await Promise.all(all.map((each) => view(each, look.side)));
     const form = new FormData();
-    return Promise.all(all.map((each) => each.blob())).then((blobs) => {
-      blobs.forEach((blob, at) => form.append("images", blob, all[at].name || `${at}`));
-      return patiently(() => api.post("excite", { layer, channel, size: look.side, top: TOP }, form));
-    });
+    views.forEach(({ blob }, at) => form.append("images", blob, `${at}`));
+    return api.post("excite", { layer, channel, size: look.side, viewed: true, top: TOP }, form, { signal });
   }
 
   async function patchOf(photograph, { value, field }) {
     const side = look.side ?? look.model.input_size;
-    const picture = element("img", { src: await view(photograph, look.side), alt: "" });
+    const picture = element("img", { src: (await view(photograph, look.side)).url, alt: "" });
     await picture.decode().catch(() => {
       throw new api.Problem({ detail: words("A picture could not be shown.", "有一张图没能显示。") });
     });
@@ -62,7 +63,7 @@ export function excitePart(look) {
     const [left, top] = [Math.max(0, field.left), Math.max(0, field.top)];
     const width = Math.min(side, field.left + field.width) - left;
     const height = Math.min(side, field.top + field.height) - top;
-    const name = nameOf(photograph, words);
+    const name = nameOf(photograph);
     const canvas = /** @type {HTMLCanvasElement} */ (
       element("canvas", { width: SHOWN, height: SHOWN, role: "img", "aria-label": words(`From ${name}`, `取自：${name}`) })
     );
@@ -78,7 +79,8 @@ export function excitePart(look) {
   return { node, update };
 }
 
+/** The newest photographs that the network could be given. */
 async function readable() {
   const known = await Promise.all(photographs.map(isReadable));
-  return photographs.filter((_, at) => known[at]);
+  return photographs.filter((_, at) => known[at]).slice(-MOST);
 }

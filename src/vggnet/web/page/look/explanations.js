@@ -2,22 +2,26 @@
 
 import { labelled, select } from "../controls.js";
 import { colourBar, element, percent } from "../figures.js";
-import { nameOf } from "./answers.js";
-import { fill } from "./fill.js";
-import { ask, view } from "./asked.js";
+import { nameOf } from "../shared/answers.js";
+import { ask } from "../shared/asked.js";
+import { emptiness } from "../shared/emptiness.js";
+import { fill } from "../shared/fill.js";
+import { stage } from "../shared/stage.js";
+import { view } from "../shared/views.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { section } from "./section.js";
-import { stage } from "./stage.js";
 
 const METHODS = ["grad-cam", "occlusion", "gradient"];
 const STRENGTH = 60;
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function explanationsPart(look) {
-  const { context, model } = look;
-  const { words, state } = context;
+  const { model } = look;
+  const opacity = () => state.whole("look.strength", { most: 100, initial: STRENGTH }) / 100;
   const panels = METHODS.map((method) => element("figure", { class: "explanation", "data-method": method }));
   const strength = element("input", {
-    type: "range", min: 0, max: 100, value: state.get("look.strength") ?? STRENGTH,
+    type: "range", min: 0, max: 100, value: opacity() * 100,
     oninput: () => state.set("look.strength", Number(strength.value) === STRENGTH ? null : strength.value),
   });
   const classes = element("span", { class: "control" });
@@ -40,9 +44,8 @@ export function explanationsPart(look) {
 
   function update() {
     const photograph = look.current();
-    const asked = state.get("look.class") ?? "";
-    const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
-    node.querySelectorAll("canvas.over").forEach((canvas) => (canvas.style.opacity = String(opacity)));
+    const asked = state.whole("look.class", { most: model.classes - 1, initial: null });
+    for (const each of node.querySelectorAll("canvas")) each.style.opacity = each.matches(".over") ? String(opacity()) : "";
     const now = `${photograph.id} ${asked}`;
     if (now === shown) return;
     shown = now;
@@ -52,35 +55,44 @@ export function explanationsPart(look) {
     panels.forEach((panel, at) => (before = show(panel, METHODS[at], photograph, asked, before)));
   }
 
+  /** The five answers, and the class that the address names where it is none of them. */
   async function chooseClass(photograph, asked) {
-    const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
-    const known = predictions.map((each) => [String(each.index), nameOf(each, context)]);
-    known[0][0] = ""; // the first answer, whatever the photograph
-    if (asked && !known.some(([value]) => value === asked)) known.push([asked, words(`class ${asked}`, `类别 ${asked}`)]);
-    const chosen = select(known, { onchange: () => state.set("look.class", chosen.value) });
-    chosen.value = asked;
-    classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), chosen));
+    const now = shown;
+    await fill(classes, null, async () => {
+      const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
+      if (now !== shown) return;
+      const known = predictions.map((each) => [String(each.index), nameOf(each)]);
+      const chosen = asked === null ? known[0][0] : String(asked);
+      if (!known.some(([value]) => value === chosen)) known.push([chosen, words(`class ${chosen}`, `类别 ${chosen}`)]);
+      // The first answer, whatever the photograph, needs no key.
+      const choice = select(known, {
+        onchange: () => state.set("look.class", choice.value === known[0][0] ? null : choice.value),
+      });
+      choice.value = chosen;
+      const focused = classes.contains(document.activeElement);
+      classes.replaceChildren(labelled(words("Class to explain", "要解释的类别"), choice));
+      if (focused) choice.focus();
+    });
   }
 
   async function show(panel, method, photograph, asked, before) {
     const now = shown;
-    const title = element("h3", {}, titleOf(method, words));
+    const title = element("h3", {}, titleOf(method));
     if (!model.methods.includes(method)) {
       const needs = words("Needs torch, which is not installed on this server.", "需要 torch，本服务器没有安装。");
       return panel.replaceChildren(title, element("p", { class: "note" }, needs));
     }
-    await fill(panel, context, working(method, words), async () => {
+    await fill(panel, working(method), async (signal) => {
       await before;
       if (now !== shown) return [];
-      const found = await ask(photograph, "explain", { method, class: asked });
-      const url = await view(photograph, look.side);
-      const opacity = Number(state.get("look.strength") ?? STRENGTH) / 100;
-      const name = words(`${titleOf(method, words)} over the photograph`, `照片上的${titleOf(method, words)}`);
+      const found = await ask(photograph, "explain", { method, class: asked }, signal);
+      const { url } = await view(photograph, look.side);
+      const name = words(`${titleOf(method)} over the photograph`, `照片上的${titleOf(method)}`);
       return [
         title,
-        stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity }),
-        found.empty ? element("p", { class: "empty" }, emptiness(method, words)) : colourBar(found.values),
-        element("figcaption", {}, caption(found, method, words)),
+        stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity() }),
+        found.empty ? element("p", { class: "empty" }, emptiness(method)) : colourBar(found.values),
+        element("figcaption", {}, caption(found, method)),
       ];
     });
   }
@@ -88,7 +100,7 @@ export function explanationsPart(look) {
   return { node, update };
 }
 
-function titleOf(method, words) {
+function titleOf(method) {
   return {
     "grad-cam": "Grad-CAM",
     occlusion: words("Occlusion", "遮挡法"),
@@ -96,7 +108,7 @@ function titleOf(method, words) {
   }[method];
 }
 
-function working(method, words) {
+function working(method) {
   return {
     "grad-cam": words("Computing Grad-CAM…", "正在计算 Grad-CAM…"),
     occlusion: words("Hiding one square after another; it takes some seconds…", "正在逐个遮住方块，需要几秒钟…"),
@@ -105,7 +117,7 @@ function working(method, words) {
 }
 
 /** What a map shows, and of how many pixels the network was given. */
-function caption({ layer, positions, size, probability_there: there }, method, words) {
+function caption({ layer, positions, size, probability_there: there }, method) {
   const pixels = `${[size, size].flat().slice(0, 2).join("×")}`;
   if (method === "grad-cam") {
     return words(
@@ -124,10 +136,4 @@ function caption({ layer, positions, size, probability_there: there }, method, w
     `How strongly the class score depends on each pixel, at ${pixels} pixels.`,
     `类别分数对每个像素的依赖程度，${pixels} 像素。`,
   );
-}
-
-function emptiness(method, words) {
-  return method === "grad-cam"
-    ? words("The map is empty: nowhere does the layer speak for this class.", "图是空的：这一层没有任何位置支持这个类别。")
-    : words("The map is empty: the answer does not change anywhere.", "图是空的：无论在哪里答案都不变。");
 }

@@ -1,22 +1,24 @@
 /** Maps of a layer, a page of them at a time, on one scale of colours. */
 
 import { bytesOf } from "../figures.js";
+import { keep } from "../shared/asked.js";
+import { askOfView } from "../shared/views.js";
 import { PER_PAGE } from "./chosen.js";
-import { ask, keep } from "./asked.js";
 
 /**
  * The maps of a page, all from the same low to the same high.
  *
- * @param {import("./look.js").Look} look @param {string} layer @param {number} page
+ * @param {import("./look.js").Look} look @param {string} layer @param {number} page @param {AbortSignal} signal
  * @returns {Promise<{first: number, height: number, width: number, size: number, maps: import("../figures.js").Matrix[]}>}
  */
-export function mapsOf(look, layer, page) {
+export function mapsOf(look, layer, page, signal) {
   const photograph = look.current();
   const channels = `${page * PER_PAGE}:${(page + 1) * PER_PAGE}`;
-  return keep(`maps ${photograph.id} ${layer} ${channels}`, async () => {
-    const found = await ask(photograph, "features", { layer, channels, size: look.side });
+  const find = async (stop) => {
+    const found = await askOfView(photograph, look.side, "features", { layer, channels }, stop);
     return { ...found, maps: onOneScale(found.maps) };
-  });
+  };
+  return keep(`maps ${photograph.id} ${layer} ${channels}`, find, signal);
 }
 
 function onOneScale(maps) {

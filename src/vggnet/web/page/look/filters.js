@@ -1,14 +1,13 @@
 /** The kernels of the first layer, as the colours that they look for. */
 
 import { element } from "../figures.js";
-import { fill } from "./fill.js";
-import { askOnce } from "./asked.js";
+import { askOnce } from "../shared/asked.js";
+import { fill } from "../shared/fill.js";
+import { words } from "../words.js";
 import { section } from "./section.js";
 
-/** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
-export function filtersPart(look) {
-  const { context } = look;
-  const { words } = context;
+/** @returns {import("./look.js").Part} */
+export function filtersPart() {
   const place = element("div", { class: "filters" });
   const node = section(words("What it begins with", "它从什么开始"), place);
   let begun = false;
@@ -16,7 +15,7 @@ export function filtersPart(look) {
   function update() {
     if (begun) return;
     begun = true;
-    fill(place, context, words("Reading the first layer's kernels…", "正在读取第一层的卷积核…"), async () => {
+    fill(place, words("Reading the first layer's kernels…", "正在读取第一层的卷积核…"), async () => {
       const found = await askOnce("filters");
       const { filters, height, width, layer } = found;
       return [

@@ -2,6 +2,8 @@
 
 import { labelled } from "../controls.js";
 import { element } from "../figures.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { chosen, layersOf } from "./chosen.js";
 import { mapView } from "./map.js";
 import { mapsGrid } from "./maps.js";
@@ -10,8 +12,7 @@ import { unitPanel } from "./unit.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function layersPart(look) {
-  const { context, model, side } = look;
-  const { words, state } = context;
+  const { model, side } = look;
   const strip = element("ol", { class: "strip", "aria-label": words("Layers", "层") });
   const relu = element("input", {
     type: "checkbox",
@@ -23,7 +24,7 @@ export function layersPart(look) {
   const unit = unitPanel(look, map.frame);
   const node = section(
     words("What a layer makes of it", "每一层看到了什么"),
-    element("p", {}, side === null ? whole(words) : atTwoSizes(words, side, model.input_size)),
+    element("p", {}, side === null ? whole() : atTwoSizes(side, model.input_size)),
     strip,
     element("div", { class: "controls" }, relus),
     element("div", { class: "beside" }, map.node, unit.node),
@@ -61,7 +62,7 @@ export function layersPart(look) {
   return { node, update };
 }
 
-function atTwoSizes(words, side, own) {
+function atTwoSizes(side, own) {
   return words(
     `The network ends in an average and takes any size. Its answer above was given at ${own}×${own} ` +
       `pixels; maps and fields are shown at ${side}×${side}, where there is more to see. Choose a layer, a ` +
@@ -71,6 +72,6 @@ function atTwoSizes(words, side, own) {
   );
 }
 
-function whole(words) {
+function whole() {
   return words("Choose a layer, a map, a place.", "请选一层、一张图、一个位置。");
 }

@@ -3,26 +3,25 @@
  * single unit sees and computes. The photograph stays in this page's memory.
  */
 
-import { element } from "../figures.js";
+import { askOnce, isReadable } from "../shared/asked.js";
+import { onPhotographs, photographs } from "../shared/photographs.js";
+import * as state from "../state.js";
 import { answerPart } from "./answer.js";
 import { chooser } from "./chooser.js";
 import { excitePart } from "./excite.js";
 import { explanationsPart } from "./explanations.js";
 import { filtersPart } from "./filters.js";
 import { layersPart } from "./layers.js";
-import { askOnce, isReadable } from "./asked.js";
-import { onPhotographs, photographs } from "./photographs.js";
 
 /**
  * What the parts share.
  *
  * @typedef {object} Look
- * @property {import("../main.js").Context} context
  * @property {any} model what /api/model says
  * @property {number | null} side pixels of the views on which maps and fields are shown; null: the
  *   network takes one size only
- * @property {() => import("./photographs.js").Photograph} current
- * @property {(photograph: import("./photographs.js").Photograph) => void} choose
+ * @property {() => import("../shared/photographs.js").Photograph} current
+ * @property {(photograph: import("../shared/photographs.js").Photograph) => void} choose
  */
 /** @typedef {{node: HTMLElement, update: () => void}} Part shows anew what has changed */
 
@@ -30,14 +29,12 @@ const SIDE = 224; // of the views, where the network takes any size
 
 /** @param {Element} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
-  const { state } = context;
   const model = await askOnce("model");
   let own = photographs.findLast((each) => each.example === null) ?? null;
   /** @type {Part[]} */
   let parts = [];
   /** @type {Look} */
   const look = {
-    context,
     model,
     side: model.any_size ? SIDE : null,
     current: () => own ?? example(state.get("look.photo")),

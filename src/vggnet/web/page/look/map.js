@@ -1,11 +1,13 @@
 /** One map, large, beside the photograph: a click or the arrow keys choose a unit. */
 
 import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
+import { fill } from "../shared/fill.js";
+import { stage } from "../shared/stage.js";
+import { view } from "../shared/views.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
 import { largestOf, mapsOf } from "./features.js";
-import { fill } from "./fill.js";
-import { view } from "./asked.js";
-import { stage } from "./stage.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -14,7 +16,6 @@ const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
  * @returns {import("./look.js").Part & {frame: (field: any) => void}} `frame` shows what a unit sees
  */
 export function mapView(look) {
-  const { words, state } = look.context;
   const picture = element("figure", {});
   const large = element("figure", {});
   const node = element("div", { class: "map-beside" }, picture, large);
@@ -28,8 +29,8 @@ export function mapView(look) {
     if (now === shown) return moveCursor();
     shown = now;
     const working = words(`Computing channel ${channel} of ${layer}…`, `正在计算 ${layer} 的通道 ${channel}…`);
-    fill(large, look.context, working, async () => {
-      const { maps, first } = await mapsOf(look, layer, Math.floor(channel / PER_PAGE));
+    fill(large, working, async (signal) => {
+      const { maps, first } = await mapsOf(look, layer, Math.floor(channel / PER_PAGE), signal);
       const map = maps[channel - first];
       return [canvasOf(map, layer, channel), colourBar(map), element("figcaption", {}, about(map, layer, channel))];
     }).then(moveCursor);
@@ -77,7 +78,7 @@ export function mapView(look) {
     return board;
   }
 
-  const unitOf = (map) => chosenUnit(look, map) ?? largestOf(map);
+  const unitOf = (map) => chosenUnit(map) ?? largestOf(map);
 
   function choose(row, column) {
     state.set("look.unit", `${row}.${column}`);
@@ -93,8 +94,8 @@ export function mapView(look) {
   /** @param {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} field */
   function frame(field) {
     const { layer } = chosen(look);
-    fill(picture, look.context, null, async () => {
-      const url = await view(look.current(), look.side);
+    fill(picture, null, async () => {
+      const { url } = await view(look.current(), look.side);
       const side = look.side ?? look.model.input_size;
       const label = words("The photograph, with what the unit can see in a frame", "照片，框内是该单元能看到的部分");
       const size = `${field.receptive_field}×${field.receptive_field}`;

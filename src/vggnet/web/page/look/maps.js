@@ -1,13 +1,14 @@
 /** All maps of a layer as a grid, a page at a time; each opens large. */
 
 import { colourBar, element, paintMatrix } from "../figures.js";
+import { fill } from "../shared/fill.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { chosen, PER_PAGE } from "./chosen.js";
 import { mapsOf } from "./features.js";
-import { fill } from "./fill.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function mapsGrid(look) {
-  const { words, state } = look.context;
   const pager = element("div", { class: "pager" });
   const place = element("div", { class: "maps" });
   const node = element("div", {}, pager, place);
@@ -20,8 +21,8 @@ export function mapsGrid(look) {
     shown = now;
     turnPages(choice);
     const working = words(`Computing the maps of ${choice.shown}…`, `正在计算 ${choice.shown} 的特征图…`);
-    fill(place, look.context, working, async () => {
-      const { maps, first } = await mapsOf(look, choice.shown, choice.page);
+    fill(place, working, async (signal) => {
+      const { maps, first } = await mapsOf(look, choice.shown, choice.page, signal);
       const tiles = maps.map((map, at) => tile(map, first + at, chosen(look).channel));
       return [element("div", { class: "map-grid" }, ...tiles), colourBar(maps[0])];
     });
@@ -46,7 +47,7 @@ export function mapsGrid(look) {
   }
 
   function mark(channel) {
-    for (const each of place.querySelectorAll(".map-tile")) {
+    for (const each of place.querySelectorAll("button")) {
       each.setAttribute("aria-pressed", String(Number(each.value) === channel));
     }
   }
@@ -59,7 +60,7 @@ export function mapsGrid(look) {
       `channels ${page * PER_PAGE} to ${last} of ${layer.channels}`,
       `通道 ${page * PER_PAGE} 到 ${last}，共 ${layer.channels} 个`,
     );
-    const focused = [...pager.querySelectorAll("button")].indexOf(document.activeElement);
+    const focused = [...pager.querySelectorAll("button")].findIndex((each) => each === document.activeElement);
     pager.replaceChildren(
       turn(page - 1, words("Previous", "上一页")),
       turn(page + 1, words("Next", "下一页")),

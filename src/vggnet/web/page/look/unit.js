@@ -1,21 +1,23 @@
 /** How a unit comes to its value: patch x kernel, summed over its channels, and what it can see. */
 
 import { element } from "../figures.js";
-import { arrayPicture, largest } from "./array.js";
+import { arrayPicture, largest } from "../shared/array.js";
+import { fill } from "../shared/fill.js";
+import { askOfView } from "../shared/views.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
 import { largestOf, mapsOf } from "./features.js";
-import { fill } from "./fill.js";
-import { ask } from "./asked.js";
 
 const SHOWN = 3; // channels, those that add or take away most
 const PAUSE = 100; // milliseconds; arrow keys pass over many units
 
 /** A value with its sign as it is written in a sum. @param {number} value */
-const short = (value) => value.toFixed(Math.abs(value) < 10 ? 3 : 1).replace("-", "−");
+const decimals = (value) => value.toFixed(Math.abs(value) < 10 ? 3 : 1).replace("-", "−");
 
 /** A sum: its signs stand between the terms. @param {[number, string][]} terms values and what they are */
 function written(terms) {
-  const signed = terms.map(([value, what]) => `${value < 0 ? "− " : "+ "}${short(Math.abs(value))}${what}`);
+  const signed = terms.map(([value, what]) => `${value < 0 ? "− " : "+ "}${decimals(Math.abs(value))}${what}`);
   return signed.join(" ").replace(/^\+ /, "").replace(/^− /, "−");
 }
 
@@ -24,26 +26,23 @@ function written(terms) {
  * @returns {import("./look.js").Part}
  */
 export function unitPanel(look, showField) {
-  const { context } = look;
-  const { words } = context;
   const node = element("div", { class: "unit", "aria-live": "polite" });
   let shown = "";
 
   function update() {
     const choice = chosen(look);
-    const now = [look.current().id, choice.shown, choice.channel, context.state.get("look.unit")].join(" ");
+    const now = [look.current().id, choice.shown, choice.channel, state.get("look.unit")].join(" ");
     if (now === shown) return;
     shown = now;
     const photograph = look.current();
-    fill(node, context, words("Computing the unit…", "正在计算这个单元…"), async () => {
+    fill(node, words("Computing the unit…", "正在计算这个单元…"), async (signal) => {
       await new Promise((go) => setTimeout(go, PAUSE));
       if (now !== shown) return [];
-      const { maps, first } = await mapsOf(look, choice.shown, Math.floor(choice.channel / PER_PAGE));
+      const { maps, first } = await mapsOf(look, choice.shown, Math.floor(choice.channel / PER_PAGE), signal);
       const map = maps[choice.channel - first];
-      const at = chosenUnit(look, map) ?? largestOf(map);
-      const found = await ask(photograph, "unit", {
-        layer: choice.layer.name, channel: choice.channel, size: look.side, ...at,
-      });
+      const at = chosenUnit(map) ?? largestOf(map);
+      const asked = { layer: choice.layer.name, channel: choice.channel, ...at };
+      const found = await askOfView(photograph, look.side, "unit", asked, signal);
       if (now === shown) showField(found.field);
       return found.products_by_channel?.length ? sum(found, choice) : largestOfPatch(found);
     });
@@ -70,7 +69,7 @@ export function unitPanel(look, showField) {
         arrayPicture(patch[at], words("patch", "图块"), { reach: reachPatch }),
         element("span", {}, "×"),
         arrayPicture(kernel[at], words("kernel", "卷积核"), { reach: reachKernel }),
-        element("span", { class: "sum" }, `= ${short(part)}`),
+        element("span", { class: "sum" }, `= ${decimals(part)}`),
       ),
     );
     const after = Math.max(0, value);
@@ -82,8 +81,8 @@ export function unitPanel(look, showField) {
     const total = element(
       "p",
       { class: "formula total" },
-      element("span", {}, `${written(terms)} = `, element("b", {}, short(value))),
-      choice.relu ? element("span", {}, `ReLU: max(0, ${short(value)}) = `, element("b", {}, short(after))) : null,
+      element("span", {}, `${written(terms)} = `, element("b", {}, decimals(value))),
+      choice.relu ? element("span", {}, `ReLU: max(0, ${decimals(value)}) = `, element("b", {}, decimals(after))) : null,
     );
     return [
       heading(found),
@@ -99,7 +98,7 @@ export function unitPanel(look, showField) {
   function largestOfPatch(found) {
     return [
       heading(found),
-      element("p", {}, words("A pool keeps the largest of the values beneath it: ", "池化保留其下各值中最大的："), element("b", {}, short(found.value))),
+      element("p", {}, words("A pool keeps the largest of the values beneath it: ", "池化保留其下各值中最大的："), element("b", {}, decimals(found.value))),
     ];
   }
 

@@ -27,7 +27,9 @@ export function asked() {
 
 /** @param {{name: string, title: string}[]} networks that the server can name */
 export function controls(networks) {
+  /** @type {[string, string][]} */
   const named = networks.map(({ name, title }) => [name, name === LOADED ? words(`${title} (loaded)`, `${title}（已载入）`) : title]);
+  /** @type {[string, string]} */
   const own = [OWN, words("own layers …", "自己写 …")];
   const config = select([...named, own]);
   const beside = select([["", words("nothing", "不对照")], ...named, own]);

@@ -75,7 +75,7 @@ export function editor() {
     const where = words(`Line ${line}, column ${column}`, `第 ${line} 行第 ${column} 列`);
     const go = () => {
       area.focus();
-      area.setSelectionRange(...place);
+      area.setSelectionRange(place[0], place[1]);
     };
     const button = element("button", { type: "button", onclick: go }, where);
     return [button, ` ${detail}`];

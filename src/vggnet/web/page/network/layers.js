@@ -5,7 +5,9 @@
  * into the page's language here.
  */
 
+// @ts-ignore: the server has what is drawn elsewhere beneath the page
 import { linkSelection } from "../drawing/selection.js";
+// @ts-ignore: as above
 import { makeSortable } from "../drawing/sorting.js";
 import { element } from "../figures.js";
 import * as state from "../state.js";

@@ -5,8 +5,11 @@
  * table are those of `vggnet draw`.
  */
 
+import * as api from "../api.js";
 import { element } from "../figures.js";
 import { recomputed } from "../recompute.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { asked, controls } from "./choice.js";
 import { editor } from "./editor.js";
 import { files } from "./files.js";
@@ -15,10 +18,11 @@ import { summary } from "./summary.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
-  const { api, state, words } = context;
   const networks = await api.get("networks");
   /** What the server said last: it stays until the next answer is there. */
   let found = null;
+  /** What was wrong with the newest question, if anything was. */
+  let fault = null;
   let parts;
 
   function build() {
@@ -29,10 +33,11 @@ export async function mount(root, context) {
     const figure = element("div", { class: "figure" });
     const exports = files();
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
-    root.append(element("p", { class: "note sources" }, ...sources(words)));
+    root.append(element("p", { class: "note sources" }, ...sources()));
     parts = { choice, tokens, status, totals, figure, exports };
     parts.tokens.show();
-    if (found) show(found);
+    if (found) draw();
+    if (fault) fail(fault);
   }
 
   async function compute(signal) {
@@ -48,16 +53,22 @@ export async function mount(root, context) {
 
   function show(next) {
     found = next;
+    fault = null;
+    draw();
+  }
+
+  function draw() {
     parts.status.textContent = "";
     parts.figure.classList.remove("stale");
     parts.tokens.mark(null);
-    parts.totals.replaceChildren(summary(next.described));
-    parts.figure.replaceChildren(layers(next));
-    parts.exports.show(next.described);
-    parts.choice.hint(next.described[0]);
+    parts.totals.replaceChildren(summary(found.described));
+    parts.figure.replaceChildren(layers(found));
+    parts.exports.show(found.described);
+    parts.choice.hint(found.described[0]);
   }
 
   function fail(problem) {
+    fault = problem;
     const own = parts.tokens.mark(problem);
     parts.status.textContent = own ? "" : problem.detail ?? String(problem);
     parts.figure.classList.add("stale");
@@ -76,7 +87,7 @@ export async function mount(root, context) {
   computeAgain(true);
 }
 
-function sources(words) {
+function sources() {
   return [
     words(
       "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's.",

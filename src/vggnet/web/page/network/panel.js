@@ -1,6 +1,6 @@
 /** One layer in full: shapes, kernel, its parameters and MACs as products, what it sees. */
 
-import { element, grouped, percent, si } from "../figures.js";
+import { bar, element, grouped, percent, si } from "../figures.js";
 import { words } from "../words.js";
 
 const KINDS = {
@@ -82,9 +82,7 @@ function macProduct(layer) {
 
 function share(of, count) {
   if (!count) return "0";
-  const bar = element("span", { class: "bar", "aria-hidden": "true" });
-  bar.style.width = `${100 * of}%`;
-  return element("span", { class: "share" }, percent(of), element("span", { class: "track" }, bar));
+  return element("span", { class: "share" }, percent(of), element("span", { class: "track" }, bar(of)));
 }
 
 function times(numbers) {

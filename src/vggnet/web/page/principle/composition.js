@@ -1,19 +1,18 @@
 /** The kernel that the stack is when no ReLU stands between: numbers of the server's `compose`. */
 
 import * as api from "../api.js";
-import { colour, inkOn } from "../colours.js";
-import { element, short, svgElement } from "../figures.js";
+import { element, short } from "../figures.js";
 import { recomputed } from "../recompute.js";
+import { arrayPicture, largest } from "../shared/array.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { kernelsAsked, square } from "./kernels.js";
 
 const KEY = "principle.seed";
-const CELL = 36; // pixels of a number's square
 const MOST_NUMBERS = 9; // a side; of larger kernels the colours alone are shown
 
 export function composition() {
-  const seed = () => Number(state.get(KEY)) || 0;
+  const seed = () => state.whole(KEY, { most: 2 ** 31 - 1 });
   const figure = element("figure", { class: "composition" });
   const text = element("p", {});
   const other = element(
@@ -65,29 +64,8 @@ function term(sign, values) {
 /** The numbers in their squares, coloured from blue (below 0) to red (above). */
 function matrix(values) {
   const side = values.length;
-  const largest = Math.max(...values.flat().map(Math.abs)) || 1;
-  const numbers = side <= MOST_NUMBERS;
-  const cell = numbers ? CELL : (CELL * MOST_NUMBERS) / side;
-  const all = side * cell;
-  const label = words(`A ${square(side)} kernel, its largest value ${short(largest)}`, `${square(side)} 核，最大绝对值 ${short(largest)}`);
-  const drawn = svgElement("svg", { viewBox: `0 0 ${all} ${all}`, width: all, role: "img", "aria-label": label });
-  values.forEach((row, y) =>
-    row.forEach((value, x) => {
-      const share = 0.5 + value / largest / 2;
-      drawn.append(
-        svgElement("rect", { x: x * cell, y: y * cell, width: cell, height: cell, fill: colour(share, "signed") }),
-      );
-      if (!numbers) return;
-      const place = { x: (x + 0.5) * cell, y: (y + 0.5) * cell + 4, fill: inkOn(share, "signed") };
-      drawn.append(svgElement("text", place, rounded(value, largest)));
-    }),
-  );
-  return element("div", {}, drawn, element("div", { class: "note" }, square(side)));
-}
-
-/** Two digits of the largest, without a zero before the point: its square is narrow. */
-function rounded(value, largest) {
-  const text = Math.abs(value).toFixed(largest < 1 ? 2 : 1);
-  if (!Number(text)) return "0";
-  return `${value < 0 ? "\u2212" : ""}${text.replace(/^0/, "")}`;
+  const reach = largest(values);
+  const label = words(`A ${square(side)} kernel, its largest value ${short(reach)}`, `${square(side)} 核，最大绝对值 ${short(reach)}`);
+  const picture = arrayPicture(values, label, { reach, numbers: side <= MOST_NUMBERS, most: MOST_NUMBERS });
+  return element("div", {}, picture, element("div", { class: "note" }, square(side)));
 }

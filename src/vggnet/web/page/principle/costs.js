@@ -1,9 +1,8 @@
 /** Weights, non-linearities and MACs of the stack against the single kernel that sees as much. */
 
 import * as api from "../api.js";
-import { element, grouped, si } from "../figures.js";
+import { bar, element, grouped, si } from "../figures.js";
 import { recomputed } from "../recompute.js";
-import * as state from "../state.js";
 import { words } from "../words.js";
 import { kernelsAsked, square } from "./kernels.js";
 import { slider } from "./slider.js";
@@ -60,7 +59,7 @@ function verdict({ single, single_excess: excess, nonlinearities, kernels }) {
 
 function rows(found) {
   const { single, size } = found;
-  const pair = (name, key, shown, formula = () => "") =>
+  const pair = (name, key, shown, formula = (_) => "") =>
     measure(name, [
       [stackName(found.kernels), found[key], shown(found[key]), formula(found)],
       [square(single.kernel), single[key], shown(single[key]), formula(single)],
@@ -80,15 +79,13 @@ function measure(name, lines) {
     {},
     element("h3", {}, name),
     ...lines.map(([who, count, shown, formula], at) => {
-      const bar = element("span", { class: at ? "bar single" : "bar" });
-      bar.style.width = `${(100 * count) / most}%`;
       return element(
         "div",
         { class: "line" },
         element("span", { class: "who" }, who),
         element("span", { class: "formula" }, formula),
         element("span", { class: "number", title: grouped(count) }, shown),
-        element("span", { class: "track", "aria-hidden": "true" }, bar),
+        element("span", { class: "track", "aria-hidden": "true" }, bar(count / most, at ? "single" : "")),
       );
     }),
   );

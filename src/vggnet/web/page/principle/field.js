@@ -3,10 +3,10 @@
 import { element } from "../figures.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { fieldOf, kernelsAsked, square } from "./kernels.js";
-import { player } from "./player.js";
+import { kernelsAsked, square } from "./kernels.js";
+import { player } from "../shared/player.js";
 import { pyramid } from "./pyramid.js";
-import { reach, sides, units } from "./steps.js";
+import { fieldOf, reach, sides, units } from "./steps.js";
 
 const KEY = "principle.step";
 
@@ -25,10 +25,9 @@ export function field() {
       words(`${square(maps[level])} ${level ? "units" : "pixels"}`, `${square(maps[level])} ${level ? "个单元" : "像素"}`),
     ]);
     const caption = element("figcaption", {});
-    const asked = Number(state.get(KEY));
     playing = player({
       count: all.length,
-      at: (asked >= 1 && asked <= all.length ? asked : all.length) - 1,
+      at: state.whole(KEY, { least: 1, most: all.length, initial: all.length }) - 1,
       show(at) {
         const text = sentence(kernels, all[at], at + 1 === all.length, drawing.numbered);
         drawing.show(all[at]);

@@ -4,6 +4,7 @@ import { select } from "../controls.js";
 import { element } from "../figures.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
+import { fieldOf } from "./steps.js";
 
 const KEY = "principle.kernels";
 const FIRST = [3, 3, 3];
@@ -17,11 +18,6 @@ export function kernelsAsked() {
   return allowed(asked) ? asked : FIRST;
 }
 
-/** The side of the square that a stack sees. @param {number[]} kernels */
-export function fieldOf(kernels) {
-  return kernels.reduce((sum, kernel) => sum + kernel - 1, 1);
-}
-
 /** 3×3. @param {number} side */
 export function square(side) {
   return `${side}×${side}`;
@@ -32,7 +28,8 @@ export function chooser() {
 
   function show(key = KEY) {
     if (key !== null && key !== KEY) return;
-    const focused = [...node.querySelectorAll("button, select")].indexOf(document.activeElement);
+    const inside = () => /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("button, select"));
+    const focused = [...inside()].findIndex((each) => each === document.activeElement);
     const kernels = kernelsAsked();
     const ready = (sides, text) =>
       element(
@@ -70,7 +67,7 @@ export function chooser() {
         ),
       ),
     );
-    if (focused >= 0) [...node.querySelectorAll("button, select")][focused]?.focus();
+    if (focused >= 0) inside()[focused]?.focus();
   }
 
   show();

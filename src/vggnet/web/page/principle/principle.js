@@ -4,6 +4,8 @@
  */
 
 import { element } from "../figures.js";
+import * as state from "../state.js";
+import { words } from "../words.js";
 import { composition } from "./composition.js";
 import { costs } from "./costs.js";
 import { effectiveField } from "./effective_field.js";
@@ -12,7 +14,6 @@ import { chooser } from "./kernels.js";
 
 /** @param {HTMLElement} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
-  const { state, words } = context;
   let parts = [];
 
   function build() {

@@ -9,10 +9,14 @@
  * @typedef {{row: number, column: number, side: number}} Square top left corner and side
  */
 
+/** The side of the square that a stack sees. @param {number[]} kernels */
+export function fieldOf(kernels) {
+  return kernels.reduce((sum, kernel) => sum + kernel - 1, 1);
+}
+
 /** Sides of the maps from the picture up. @param {number[]} kernels */
 export function sides(kernels) {
-  const field = 1 + kernels.reduce((sum, kernel) => sum + kernel - 1, 0);
-  return kernels.reduce((found, kernel) => [...found, found.at(-1) - kernel + 1], [field]);
+  return kernels.reduce((found, kernel) => [...found, found.at(-1) - kernel + 1], [fieldOf(kernels)]);
 }
 
 /** The units in the order in which the kernels compute them. @param {number[]} kernels @returns {Unit[]} */

@@ -1,10 +1,13 @@
 /** Step 10: what is on a photograph, and why the network thinks so. */
 
 import { colourBar, element, percent } from "../../figures.js";
-import { answerBars, nameOf } from "../../look/answers.js";
-import { ask, view } from "../../look/asked.js";
-import { ownOr } from "../../look/photographs.js";
-import { stage } from "../../look/stage.js";
+import { answerBars, nameOf } from "../../shared/answers.js";
+import { ask } from "../../shared/asked.js";
+import { emptiness } from "../../shared/emptiness.js";
+import { ownOr } from "../../shared/photographs.js";
+import { stage } from "../../shared/stage.js";
+import { view } from "../../shared/views.js";
+import { words } from "../../words.js";
 
 const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a person would
 const UNIFORM = "n03763968"; // what is on it
@@ -12,21 +15,21 @@ const UNIFORM = "n03763968"; // what is on it
 /** @type {import("../step.js").Step} */
 export const whatIsIt = {
   withPhotograph: "ask",
-  title: (words) => words("What is it, and why?", "这是什么？为什么？"),
-  question: (words) => [
+  title: () => words("What is it, and why?", "这是什么？为什么？"),
+  question: () => [
     words(
       "The network served here looks at this photograph. Which class does it name first?",
-      "此处所载的网络看这张照片。它首先说的是哪一类？",
+      "本页载入的网络看这张照片。它首先说的是哪一类？",
     ),
   ],
   guess: {
     kind: "spot",
-    hint: (words) => words("Choose a class below the photograph.", "在照片下面选一个类别。"),
+    hint: () => words("Choose a class below the photograph.", "在照片下面选一个类别。"),
   },
-  async figure({ context, words, place, guess, propose }) {
+  async figure({ place, guess, propose }) {
     const photograph = ownOr(WRONG_EXAMPLE);
     const predictions = await topOf(photograph);
-    const url = await view(photograph, 224);
+    const { url } = await view(photograph, 224);
     if (guess === null) {
       const choices = predictions
         .slice(0, 4)
@@ -35,7 +38,7 @@ export const whatIsIt = {
           element(
             "button",
             { type: "button", class: "choice", onclick: () => propose(String(each.index)) },
-            nameOf(each, context),
+            nameOf(each),
           ),
         );
       const label = words("The photograph in question", "要看的照片");
@@ -45,16 +48,16 @@ export const whatIsIt = {
     const label = words("Where Grad-CAM finds what speaks for the first class", "Grad-CAM 找到的、支持第一类的位置");
     place.replaceChildren(
       stage(url, label, { matrix: found.empty ? null : found.values }),
-      found.empty ? element("p", { class: "note" }, found.empty) : colourBar(found.values),
-      answerBars(predictions, context),
+      found.empty ? element("p", { class: "note" }, emptiness("grad-cam")) : colourBar(found.values),
+      answerBars(predictions),
     );
   },
-  async answer({ context, words, guess }) {
+  async answer({ guess }) {
     const photograph = ownOr(WRONG_EXAMPLE);
     const predictions = await topOf(photograph);
     const first = predictions[0];
     const said = predictions.find((each) => String(each.index) === guess);
-    const name = nameOf(first, context);
+    const name = nameOf(first);
     const uniform = photograph.example ? predictions.findIndex((each) => each.wnid === UNIFORM) : 0;
     return {
       right: guess === "" ? null : said === first,
@@ -89,11 +92,11 @@ export const whatIsIt = {
   more: {
     tab: "look",
     state: {},
-    label: (words) => words("Try a photograph of your own", "换一张自己的照片"),
+    label: () => words("Try a photograph of your own", "换一张自己的照片"),
   },
 };
 
-/** @returns {Promise<import("../../look/answers.js").Prediction[]>} */
+/** @returns {Promise<import("../../shared/answers.js").Prediction[]>} */
 async function topOf(photograph) {
   const [found] = await ask(photograph, "predict", { top: 5 });
   if (found.error) throw Object.assign(new Error(found.error), { detail: found.error });

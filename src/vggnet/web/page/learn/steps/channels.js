@@ -1,15 +1,16 @@
 /** Step 5: why channels double where the map halves. */
 
 import { grouped, si } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
+import { askOnce } from "../../shared/asked.js";
+import { words } from "../../words.js";
 import { same } from "../judge.js";
 import { layerList } from "../layer-list.js";
 import { formula } from "../math.js";
 
 /** @type {import("../step.js").Step} */
 export const doubling = {
-  title: (words) => words("Why do channels double?", "为什么通道数要翻倍？"),
-  question: (words) => [
+  title: () => words("Why do channels double?", "为什么通道数要翻倍？"),
+  question: () => [
     words(
       "A pool halves the map's height and width. D then doubles the channels. A 3×3 convolution with " +
         "twice as many channels in and out, on the halved map, costs how many multiplications?",
@@ -18,14 +19,14 @@ export const doubling = {
   ],
   guess: {
     kind: "choice",
-    choices: (words) => [
+    choices: () => [
       ["quarter", words("a quarter", "四分之一")],
       ["half", words("half", "一半")],
       ["same", words("the same", "一样多")],
       ["double", words("twice as many", "两倍")],
     ],
   },
-  async figure({ words, place, guess }) {
+  async figure({ place, guess }) {
     const { layers } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.type === "conv");
     const most = Math.max(...rows.map((each) => each.macs));
@@ -40,11 +41,11 @@ export const doubling = {
           values: [shown ? `${each.output.join("×")} · ${si(each.macs)}` : each.output.join("×")],
         })),
         shown ? [words("MACs of D's convolutions, beside their maps", "D 各卷积层的特征图与乘加次数")] : [],
-        { guess, propose: () => {}, right: [], words },
+        { guess, propose: () => {}, right: [] },
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D" });
     const macs = (name) => grouped(layers.find((each) => each.name === name).macs);
     return {
@@ -53,9 +54,9 @@ export const doubling = {
       body: [
         words(
           "A quarter of the positions, four times the weights. So the work of a layer stays in step " +
-            "from stage to stage, and no stage holds the others up. Only the first layer of a stage " +
+            "from stage to stage, and no stage holds the others up. The first layer of stages 2 to 4 " +
             "costs half, since its input still has the fewer channels.",
-          "位置是四分之一，权重是四倍。所以各级每层的计算量保持一致，没有哪一级拖后腿。只有每级的第一层减半，因为它的输入通道还少。",
+          "位置是四分之一，权重是四倍。所以各级每层的计算量保持一致，没有哪一级拖后腿。第 2 到第 4 级的第一层减半，因为它的输入通道还少。",
         ),
         formula(
           `conv2_2: 112·112 · 9·128·128 = [${macs("conv2_2")}]`,
@@ -71,6 +72,6 @@ export const doubling = {
   more: {
     tab: "network",
     state: { "network.config": "D" },
-    label: (words) => words("See the columns of D", "看 D 的各列"),
+    label: () => words("See the columns of D", "看 D 的各列"),
   },
 };

@@ -1,7 +1,9 @@
 /** Steps 7 and 8: where the parameters are, and where the time goes. */
 
+import * as api from "../../api.js";
 import { grouped, percent, si } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
+import { askOnce } from "../../shared/asked.js";
+import { words } from "../../words.js";
 import { same } from "../judge.js";
 import { layerList } from "../layer-list.js";
 import { formula } from "../math.js";
@@ -10,8 +12,8 @@ const HEAVY = ["conv1_2", "conv2_2", "conv3_2", "conv3_3", "conv4_2", "conv4_3"]
 
 /** @type {import("../step.js").Step} */
 export const mostParameters = {
-  title: (words) => words("Where are the 138 million?", "1.38 亿参数在哪里？"),
-  question: (words) => [
+  title: () => words("Where are the 138 million?", "1.38 亿参数在哪里？"),
+  question: () => [
     words(
       "D, also called VGG16, has sixteen layers with weights. Point at the one that holds most of its " +
         "138 million parameters.",
@@ -20,9 +22,9 @@ export const mostParameters = {
   ],
   guess: {
     kind: "spot",
-    hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
+    hint: () => words("Choose a layer in the list.", "在列表中选一层。"),
   },
-  async figure({ words, place, guess, propose }) {
+  async figure({ place, guess, propose }) {
     const { layers, parameters } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.parameters);
     const most = Math.max(...rows.map((each) => each.parameters));
@@ -36,11 +38,11 @@ export const mostParameters = {
           values: [`${si(each.parameters)} · ${percent(each.parameters / parameters)}`],
         })),
         [words("parameters, and their share", "参数量及其占比")],
-        { guess, propose, right: ["fc6"], words },
+        { guess, propose, right: ["fc6"] },
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const { layers, parameters, totals } = await askOnce("describe", { config: "D" });
     const fc6 = layers.find((each) => each.name === "fc6");
     const share = percent(fc6.parameters / parameters);
@@ -64,14 +66,14 @@ export const mostParameters = {
   more: {
     tab: "network",
     state: { "network.config": "D" },
-    label: (words) => words("See every layer's parameters", "查看每一层的参数"),
+    label: () => words("See every layer's parameters", "查看每一层的参数"),
   },
 };
 
 /** @type {import("../step.js").Step} */
 export const mostTime = {
-  title: (words) => words("Where does the time go?", "时间花在哪里？"),
-  question: (words) => [
+  title: () => words("Where does the time go?", "时间花在哪里？"),
+  question: () => [
     words(
       "Now point at a layer that takes most of the multiplications, and so most of the time.",
       "再指出一个乘法最多、因而耗时最多的层。",
@@ -79,33 +81,24 @@ export const mostTime = {
   ],
   guess: {
     kind: "spot",
-    hint: (words) => words("Choose a layer in the list.", "在列表中选一层。"),
+    hint: () => words("Choose a layer in the list.", "在列表中选一层。"),
   },
-  async figure({ context, words, place, guess, propose }) {
+  async figure({ place, guess, propose }) {
     const { layers } = await askOnce("describe", { config: "D" });
     const rows = layers.filter((each) => each.parameters);
-    const macs = Math.max(...rows.map((each) => each.macs));
-    const times = guess === null ? null : await secondsByLayer(context);
-    const longest = times && Math.max(...times.values());
-    const measured = (name) => (times?.has(name) ? times.get(name) : null);
+    const most = Math.max(...rows.map((each) => each.macs));
     place.replaceChildren(
       ...layerList(
         rows.map((each) => ({
-          name: each.name,
-          type: each.type,
-          shape: shape(each),
-          shares: [each.macs / macs, ...(times ? [(measured(each.name) ?? 0) / longest] : [])],
-          values: [si(each.macs), ...(times ? [milliseconds(measured(each.name))] : [])],
+          name: each.name, type: each.type, shape: shape(each), shares: [each.macs / most], values: [si(each.macs)],
         })),
-        [
-          words("MACs of D at 224 pixels, counted", "D 在 224 像素时的乘加次数（计数）"),
-          ...(times ? [words("time of the model served here, measured just now", "此处所载模型的耗时（刚刚实测）")] : []),
-        ],
-        { guess, propose, right: HEAVY, words },
+        [words("MACs of D at 224×224, counted", "D 在 224×224 时的乘加次数（计数）")],
+        { guess, propose, right: HEAVY },
       ),
+      ...(guess === null ? [] : served(await api.get("times"))),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const { layers, macs, totals } = await askOnce("describe", { config: "D" });
     const one = layers.find((each) => each.name === "conv4_2");
     const fc = percent(totals.fc.macs / macs);
@@ -122,10 +115,10 @@ export const mostTime = {
         ),
         words(
           `A convolution uses each weight at every position of its map, an FC layer uses each once. ` +
-            `So the three FC layers, with 89% of the weights, do ${fc} of the work. Bars of measured ` +
-            `time follow the count, but not exactly: small maps and few channels use the processor less well.`,
+            `So the three FC layers, with 89% of the weights, do ${fc} of the work. The times of the model ` +
+            `served here follow its own count, but not exactly: small maps and few channels use the processor less well.`,
           `卷积在特征图的每个位置都用一次它的权重，全连接层每个权重只用一次。所以占 89% 权重的三个全连接层，` +
-            `只做 ${fc} 的计算。实测时间大致跟着计数走，但不完全：特征图小或通道少时，处理器利用得较差。`,
+            `只做 ${fc} 的计算。本页载入的模型，实测时间大致跟着它自己的计数走，但不完全：特征图小或通道少时，处理器利用得较差。`,
         ),
       ],
     };
@@ -133,21 +126,32 @@ export const mostTime = {
   more: {
     tab: "network",
     state: { "network.config": "D" },
-    label: (words) => words("See every layer's MACs", "查看每一层的乘加次数"),
+    label: () => words("See every layer's MACs", "查看每一层的乘加次数"),
   },
 };
 
-/** Seconds by layer of the loaded model; a layer whose name it does not have is not in it. */
-async function secondsByLayer({ api }) {
-  const { layers } = await api.get("times");
-  return new Map(layers.map((each) => [each.name, each.seconds]));
+/** The MACs of the loaded model, at its own size, beside the time that each of its layers takes. */
+function served({ config, input_size: side, layers }) {
+  const rows = layers.filter((each) => each.macs);
+  const most = (key) => Math.max(...rows.map((each) => each[key]));
+  const [macs, seconds] = [most("macs"), most("seconds")];
+  return layerList(
+    rows.map((each) => ({
+      name: each.computed_together.filter((name, at) => at === 0 || name.includes("pool")).join(" + "),
+      type: /^fc/.test(each.name) ? "fc" : "conv",
+      shape: "",
+      shares: [each.macs / macs, each.seconds / seconds],
+      values: [si(each.macs), `${(1000 * each.seconds).toFixed(2)} ms`],
+    })),
+    [
+      words(`MACs of ${config}, the model served here, at ${side}×${side}`, `本页载入的模型 ${config} 在 ${side}×${side} 时的乘加次数`),
+      words("its time, measured just now", "它的耗时（刚刚实测）"),
+    ],
+    { guess: "", propose: () => {}, right: [] },
+  );
 }
 
 /** What a layer is given and gives: 512×28×28 → 512. */
 function shape({ input, output }) {
   return `${input.filter((side) => side > 1).join("×")} → ${output.filter((side) => side > 1).join("×")}`;
-}
-
-function milliseconds(seconds) {
-  return seconds === null ? "–" : `${(1000 * seconds).toFixed(2)} ms`;
 }

@@ -1,7 +1,8 @@
 /** Step 6: from A to E, what is added where, and what it gained. */
 
 import { element, grouped } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
+import { askOnce } from "../../shared/asked.js";
+import { words } from "../../words.js";
 import { measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 
@@ -11,8 +12,8 @@ const NAMES = Object.keys(ERRORS);
 
 /** @type {import("../step.js").Step} */
 export const deeper = {
-  title: (words) => words("Is deeper better?", "越深越好吗？"),
-  question: (words) => [
+  title: () => words("Is deeper better?", "越深越好吗？"),
+  question: () => [
     words(
       "From A to E the paper only adds convolutions: 8 become 16. " +
         `A errs on ${ERRORS.A}% of ImageNet's pictures. On how many does E?`,
@@ -20,7 +21,7 @@ export const deeper = {
     ),
   ],
   guess: { kind: "number", unit: () => "%", least: 0, most: 100 },
-  async figure({ words, place, guess }) {
+  async figure({ place, guess }) {
     const networks = await askOnce("describe", { config: NAMES });
     const head = ["", "1", "2", "3", "4", "5", words("error", "错误率")];
     place.replaceChildren(
@@ -29,7 +30,7 @@ export const deeper = {
         { class: "stages" },
         element("caption", {}, words("The convolutions of each stage; top-1 error in the paper", "各级的卷积层；论文中的 top-1 错误率")),
         element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
-        element("tbody", {}, ...networks.map((each, at) => row(NAMES[at], each, guess !== null, words))),
+        element("tbody", {}, ...networks.map((each, at) => row(NAMES[at], each, guess !== null))),
       ),
       element(
         "p",
@@ -40,11 +41,11 @@ export const deeper = {
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const [a, e] = await askOnce("describe", { config: ["A", "E"] });
     return {
       right: near(guess, ERRORS.E, 0.7),
-      verdict: youSaid(words, guess && `${guess}%`, `${ERRORS.E}%`),
+      verdict: youSaid(guess && `${guess}%`, `${ERRORS.E}%`),
       body: [
         words(
           `Depth gains 2.6 points from A to D, nearly for nothing: E has only ` +
@@ -59,7 +60,7 @@ export const deeper = {
             "makes them 3×3 and is better: it helps to look around, not only to be deeper.",
           "A-LRN 加了 AlexNet 的归一化，毫无用处。C 加的是 1×1 卷积，D 把它们换成 3×3，更好：不仅要深，还要看到周围。",
         ),
-        await measured(words, "depth", [
+        await measured("depth", [
           ["B", "A", words("B against A", "B 比 A")],
           ["D", "B", words("D against B", "D 比 B")],
           ["E", "D", words("E against D", "E 比 D")],
@@ -70,12 +71,12 @@ export const deeper = {
   more: {
     tab: "network",
     state: { "network.config": "A", "network.beside": "E" },
-    label: (words) => words("Put A and E side by side", "把 A 和 E 并排比较"),
+    label: () => words("Put A and E side by side", "把 A 和 E 并排比较"),
   },
 };
 
 /** A network as squares, one a convolution, in the columns of its stages. */
-function row(name, { layers }, told, words) {
+function row(name, { layers }, told) {
   const stages = [[], [], [], [], []];
   for (const each of layers) {
     const stage = Number(/^(?:conv|norm|lrn)(\d)/.exec(each.name)?.[1]);

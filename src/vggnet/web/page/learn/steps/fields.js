@@ -1,29 +1,30 @@
 /** Step 1: how much a unit sees after two and after three 3x3. */
 
 import { element, svgElement } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
-import { formula } from "../math.js";
+import { askOnce } from "../../shared/asked.js";
+import { words } from "../../words.js";
 import { near, youSaid } from "../judge.js";
-import { player } from "../player.js";
+import { formula } from "../math.js";
+import { player } from "../../shared/player.js";
 
 /** @type {import("../step.js").Step} */
 export const sameField = {
-  title: (words) => words("How much does one unit see?", "一个单元能看到多少？"),
-  question: (words) => [
+  title: () => words("How much does one unit see?", "一个单元能看到多少？"),
+  question: () => [
     words(
       "A 3×3 convolution looks at 3×3 pixels. A second one looks at 3×3 results of the first. " +
         "How wide is the square of pixels that a unit of the second depends on?",
       "一个 3×3 卷积看 3×3 个像素；第二个 3×3 卷积看的是第一个的 3×3 个结果。第二个卷积的一个单元，取决于边长多少像素的方块？",
     ),
   ],
-  guess: { kind: "number", unit: (words) => words("pixels a side", "像素（边长）"), least: 1, most: 99 },
-  figure({ words, place, guess }) {
+  guess: { kind: "number", unit: () => words("pixels a side", "像素（边长）"), least: 1, most: 99 },
+  figure({ place, guess }) {
     const label = element("p", { class: "figure-label", "aria-live": "polite" });
     const frame = element("div");
     const most = guess === null ? 1 : 3;
     const show = (layers) => {
       const side = 1 + 2 * layers;
-      frame.replaceChildren(rows(layers, most, words));
+      frame.replaceChildren(rows(layers, most));
       label.textContent = layers
         ? words(
             `${layers} × (3×3): ${side} of the pixels in a row`,
@@ -35,16 +36,19 @@ export const sameField = {
       show(1);
       place.replaceChildren(frame, label);
     } else {
-      const controls = player(words("Number of 3×3 convolutions", "3×3 卷积的个数"), 3, 3, words, show);
-      place.replaceChildren(frame, label, controls);
+      const controls = player({
+        count: most + 1, at: most, show, text: String,
+        label: words("Number of 3×3 convolutions", "3×3 卷积的个数"),
+      });
+      place.replaceChildren(frame, label, controls.node);
     }
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const two = await askOnce("stack", { kernels: "3,3" });
     const three = await askOnce("stack", { kernels: "3,3,3" });
     return {
       right: near(guess, two.receptive_field),
-      verdict: youSaid(words, guess, `${two.receptive_field}`),
+      verdict: youSaid(guess, `${two.receptive_field}`),
       body: [
         words(
           `Each further 3×3 adds one pixel on every side. So two of them see as much as one ` +
@@ -63,7 +67,7 @@ export const sameField = {
   more: {
     tab: "principle",
     state: { "principle.kernels": "3,3" },
-    label: (words) => words("Slide the kernels pixel by pixel", "逐像素滑动卷积核"),
+    label: () => words("Slide the kernels pixel by pixel", "逐像素滑动卷积核"),
   },
 };
 
@@ -72,7 +76,7 @@ const CELL = 36;
 const GAP = 30; // between rows
 
 /** The stack from the side: pixels below, a row for each kernel above, with room for `most`. */
-function rows(layers, most, words) {
+function rows(layers, most) {
   const width = SHOWN * CELL;
   const height = (layers + 1) * CELL + layers * GAP;
   const middle = (SHOWN - 1) / 2;

@@ -1,9 +1,12 @@
 /** Step 9: which part of a photograph a unit can see. */
 
 import { element } from "../../figures.js";
-import { askOnce, view } from "../../look/asked.js";
-import { ownOr } from "../../look/photographs.js";
-import { stage } from "../../look/stage.js";
+import { askOnce } from "../../shared/asked.js";
+import { ownOr } from "../../shared/photographs.js";
+import { stage } from "../../shared/stage.js";
+import { view } from "../../shared/views.js";
+import * as state from "../../state.js";
+import { words } from "../../words.js";
 import { same } from "../judge.js";
 import { formula } from "../math.js";
 
@@ -16,8 +19,8 @@ const KEY = "learn.field";
 /** @type {import("../step.js").Step} */
 export const onThePhotograph = {
   withPhotograph: "redraw",
-  title: (words) => words("What can this unit see?", "这个单元能看到哪里？"),
-  question: (words) => [
+  title: () => words("What can this unit see?", "这个单元能看到哪里？"),
+  question: () => [
     words(
       `On this photograph of ${SIDE}×${SIDE} pixels are four frames. Which is what the unit in the ` +
         `middle of ${ASKED}, the last of D's convolutions, can see?`,
@@ -25,10 +28,9 @@ export const onThePhotograph = {
     ),
   ],
   guess: { kind: "choice", choices: () => Object.keys(FRAMES).map((name) => [name, name]) },
-  async figure({ context, words, place, guess }) {
-    const { state } = context;
+  async figure({ place, guess }) {
     const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
-    const url = await view(ownOr("cat"), SIDE);
+    const { url } = await view(ownOr("cat"), SIDE);
     const fieldOf = (name) => fieldInTheMiddle(layers.find((each) => each.name === name));
     if (guess === null) {
       const frames = Object.entries(FRAMES).map(([name, layer]) => ({ ...fieldOf(layer), name }));
@@ -37,8 +39,9 @@ export const onThePhotograph = {
     }
     const picture = element("div");
     const caption = element("p", { class: "figure-label", "aria-live": "polite" });
+    const chosen = () => (SHOWN.includes(state.get(KEY)) ? state.get(KEY) : ASKED);
     const show = () => {
-      const name = state.get(KEY) ?? ASKED;
+      const name = chosen();
       const frame = fieldOf(name);
       const side = frame.width;
       picture.replaceChildren(stage(url, words(`What ${name} can see`, `${name} 能看到的部分`), { frames: [frame], side: SIDE }));
@@ -52,7 +55,7 @@ export const onThePhotograph = {
         "label",
         {},
         element("input", {
-          type: "radio", name: KEY, value: name, checked: name === (state.get(KEY) ?? ASKED),
+          type: "radio", name: KEY, value: name, checked: name === chosen(),
           onchange: () => (state.set(KEY, name), show()),
         }),
         name,
@@ -64,7 +67,7 @@ export const onThePhotograph = {
       element("div", { class: "choices", role: "radiogroup", "aria-label": words("layer", "层") }, ...choices),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
     const field = (name) => layers.find((each) => each.name === name).receptive_field;
     const right = "C";
@@ -95,7 +98,7 @@ export const onThePhotograph = {
   more: {
     tab: "look",
     state: { "look.layer": "conv3_3" },
-    label: (words) => words("Click on units over your own photograph", "在你自己的照片上点选单元"),
+    label: () => words("Click on units over your own photograph", "在你自己的照片上点选单元"),
   },
 };
 

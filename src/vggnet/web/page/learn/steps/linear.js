@@ -1,8 +1,10 @@
 /** Step 4: what a stack of kernels is without the ReLUs between them. */
 
 import { element } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
-import { arrayPicture, digits, largest } from "../../look/array.js";
+import { arrayPicture, digits, largest } from "../../shared/array.js";
+import { askOnce } from "../../shared/asked.js";
+import * as state from "../../state.js";
+import { words } from "../../words.js";
 import { measured } from "../evidence.js";
 import { same } from "../judge.js";
 
@@ -10,8 +12,8 @@ const SEED = "learn.seed";
 
 /** @type {import("../step.js").Step} */
 export const withoutRelu = {
-  title: (words) => words("What does the ReLU between do?", "中间的 ReLU 起什么作用？"),
-  question: (words) => [
+  title: () => words("What does the ReLU between do?", "中间的 ReLU 起什么作用？"),
+  question: () => [
     words(
       "After each 3×3 comes a ReLU: what is below 0 becomes 0. Take it out between two 3×3. What is left?",
       "每个 3×3 之后有一个 ReLU：小于 0 的变成 0。去掉两个 3×3 之间的 ReLU，还剩下什么？",
@@ -19,15 +21,15 @@ export const withoutRelu = {
   ],
   guess: {
     kind: "choice",
-    choices: (words) => [
+    choices: () => [
       ["more", words("More than one 5×5 can do", "比一个 5×5 能做的更多")],
       ["one", words("Exactly one 5×5", "恰好是一个 5×5")],
       ["other", words("Something no kernel can do", "任何卷积核都做不到的事")],
     ],
   },
-  async figure({ context, words, place, guess }) {
-    const { state } = context;
-    const seed = Number(state.get(SEED) ?? 0);
+  async figure(scene) {
+    const { place, guess } = scene;
+    const seed = state.whole(SEED, { most: 2 ** 31 - 1 });
     const { kernels, composed } = await askOnce("compose", { kernels: "3,3", seed });
     const reach = largest(...kernels);
     const row = element("div", { class: "arrays" });
@@ -44,13 +46,13 @@ export const withoutRelu = {
       "button",
       {
         type: "button",
-        onclick: () => (state.set(SEED, seed + 1), withoutRelu.figure({ context, words, place, guess })),
+        onclick: () => (state.set(SEED, seed + 1), withoutRelu.figure(scene)),
       },
       words("Two other kernels", "换两个卷积核"),
     );
-    place.replaceChildren(row, table(kernels, composed, words), element("p", {}, another));
+    place.replaceChildren(row, table(kernels, composed), element("p", {}, another));
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     return {
       right: same(guess, "one"),
       verdict: words("It is exactly one 5×5 kernel.", "恰好是一个 5×5 卷积核。"),
@@ -58,12 +60,12 @@ export const withoutRelu = {
         words(
           "Sums of sums are sums: the two kernels compose to the 5×5 that is drawn here, number by " +
             "number. Such a kernel answers the negative of a patch with the negative of its answer. " +
-            "With the ReLU between, the answers to a patch and its negative have nothing to do with " +
-            "each other, so no single kernel does the same.",
+            "With the ReLU between, the answer to the negative is no longer the negative of the answer, " +
+            "so no single kernel does the same.",
           "和的和还是和：两个卷积核合成了这里逐个数字画出的 5×5。这样的卷积核，对图块取负，答案也取负。" +
-            "中间有 ReLU 时，图块与其负图块的答案互不相干，所以没有哪个单独的卷积核能做到。",
+            "中间有 ReLU 时，取负后的答案不再是原答案的相反数，所以没有哪个单独的卷积核能做到。",
         ),
-        await measured(words, "nonlinearity", [
+        await measured("nonlinearity", [
           ["B", "B without inner ReLUs", words("B against B without them", "B 比去掉它们的 B")],
           ["D", "D without inner ReLUs", words("D against D without them", "D 比去掉它们的 D")],
         ]),
@@ -73,12 +75,12 @@ export const withoutRelu = {
   more: {
     tab: "principle",
     state: { "principle.kernels": "3,3" },
-    label: (words) => words("Compose kernels of your own", "合成你自己的卷积核"),
+    label: () => words("Compose kernels of your own", "合成你自己的卷积核"),
   },
 };
 
 /** What both ways answer to a patch and to its negative, computed here. */
-function table([first, second], composed, words) {
+function table([first, second], composed) {
   const patch = composed.map((row, y) => row.map((_, x) => Math.sin(1 + 2 * y + 3 * x * (y + 1))));
   const line = (sign, name) => {
     const given = patch.map((row) => row.map((value) => sign * value));

@@ -1,44 +1,47 @@
 /** Step 12: the learning rate, by the losses of three real runs. */
 
 import { element, svgElement } from "../../figures.js";
+import { words } from "../../words.js";
 import { evidence } from "../evidence.js";
 import { same } from "../judge.js";
 
-const NAMES = ["A", "B", "C"]; // of the curves, the highest rate first
-const LEAST = 1.5;
-const MOST = 3.5; // of the loss
+const NAMES = ["A", "B", "C"]; // of the curves
+const TICK = 0.5; // of the loss
+const APART = 14; // the names at the curves' ends, at least
 const [WIDTH, HEIGHT, LEFT, ABOVE, BELOW] = [480, 296, 40, 24, 40];
 
 /** @type {import("../step.js").Step} */
 export const rates = {
-  title: (words) => words("Which learning rate?", "学习率取多少？"),
-  question: (words) => [
+  title: () => words("Which learning rate?", "学习率取多少？"),
+  question: () => [
     words(
-      "Three runs of training, equal but for the learning rate: 0.001, 0.03 and 1. The curves are " +
-        "their losses. Which is that of the highest rate?",
-      "三次训练，除学习率外完全相同：0.001、0.03 和 1。曲线是它们的损失。哪一条是学习率最高的？",
+      "Three runs of training, equal but for the learning rate. The curves are their losses. Which is " +
+        "that of the highest rate?",
+      "三次训练，除学习率外完全相同。曲线是它们的损失。哪一条是学习率最高的？",
     ),
   ],
-  guess: { kind: "choice", choices: () => ["A", "B", "C"].map((name) => [name, name]) },
-  async figure({ words, place, guess }) {
+  guess: { kind: "choice", choices: () => NAMES.map((name) => [name, name]) },
+  async figure({ place, guess }) {
     const curves = shuffled((await evidence()).loss_curves);
+    const listed = sorted(curves.runs).map(({ rate }) => rate).join(words(", ", "、"));
+    const smoothed = 2 * curves.first - 1; // steps, of which the first point is the middle
     place.replaceChildren(
-      chart(curves, guess !== null, words),
+      chart(curves, guess !== null),
       element(
         "p",
         { class: "note" },
         words(
-          `${curves.net}; ${curves.classes} classes of Tiny-ImageNet, ${curves.steps} steps, the mean of ` +
-            `15 steps. The dotted line is the loss of guessing.`,
-          `${curves.net}；Tiny-ImageNet 的 ${curves.classes} 类，${curves.steps} 步，15 步的均值。虚线是随机猜的损失。`,
+          `The rates are ${listed}. ${curves.net}; ${curves.classes} classes of Tiny-ImageNet, ` +
+            `${curves.steps} steps, the mean of ${smoothed} steps. The dotted line is the loss of guessing.`,
+          `学习率是 ${listed}。${curves.net}；Tiny-ImageNet 的 ${curves.classes} 类，${curves.steps} 步，` +
+            `${smoothed} 步的均值。虚线是随机猜的损失。`,
         ),
       ),
     );
   },
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const curves = shuffled((await evidence()).loss_curves);
-    const highest = Math.max(...curves.runs.map((each) => each.rate));
-    const right = curves.runs.find((each) => each.rate === highest).name;
+    const right = sorted(curves.runs).at(-1).name;
     const said = (run) => words(`${run.rate}: ${top1(run)}`, `${run.rate}：${top1(run)}`);
     return {
       right: same(guess, right),
@@ -53,7 +56,7 @@ export const rates = {
           "p",
           {},
           words("Right answers on held-back pictures: ", "在留出图片上的正确率："),
-          curves.runs.toSorted((one, other) => one.rate - other.rate).map(said).join(words("; ", "；")) + words(".", "。"),
+          sorted(curves.runs).map(said).join(words("; ", "；")) + words(".", "。"),
         ),
         element(
           "p",
@@ -67,9 +70,14 @@ export const rates = {
   },
 };
 
+/** From the lowest rate to the highest. */
+function sorted(runs) {
+  return runs.toSorted((one, other) => one.rate - other.rate);
+}
+
 /** The runs under letters that do not tell the rate. */
 function shuffled(curves) {
-  const [low, middle, high] = curves.runs.toSorted((one, other) => one.rate - other.rate);
+  const [low, middle, high] = sorted(curves.runs);
   return { ...curves, runs: [middle, high, low].map((run, at) => ({ ...run, name: NAMES[at] })) };
 }
 
@@ -78,20 +86,23 @@ function top1({ top1 }) {
 }
 
 /** The losses over the steps; each curve has its own dashes. */
-function chart({ runs, first, every, steps, classes }, told, words) {
+function chart({ runs, first, every, steps, classes }, told) {
   const x = (step) => LEFT + ((WIDTH - LEFT - 64) * step) / steps;
-  const y = (loss) => ABOVE + ((HEIGHT - BELOW - ABOVE) * (MOST - loss)) / (MOST - LEAST);
+  const all = runs.flatMap((run) => run.losses);
+  const least = TICK * Math.floor(Math.min(...all) / TICK);
+  const most = TICK * Math.ceil(Math.max(...all) / TICK);
+  const y = (loss) => ABOVE + ((HEIGHT - BELOW - ABOVE) * (most - loss)) / (most - least);
   const drawing = svgElement("svg", {
     class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img",
     "aria-label": words("Three curves of the loss over the steps", "三条损失随步数变化的曲线"),
   });
-  for (const loss of [1.5, 2, 2.5, 3, 3.5]) {
+  for (let loss = least; loss <= most; loss += TICK) {
     drawing.append(
       svgElement("line", { x1: LEFT, x2: x(steps), y1: y(loss), y2: y(loss), class: "grid" }),
       svgElement("text", { x: LEFT - 8, y: y(loss) + 4, class: "to-the-left" }, loss.toFixed(1)),
     );
   }
-  for (const step of [0, 100, 200]) {
+  for (let step = 0; step <= steps; step += 100) {
     drawing.append(svgElement("text", { x: x(step), y: HEIGHT - BELOW + 20, class: "in-the-middle" }, `${step}`));
   }
   const chance = y(Math.log(classes));
@@ -100,16 +111,26 @@ function chart({ runs, first, every, steps, classes }, told, words) {
     svgElement("text", { x: x(steps / 2), y: HEIGHT - 2, class: "in-the-middle" }, words("step", "步")),
     svgElement("text", { x: LEFT - 8, y: 12, class: "to-the-left" }, words("loss", "损失")),
   );
+  const ends = spread(runs.map(({ losses }) => y(losses.at(-1))));
   runs.forEach(({ losses, name, rate }, at) => {
-    const points = losses.map((loss, each) => `${x(first + each * every).toFixed(1)},${y(Math.min(loss, MOST)).toFixed(1)}`);
+    const points = losses.map((loss, each) => `${x(first + each * every).toFixed(1)},${y(loss).toFixed(1)}`);
     drawing.append(
       svgElement("polyline", { points: points.join(" "), class: `curve curve-${at}` }),
       svgElement(
         "text",
-        { x: x(steps) + 4, y: y(losses.at(-1)) + (rate === 0.001 ? 10 : 0) + 2, class: "curve-name" },
+        { x: x(steps) + 4, y: ends[at] + 4, class: "curve-name" },
         told ? `${name}: ${rate}` : name,
       ),
     );
   });
   return drawing;
+}
+
+/** Heights of names, each at least APART below the one above it. */
+function spread(heights) {
+  let above = -Infinity;
+  const moved = new Map(
+    heights.toSorted((one, other) => one - other).map((height) => [height, (above = Math.max(height, above + APART))]),
+  );
+  return heights.map((height) => moved.get(height));
 }

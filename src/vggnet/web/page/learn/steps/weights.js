@@ -1,7 +1,9 @@
 /** Steps 2 and 3: the weights of small kernels on top of each other, and of a large one. */
 
-import { element, grouped } from "../../figures.js";
-import { askOnce } from "../../look/asked.js";
+import { bar, element, grouped } from "../../figures.js";
+import { askOnce } from "../../shared/asked.js";
+import * as state from "../../state.js";
+import { words } from "../../words.js";
 import { measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
 import { formula } from "../math.js";
@@ -10,8 +12,8 @@ const CHANNELS = [64, 128, 256, 512];
 
 /** @type {import("../step.js").Step} */
 export const fewerWeights = {
-  title: (words) => words("What do two 3×3 cost?", "两个 3×3 要多少权重？"),
-  question: (words) => [
+  title: () => words("What do two 3×3 cost?", "两个 3×3 要多少权重？"),
+  question: () => [
     words(
       `With 256 channels in and out, one 5×5 has ${grouped(25 * 256 * 256)} weights. ` +
         "How many percent of that do two 3×3 need?",
@@ -20,12 +22,12 @@ export const fewerWeights = {
   ],
   guess: { kind: "number", unit: () => "%", least: 1, most: 999 },
   figure: (scene) => comparison(scene, "3,3", "learn.channels"),
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const found = await askOnce("stack", { kernels: "3,3", channels: 256 });
     const share = Math.round(100 * found.ratio);
     return {
       right: near(guess, share, 3),
-      verdict: youSaid(words, guess && `${guess}%`, `${share}%`),
+      verdict: youSaid(guess && `${guess}%`, `${share}%`),
       body: [
         words(
           "Weights grow with the kernel's area. The number of channels does not matter: it cancels.",
@@ -42,27 +44,27 @@ export const fewerWeights = {
   more: {
     tab: "principle",
     state: { "principle.kernels": "3,3", "principle.channels": "256" },
-    label: (words) => words("Move kernels and channels yourself", "自己调整卷积核和通道数"),
+    label: () => words("Move kernels and channels yourself", "自己调整卷积核和通道数"),
   },
 };
 
 /** @type {import("../step.js").Step} */
 export const threeAgainstOne = {
-  title: (words) => words("Three 3×3 against one 7×7", "三个 3×3 对一个 7×7"),
-  question: (words) => [
+  title: () => words("Three 3×3 against one 7×7", "三个 3×3 对一个 7×7"),
+  question: () => [
     words(
       "Both see 7×7 pixels. By how many percent has the single 7×7 more weights?",
       "两者都看到 7×7 个像素。单个 7×7 的权重多百分之几？",
     ),
   ],
-  guess: { kind: "number", unit: (words) => words("% more", "%（多出）"), least: 0, most: 999 },
+  guess: { kind: "number", unit: () => words("% more", "%（多出）"), least: 0, most: 999 },
   figure: (scene) => comparison(scene, "3,3,3", "learn.channels7"),
-  async answer({ words, guess }) {
+  async answer({ guess }) {
     const found = await askOnce("stack", { kernels: "3,3,3", channels: 512 });
     const more = Math.round(100 * found.single_excess);
     return {
       right: near(guess, more, 5),
-      verdict: youSaid(words, guess && `${guess}%`, `${more}%`),
+      verdict: youSaid(guess && `${guess}%`, `${more}%`),
       body: [
         formula(`27 *C*^2 < 49 *C*^2`, `49 / 27 − 1 = [${more}%]`),
         words(
@@ -74,7 +76,7 @@ export const threeAgainstOne = {
           "In the paper, B with one 5×5 for each pair of 3×3 errs 7 points more.",
           "论文中，把 B 的每对 3×3 换成一个 5×5，错误率高 7 个百分点。",
         ),
-        await measured(words, "kernels", [
+        await measured("kernels", [
           ["B", "B 5x5", words("B against 5×5 kernels", "B 比 5×5 卷积核")],
           ["D", "D 7x7", words("D against 7×7 kernels", "D 比 7×7 卷积核")],
         ]),
@@ -84,15 +86,14 @@ export const threeAgainstOne = {
   more: {
     tab: "principle",
     state: { "principle.kernels": "" }, // three, as it is at first
-    label: (words) => words("See three slide over a 7×7", "看三个卷积核滑过 7×7"),
+    label: () => words("See three slide over a 7×7", "看三个卷积核滑过 7×7"),
   },
 };
 
 /** Bars of both ways' weights; after the guess with numbers, and channels to choose. */
-async function comparison({ context, words, place, guess }, kernels, key) {
-  const { state } = context;
+async function comparison({ place, guess }, kernels, key) {
   const bars = element("div", { class: "bars" });
-  const channels = Number(state.get(key) ?? 2);
+  const channels = state.whole(key, { most: CHANNELS.length - 1, initial: 2 });
   const value = element("output", { class: "numbers" });
   const slider = element("input", {
     type: "range", min: 0, max: CHANNELS.length - 1, value: channels, id: `${key}-slider`,
@@ -100,25 +101,23 @@ async function comparison({ context, words, place, guess }, kernels, key) {
   });
 
   async function show() {
-    const chosen = CHANNELS[Number(slider.value)] ?? 256;
+    const chosen = CHANNELS[Number(slider.value)];
     value.textContent = `${chosen}`;
     const found = await askOnce("stack", { kernels, channels: chosen });
     const sides = kernels.split(",");
     const single = found.single.kernel;
     bars.replaceChildren(
-      bar(`${sides.length} × (3×3)`, sides.length, found.weights / found.single.weights, found.weights),
-      bar(`1 × (${single}×${single})`, 1, 1, found.single.weights),
+      line(`${sides.length} × (3×3)`, sides.length, found.weights / found.single.weights, found.weights),
+      line(`1 × (${single}×${single})`, 1, 1, found.single.weights),
     );
   }
 
-  function bar(name, pieces, share, weights) {
+  function line(name, pieces, share, weights) {
     const row = element("div", { class: "bar-row" }, element("span", { class: "bar-name" }, name));
     const track = element("span", { class: "bar-track" });
     const hidden = guess === null;
     for (let each = 0; each < pieces; each++) {
-      const piece = element("span", { class: hidden ? "bar bar-unknown" : "bar bar-conv" });
-      piece.style.width = `${(100 * (hidden ? 1 : share)) / pieces}%`;
-      track.append(piece);
+      track.append(bar((hidden ? 1 : share) / pieces, hidden ? "bar-unknown" : ""));
     }
     row.append(track, element("span", { class: "bar-value" }, hidden ? "?" : grouped(weights)));
     return row;

@@ -7,21 +7,23 @@ const WHOLE = 12_000; // milliseconds at most for all steps
 const SLOWEST = 700; // and at most for one
 
 /**
- * @param {{count: number, at: number, show: (at: number) => void}} steps `show` is called with each
- *   new position, from 0
+ * @param {object} steps
+ * @param {number} steps.count @param {number} steps.at where it stands at first, from 0
+ * @param {(at: number) => void} steps.show is called with each new position
+ * @param {string} [steps.label] of the slider @param {(at: number) => string} [steps.text] of a position
  * @returns {{node: HTMLElement, stop: () => void}}
  */
-export function player({ count, at, show }) {
+export function player({ count, at, show, label = words("Step", "步"), text = numbered(count) }) {
   let timer = 0;
   const slider = /** @type {HTMLInputElement} */ (
     element("input", {
-      type: "range", min: 1, max: count, value: at + 1, "aria-label": words("Step", "步"),
+      type: "range", min: 1, max: count, value: at + 1, "aria-label": label,
       oninput: () => (stop(), move(Number(slider.value) - 1)),
     })
   );
   const play = element("button", { type: "button", class: "play", onclick: () => (timer ? stop() : start()) });
-  const button = (text, label, by) =>
-    element("button", { type: "button", "aria-label": label, onclick: () => (stop(), move(at + by)) }, text);
+  const button = (sign, name, by) =>
+    element("button", { type: "button", "aria-label": name, onclick: () => (stop(), move(at + by)) }, sign);
   const node = element(
     "div",
     { class: "player" },
@@ -34,12 +36,13 @@ export function player({ count, at, show }) {
   function move(to) {
     at = Math.min(Math.max(to, 0), count - 1);
     slider.value = String(at + 1);
-    slider.setAttribute("aria-valuetext", words(`${at + 1} of ${count}`, `${count} 步中的第 ${at + 1} 步`));
+    slider.setAttribute("aria-valuetext", text(at));
     show(at);
   }
   function start() {
     if (at === count - 1) move(0);
     timer = setInterval(() => {
+      if (!slider.isConnected) return stop();
       move(at + 1);
       if (at === count - 1) stop();
     }, Math.min(SLOWEST, WHOLE / count));
@@ -57,4 +60,8 @@ export function player({ count, at, show }) {
   name();
   move(at);
   return { node, stop };
+}
+
+function numbered(count) {
+  return (at) => words(`${at + 1} of ${count}`, `${count} 步中的第 ${at + 1} 步`);
 }

@@ -4,7 +4,7 @@ import { element, paintMatrix, svgElement } from "../figures.js";
 
 /**
  * @param {string} url of the view @param {string} label
- * @param {{matrix?: import("../figures.js").Matrix | null, strength?: number, frame?: Frame | null, frames?: Frame[], side?: number}} shown
+ * @param {{matrix?: import("../figures.js").Matrix | null, strength?: number, frames?: Frame[], side?: number}} shown
  *   `side` are the view's pixels, in which frames are counted
  */
 export function stage(url, label, { matrix = null, strength = 0.6, frames = [], side = 224 } = {}) {

@@ -7,24 +7,21 @@ const CELL = 36;
 
 /**
  * @param {number[][]} values @param {string} label for those who do not see it
- * @param {{reach: number, scale?: "signed" | "viridis", numbers?: boolean}} options `reach` is the
- *   size at the end of the scale
+ * @param {{reach: number, numbers?: boolean, most?: number}} options `reach` is the size at the end
+ *   of the scale; an array of more than `most` cells a side is as large as one of `most`
  */
-export function arrayPicture(values, label, { reach, scale = "signed", numbers = true }) {
+export function arrayPicture(values, label, { reach, numbers = true, most = Infinity }) {
   const [height, width] = [values.length, values[0].length];
-  const share = (value) => {
-    const of = reach ? value / reach : 0;
-    return scale === "signed" ? (of + 1) / 2 : of;
-  };
+  const share = (value) => 0.5 + (reach ? value / reach / 2 : 0);
   const cells = values.flatMap((row, y) =>
     row.flatMap((value, x) => {
       const square = svgElement("rect", {
-        x: x * CELL, y: y * CELL, width: CELL, height: CELL, fill: colour(share(value), scale),
+        x: x * CELL, y: y * CELL, width: CELL, height: CELL, fill: colour(share(value), "signed"),
       });
       if (!numbers) return [square];
       const text = svgElement(
         "text",
-        { x: (x + 0.5) * CELL, y: (y + 0.5) * CELL + 4, fill: inkOn(share(value), scale) },
+        { x: (x + 0.5) * CELL, y: (y + 0.5) * CELL + 4, fill: inkOn(share(value), "signed") },
         digits(value),
       );
       return [square, text];
@@ -34,7 +31,7 @@ export function arrayPicture(values, label, { reach, scale = "signed", numbers =
     "svg",
     {
       class: "array", viewBox: `0 0 ${width * CELL} ${height * CELL}`,
-      width: width * CELL, height: height * CELL, role: "img", "aria-label": label,
+      width: CELL * Math.min(width, most), role: "img", "aria-label": label,
     },
     ...cells,
   );

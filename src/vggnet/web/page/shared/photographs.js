@@ -21,7 +21,7 @@ export const photographs = EXAMPLES.map((name, id) => {
   return { id, name: `${name}.jpg`, example: name, url, blob };
 });
 
-/** @type {Set<() => void>} */
+/** @type {Set<(removed?: Photograph) => void>} */
 const listeners = new Set();
 let next = EXAMPLES.length;
 
@@ -40,7 +40,7 @@ export function add(file) {
 export function remove(photograph) {
   photographs.splice(photographs.indexOf(photograph), 1);
   URL.revokeObjectURL(photograph.url);
-  listeners.forEach((each) => each());
+  listeners.forEach((each) => each(photograph));
 }
 
 /** The newest of the reader's own, or else the example of that name. @param {string} example */
@@ -51,7 +51,7 @@ export function ownOr(example) {
   );
 }
 
-/** @param {() => void} listener */
+/** @param {(removed?: Photograph) => void} listener is called after one was added or removed */
 export function onPhotographs(listener) {
   listeners.add(listener);
 }

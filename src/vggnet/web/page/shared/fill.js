@@ -1,0 +1,47 @@
+/** Filling a place of the page with what is computed: what is going on is said, and so is a failure. */
+
+import { element } from "../figures.js";
+import { words } from "../words.js";
+
+/** @type {WeakMap<Element, AbortController>} what stops the newest filling of each place */
+const newest = new WeakMap();
+
+/**
+ * Show in `place` what `compute` gives. Until then a line says what is being computed, above what
+ * stood there; a failure is a sentence. A filling that a newer one overtook shows nothing, and its
+ * signal is aborted.
+ *
+ * @param {HTMLElement} place @param {string | null} working the line; null says nothing
+ * @param {(signal: AbortSignal) => Promise<(Node | string)[] | void> | void} compute the children, or
+ *   none where it fills itself
+ */
+export async function fill(place, working, compute) {
+  const mine = new AbortController();
+  const before = newest.get(place);
+  newest.set(place, mine);
+  const line = working && element("p", { class: "working", role: "status" }, working);
+  place.querySelector(":scope > .working")?.remove();
+  if (line) place.prepend(line);
+  place.setAttribute("aria-busy", "true");
+  try {
+    // The new one asks first, so that what both want goes on.
+    const computing = (async () => compute(mine.signal))();
+    before?.abort();
+    const found = await computing;
+    if (newest.get(place) === mine && found) place.replaceChildren(...found);
+  } catch (problem) {
+    if (newest.get(place) !== mine) return;
+    if (!problem.detail) console.error(problem);
+    place.replaceChildren(element("p", { class: "problem", role: "alert" }, sentence(problem)));
+  } finally {
+    if (newest.get(place) === mine) {
+      line?.remove();
+      place.removeAttribute("aria-busy");
+    }
+  }
+}
+
+/** A failure in words for the reader. @param {any} problem */
+function sentence(problem) {
+  return problem.detail ?? words("This could not be shown.", "这里没能显示。");
+}
