@@ -24,7 +24,7 @@ export function explanationsPart(look) {
     type: "range", min: 0, max: 100, value: opacity() * 100,
     oninput: () => state.set("look.strength", Number(strength.value) === STRENGTH ? null : strength.value),
   });
-  const classes = element("span", { class: "control" });
+  const classes = element("span", {});
   const node = section(
     words("Why it says so", "为什么这么说"),
     element("p", {}, words(

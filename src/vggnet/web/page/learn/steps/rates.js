@@ -33,7 +33,7 @@ export const rates = {
         words(
           `The rates are ${listed}. ${curves.net}; ${curves.classes} classes of Tiny-ImageNet, ` +
             `${curves.steps} steps, the mean of ${smoothed} steps. The dotted line is the loss of guessing.`,
-          `学习率是 ${listed}。${curves.net}；Tiny-ImageNet 的 ${curves.classes} 类，${curves.steps} 步，` +
+          `学习率是 ${listed}。${inChinese(curves.net)}；Tiny-ImageNet 的 ${curves.classes} 类，${curves.steps} 步，` +
             `${smoothed} 步的均值。虚线是随机猜的损失。`,
         ),
       ),
@@ -79,6 +79,14 @@ function sorted(runs) {
 function shuffled(curves) {
   const [low, middle, high] = sorted(curves.runs);
   return { ...curves, runs: [middle, high, low].map((run, at) => ({ ...run, name: NAMES[at] })) };
+}
+
+/** What is said of the net, which is said in English. @param {string} net */
+function inChinese(net) {
+  return net
+    .replace(" with batch norm", "（有批归一化）")
+    .replace(", a quarter of the width", "，四分之一宽度")
+    .replace(/, (\d+) x (\d+) pixels/, "，$1×$2 像素");
 }
 
 function top1({ top1 }) {
