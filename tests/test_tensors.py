@@ -27,7 +27,18 @@ def test_what_goes_makes_room_for_the_next() -> None:
     assert empty_maps(*SHAPE).data_ptr() != address  # the view is still there
     del view
     assert empty_maps(*SHAPE).data_ptr() == address
-    assert empty_maps(1, 16, 300, 164).data_ptr() == address  # half as large
+
+
+def test_a_block_is_given_for_one_of_half_its_size() -> None:
+    """In a process of its own, for another free block might fit better."""
+    program = """
+from vggnet.torch_native.tensors import empty_maps
+
+address = empty_maps(1, 16, 300, 300).data_ptr()
+assert empty_maps(1, 16, 300, 164).data_ptr() == address
+assert empty_maps(1, 16, 300, 130).data_ptr() != address  # of less than half
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")

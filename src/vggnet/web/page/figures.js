@@ -7,6 +7,11 @@ const SVG = "http://www.w3.org/2000/svg";
 const UNITS = [[1e9, "G"], [1e6, "M"], [1e3, "K"]];
 const NARROW = "\u202f"; // the space between groups of digits, in which no line breaks
 
+/** Let a blob go, once all that were given its address have had time to read it. @param {string} url */
+export function forget(url) {
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 /**
  * An element. Attributes that are functions listen ("onclick"), true is an attribute without a
  * value, false and null are none; `style` is an object. Children are nodes or texts.

@@ -1,7 +1,7 @@
 /** What is shown, as files: the drawing from the server, the costs as the reader sees them now. */
 
 import { address } from "../api.js";
-import { element } from "../figures.js";
+import { element, forget } from "../figures.js";
 import { words } from "../words.js";
 import { asked } from "./choice.js";
 
@@ -56,5 +56,5 @@ function json(described) {
 function save(text, name) {
   const href = URL.createObjectURL(new Blob([text]));
   element("a", { href, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  forget(href);
 }

@@ -3,6 +3,7 @@
  * are kept in memory only; the address names an example and never a photograph of the reader.
  */
 
+import { forget } from "../figures.js";
 import { file } from "./asked.js";
 
 /**
@@ -39,7 +40,7 @@ export function add(file) {
 /** @param {Photograph} photograph one of the reader's own */
 export function remove(photograph) {
   photographs.splice(photographs.indexOf(photograph), 1);
-  URL.revokeObjectURL(photograph.url);
+  forget(photograph.url);
   listeners.forEach((each) => each(photograph));
 }
 

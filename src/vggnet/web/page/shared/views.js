@@ -4,6 +4,7 @@
  */
 
 import * as api from "../api.js";
+import { forget } from "../figures.js";
 import { keep } from "./asked.js";
 import { onPhotographs } from "./photographs.js";
 
@@ -46,6 +47,6 @@ async function viewed(photograph, size) {
 }
 
 onPhotographs((removed) => {
-  views.get(removed)?.forEach((each) => each.then(({ url }) => URL.revokeObjectURL(url), () => {}));
+  views.get(removed)?.forEach((each) => each.then(({ url }) => forget(url), () => {}));
   views.delete(removed);
 });
