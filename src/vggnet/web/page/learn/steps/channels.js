@@ -28,22 +28,16 @@ export const doubling = {
   },
   async figure({ place, guess }) {
     const { layers } = await askOnce("describe", { config: "D" });
-    const rows = layers.filter((each) => each.type === "conv");
-    const most = Math.max(...rows.map((each) => each.macs));
-    const shown = guess !== null;
-    place.replaceChildren(
-      ...layerList(
-        rows.map((each) => ({
-          name: each.name,
-          type: each.type,
-          shape: "",
-          shares: shown ? [each.macs / most] : [],
-          values: [shown ? `${each.output.join("×")} · ${si(each.macs)}` : each.output.join("×")],
-        })),
-        shown ? [words("MACs of D's convolutions, beside their maps", "D 各卷积层的特征图与乘加次数")] : [],
-        { guess, propose: () => {}, right: [] },
-      ),
-    );
+    const told = guess !== null;
+    const rows = layers
+      .filter((each) => each.type === "conv")
+      .map(({ name, type, macs, output }) => ({
+        name, type,
+        counts: told ? [macs] : [],
+        values: [told ? `${output.join("×")} · ${si(macs)}` : output.join("×")],
+      }));
+    const measure = words("MACs of D's convolutions, beside their maps", "D 各卷积层的特征图与乘加次数");
+    place.replaceChildren(...layerList(rows, told ? [measure] : []));
   },
   async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D" });

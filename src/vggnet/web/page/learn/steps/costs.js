@@ -25,27 +25,15 @@ export const mostParameters = {
     hint: () => words("Choose a layer in the list.", "在列表中选一层。"),
   },
   async figure({ place, guess, propose }) {
-    const { layers, parameters } = await askOnce("describe", { config: "D" });
-    const rows = layers.filter((each) => each.parameters);
-    const most = Math.max(...rows.map((each) => each.parameters));
-    place.replaceChildren(
-      ...layerList(
-        rows.map((each) => ({
-          name: each.name,
-          type: each.type,
-          shape: shape(each),
-          shares: [each.parameters / most],
-          values: [`${si(each.parameters)} · ${percent(each.parameters / parameters)}`],
-        })),
-        [words("parameters, and their share", "参数量及其占比")],
-        { guess, propose, right: ["fc6"] },
-      ),
-    );
+    const { layers } = await askOnce("describe", { config: "D" });
+    const rows = rowsOf(layers, "parameters", (each) => `${si(each.parameters)} · ${percent(each.parameter_share)}`);
+    const measure = words("parameters, and their share", "参数量及其占比");
+    place.replaceChildren(...layerList(rows, [measure], { guess, propose, right: ["fc6"] }));
   },
   async answer({ guess }) {
     const { layers, parameters, totals } = await askOnce("describe", { config: "D" });
     const fc6 = layers.find((each) => each.name === "fc6");
-    const share = percent(fc6.parameters / parameters);
+    const share = percent(fc6.parameter_share);
     return {
       right: same(guess, "fc6"),
       verdict: words(`It is fc6, with ${share} of all.`, `是 fc6，占全部的 ${share}。`),
@@ -85,16 +73,10 @@ export const mostTime = {
   },
   async figure({ place, guess, propose }) {
     const { layers } = await askOnce("describe", { config: "D" });
-    const rows = layers.filter((each) => each.parameters);
-    const most = Math.max(...rows.map((each) => each.macs));
+    const rows = rowsOf(layers, "macs", (each) => si(each.macs));
+    const measure = words("MACs of D at 224×224, counted", "D 在 224×224 时的乘加次数（计数）");
     place.replaceChildren(
-      ...layerList(
-        rows.map((each) => ({
-          name: each.name, type: each.type, shape: shape(each), shares: [each.macs / most], values: [si(each.macs)],
-        })),
-        [words("MACs of D at 224×224, counted", "D 在 224×224 时的乘加次数（计数）")],
-        { guess, propose, right: HEAVY },
-      ),
+      ...layerList(rows, [measure], { guess, propose, right: HEAVY }),
       ...(guess === null ? [] : served(await api.get("times"))),
     );
   },
@@ -130,24 +112,28 @@ export const mostTime = {
   },
 };
 
+/** The layers that have weights, by a measure of theirs. @param {(layer: any) => string} text */
+function rowsOf(layers, measure, text) {
+  return layers
+    .filter((each) => each.parameters)
+    .map((each) => ({
+      name: each.name, type: each.type, shape: shape(each), counts: [each[measure]], values: [text(each)],
+    }));
+}
+
 /** The MACs of the loaded model, at its own size, beside the time that each of its layers takes. */
 function served({ config, input_size: side, layers }) {
-  const rows = layers.filter((each) => each.macs);
-  const most = (key) => Math.max(...rows.map((each) => each[key]));
-  const [macs, seconds] = [most("macs"), most("seconds")];
   return layerList(
-    rows.map((each) => ({
+    layers.filter((each) => each.macs).map((each) => ({
       name: each.computed_together.filter((name, at) => at === 0 || name.includes("pool")).join(" + "),
       type: /^fc/.test(each.name) ? "fc" : "conv",
-      shape: "",
-      shares: [each.macs / macs, each.seconds / seconds],
+      counts: [each.macs, each.seconds],
       values: [si(each.macs), `${(1000 * each.seconds).toFixed(2)} ms`],
     })),
     [
       words(`MACs of ${config}, the model served here, at ${side}×${side}`, `本页载入的模型 ${config} 在 ${side}×${side} 时的乘加次数`),
       words("its time, measured just now", "它的耗时（刚刚实测）"),
     ],
-    { guess: "", propose: () => {}, right: [] },
   );
 }
 

@@ -26,38 +26,28 @@ export const drawbacks = {
   },
   async figure({ place, guess }) {
     const [whole, average] = await both();
-    const most = whole.parameters;
     const told = guess !== null;
-    const row = (name, type, count, text) => ({
-      name, type, shape: "", shares: count === null ? [] : [count], values: [text],
-    });
     const parts = layerList(
       [
-        row("D", "fc", 1, si(most)),
-        row(words("D, average", "D，平均"), "conv", told ? average.parameters / most : null, told ? si(average.parameters) : "?"),
+        { name: "D", type: "fc", counts: [whole.parameters], values: [si(whole.parameters)] },
+        {
+          name: words("D, average", "D，平均"), type: "conv",
+          counts: told ? [average.parameters] : [], values: [told ? si(average.parameters) : "?"],
+        },
       ],
       [words("parameters", "参数量")],
-      { guess, propose: () => {}, right: [] },
     );
     if (!told) return place.replaceChildren(...parts);
     const { inference } = await evidence();
-    const { milliseconds } = inference;
-    const longest = Math.max(...Object.values(milliseconds));
-    place.replaceChildren(
-      ...parts,
-      ...layerList(
-        Object.entries(milliseconds)
-          .toSorted(([, one], [, other]) => other - one)
-          .map(([name, time]) => row(name, "io", time / longest, `${time.toFixed(1)} ms`)),
-        [
-          words(
-            `VGG16, one picture, ${inference.cores} cores of an ${inference.machine}, ${inference.date}`,
-            `VGG16，一张图，${inference.machine} 的 ${inference.cores} 个核，${inference.date}`,
-          ),
-        ],
-        { guess, propose: () => {}, right: [] },
-      ),
+    const { cores, machine, date, milliseconds } = inference;
+    const times = Object.entries(milliseconds)
+      .toSorted(([, one], [, other]) => other - one)
+      .map(([name, time]) => ({ name, type: "io", counts: [time], values: [`${time.toFixed(1)} ms`] }));
+    const measure = words(
+      `VGG16, one picture, ${cores} cores of an ${machine}, ${date}`,
+      `VGG16，一张图，${machine} 的 ${cores} 个核，${date}`,
     );
+    place.replaceChildren(...parts, ...layerList(times, [measure]));
   },
   async answer({ guess }) {
     const [whole, average] = await both();
