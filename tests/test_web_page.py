@@ -1,6 +1,7 @@
-"""The explorer's page: small, of the package's own colours, and in both languages throughout."""
+"""The explorer's page: small, with nothing that nobody uses, of the package's colours, in two languages."""
 
 import ast
+import posixpath
 import re
 from importlib import resources
 from pathlib import Path
@@ -11,12 +12,15 @@ import vggnet
 from vggnet.analysis import analyze
 from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
+from vggnet.drawing.page import page
 from vggnet.drawing.scales import _STEPS
 from vggnet.drawing.scene import Words
+from vggnet.drawing.svg import svg
 from vggnet.spec import configuration
 
 PAGE = resources.files("vggnet") / "web" / "page"
 DRAWING = resources.files("vggnet") / "drawing" / "page"
+TABS = ("learn", "network", "principle", "look")
 
 
 def read(name: str) -> str:
@@ -53,6 +57,53 @@ def test_colours_are_those_of_the_files() -> None:
         shown = re.search(rf'{name}:\s+((?:"[0-9a-f ]+"[\s+]*)+)', steps)
         assert shown is not None
         assert re.findall("[0-9a-f]{6}", shown[1]) == hexadecimals.split()
+
+
+def modules() -> dict[str, str]:
+    """Their texts by where the page finds them: what is drawn elsewhere lies below drawing/."""
+    return {
+        f"{below}{file.relative_to(str(folder)).as_posix()}": file.read_text(encoding="utf-8")
+        for folder, below in ((PAGE, ""), (DRAWING, "drawing/"))
+        for file in map(Path, map(str, files(folder)))
+        if file.suffix == ".js"
+    }
+
+
+def test_what_a_module_exports_is_imported_somewhere() -> None:
+    exported, imported = set(), {(f"{tab}/{tab}.js", "mount") for tab in TABS}
+    for name, text in modules().items():
+        exported |= {(name, each) for each in re.findall(
+            r"^export (?:async )?(?:function|const|class) (\w+)", text, re.MULTILINE)}  # fmt: skip
+        for names, whole, other in re.findall(
+            r'^import (?:\{([^}]*)\}|\* as (\w+)) from "([^"]*)"', text, re.MULTILINE
+        ):
+            used = re.findall(rf"\b{whole}\.(\w+)", text) if whole else re.findall(r"\w+", names)
+            imported |= {(posixpath.normpath(f"{name}/../{other}"), each) for each in used}
+    assert ("figures.js", "element") in exported
+    assert exported - imported == set()
+
+
+def quoted(text: str) -> set[str]:
+    """The words of whatever stands in quotes; of what is put together, "kind-{}"."""
+    templates = " ".join(re.findall(r"`([^`]*)`", text))
+    plain = " ".join(re.findall(r'"([^"\n]*)"', text))
+    return set(f"{plain} {re.sub(r'[$]{[^}]*}', '{}', templates)}".split())
+
+
+def test_what_a_style_sheet_styles_stands_in_the_page() -> None:
+    both = [analyze(configuration(name)) for name in ("A", "A-LRN")]
+    drawn = page(
+        svg(network_scene([each.drawn() for each in both])), [each.to_json() for each in both]
+    )
+    given = set().union(*map(quoted, [read("index.html"), *modules().values(), drawn]))
+    for file in files(PAGE) + files(DRAWING):
+        if file.name.endswith(".css"):
+            rules = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+            selectors = " ".join(re.findall(r"([^{};]*)\{", rules))
+            styled = set(re.findall(r"\.([a-z][\w-]*)", selectors))
+            for name in styled:
+                first, _, last = name.rpartition("-")
+                assert given & {name, f"{first}-{{}}", f"{{}}-{last}"}, f"{file.name}: {name}"
 
 
 def chinese() -> set[str]:

@@ -21,7 +21,6 @@ export class Problem extends Error {
     super(told.detail);
     this.name = "Problem";
     this.told = told;
-    this.status = told.status ?? 0;
     this.line = told.line;
     this.column = told.column;
   }

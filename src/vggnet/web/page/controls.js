@@ -6,14 +6,13 @@ import * as state from "./state.js";
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
 
 /** A control beneath its label, or beside it where it is a box to tick. @param {string} text @param {Control} control */
-export function labelled(text, control, ...more) {
+export function labelled(text, control) {
   const check = control.type === "checkbox";
   const label = element("span", {}, text);
   return element(
     "label",
     { class: check ? "control check" : "control" },
     ...(check ? [control, label] : [label, control]),
-    ...more,
   );
 }
 

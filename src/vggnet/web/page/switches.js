@@ -46,7 +46,7 @@ export function mountSwitches(root, changed) {
 }
 
 /** Whether the page is dark now. */
-export function isDark() {
+function isDark() {
   const theme = document.documentElement.dataset.theme;
   return theme ? theme === "dark" : dark.matches;
 }

@@ -55,7 +55,7 @@ export async function measured(claim, pairs) {
 }
 
 /** "+2.1 ± 0.8 points": without an interval of one seed; whether it is clear is said. */
-export function points({ mean, half_width: half, seeds }) {
+function points({ mean, half_width: half, seeds }) {
   const sign = mean < 0 ? "−" : "+";
   const size = Math.abs(mean).toFixed(1);
   if (half === null) {

@@ -34,7 +34,7 @@ export function guessForm(guess, id, propose) {
   }
   if (guess.kind === "choice") {
     const buttons = guess.choices().map(([value, text]) =>
-      element("button", { type: "button", class: "choice", value, onclick: () => propose(value) }, text),
+      element("button", { type: "button", value, onclick: () => propose(value) }, text),
     );
     return element(
       "div",

@@ -14,7 +14,7 @@ import { guessForm, isPossible } from "./guess.js";
  * @property {() => string} title
  * @property {() => (Node | string)[]} question
  * @property {import("./guess.js").Guess} guess
- * @property {(scene: Scene) => void | Promise<void>} [figure]
+ * @property {(scene: Scene) => void | Promise<void>} figure
  * @property {(scene: Scene) => Promise<Answer>} answer
  * @property {More} [more]
  * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
@@ -37,7 +37,7 @@ const SKIPPED = "-";
 export function buildStep(step, number, context) {
   const key = `learn.${number}`;
   const heading = `learn-${number}`;
-  const below = element("div", { class: "step-answer" });
+  const below = element("div");
   const place = element("div", { class: "step-figure" });
   const node = element(
     "article",
@@ -69,7 +69,7 @@ export function buildStep(step, number, context) {
     const guess = kept === SKIPPED ? "" : kept !== null && isPossible(step.guess, kept) ? kept : null;
     const scene = { place, guess, propose };
     node.dataset.answered = String(guess !== null);
-    if (step.figure) fill(place, null, () => step.figure(scene));
+    fill(place, null, () => step.figure(scene));
     if (guess === null) below.replaceChildren(guessForm(step.guess, `${heading}-guess`, propose));
     else reveal(scene, hadFocus);
   }
@@ -81,7 +81,7 @@ export function buildStep(step, number, context) {
 
   async function reveal(scene, hadFocus) {
     const said = element("div", { class: "verdict", tabindex: "-1" });
-    const rest = element("div", { class: "step-body" });
+    const rest = element("div");
     below.replaceChildren(said, rest);
     const working = words("Computing the answer…", "正在计算答案…");
     await fill(rest, working, async () => {

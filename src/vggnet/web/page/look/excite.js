@@ -17,7 +17,7 @@ const SHOWN = 112; // pixels a side of a patch's picture
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function excitePart(look) {
-  const place = element("div", { class: "excite" });
+  const place = element("div");
   const node = section(words("What excites this channel most", "什么最能激发这个通道"), place);
   node.dataset.needs = "photograph";
   let shown = "";

@@ -8,7 +8,7 @@ import { section } from "./section.js";
 
 /** @returns {import("./look.js").Part} */
 export function filtersPart() {
-  const place = element("div", { class: "filters" });
+  const place = element("div");
   const node = section(words("What it begins with", "它从什么开始"), place);
   let begun = false;
 

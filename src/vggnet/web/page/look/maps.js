@@ -10,7 +10,7 @@ import { mapsOf } from "./features.js";
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function mapsGrid(look) {
   const pager = element("div", { class: "pager" });
-  const place = element("div", { class: "maps" });
+  const place = element("div");
   const node = element("div", {}, pager, place);
   let shown = "";
 

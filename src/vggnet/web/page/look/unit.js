@@ -69,7 +69,7 @@ export function unitPanel(look, showField) {
         arrayPicture(patch[at], words("patch", "图块"), { reach: reachPatch }),
         element("span", {}, "×"),
         arrayPicture(kernel[at], words("kernel", "卷积核"), { reach: reachKernel }),
-        element("span", { class: "sum" }, `= ${decimals(part)}`),
+        element("span", {}, `= ${decimals(part)}`),
       ),
     );
     const after = Math.max(0, value);

@@ -34,7 +34,7 @@ export function layers({ drawing, table, described }) {
   });
   const root = element(
     "div",
-    { class: "layers" },
+    {},
     element(
       "div",
       {

@@ -33,7 +33,7 @@ export async function mount(root, context) {
     const figure = element("div", { class: "figure" });
     const exports = files();
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
-    root.append(element("p", { class: "note sources" }, ...sources()));
+    root.append(element("p", { class: "note" }, note()));
     parts = { choice, tokens, status, totals, figure, exports };
     parts.tokens.show();
     if (found) draw();
@@ -87,11 +87,9 @@ export async function mount(root, context) {
   computeAgain(true);
 }
 
-function sources() {
-  return [
-    words(
-      "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's.",
-      "以上都按一张图片计算；一次 MAC 是一次乘法加一次加法。ReLU 与 dropout 就地改写输入，不另占行。感受野是一个单元能看到的像素方块的边长，步距是相邻单元的感受野相隔的像素数。",
-    ),
-  ];
+function note() {
+  return words(
+    "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's.",
+    "以上都按一张图片计算；一次 MAC 是一次乘法加一次加法。ReLU 与 dropout 就地改写输入，不另占行。感受野是一个单元能看到的像素方块的边长，步距是相邻单元的感受野相隔的像素数。",
+  );
 }

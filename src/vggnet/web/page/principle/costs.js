@@ -82,7 +82,7 @@ function measure(name, lines) {
       return element(
         "div",
         { class: "line" },
-        element("span", { class: "who" }, who),
+        element("span", {}, who),
         element("span", { class: "formula" }, formula),
         element("span", { class: "number", title: grouped(count) }, shown),
         element("span", { class: "track", "aria-hidden": "true" }, bar(count / most, at ? "single" : "")),

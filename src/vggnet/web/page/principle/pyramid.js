@@ -50,16 +50,14 @@ export function pyramid(kernels, label) {
   const counts = ways(kernels);
   const node = svgElement("svg", { class: "pyramid", viewBox: `0 0 ${width} ${height}`, role: "img" });
   const cells = [];
-  const moving = [];
+  const above = []; // what lies over the cells of each level, and moves
   all.forEach((side, level) => {
-    const behind = svgElement("g");
     const squares = Array.from({ length: side * side }, (_, at) =>
       polygon(level, { row: Math.floor(at / side), column: at % side, side: 1 }, { class: "cell" }),
     );
-    const above = svgElement("g");
-    node.append(behind, svgElement("g", {}, ...squares), above);
     cells.push(squares);
-    moving.push({ behind, above });
+    above.push(svgElement("g"));
+    node.append(svgElement("g", {}, ...squares), above[level]);
     const [x, at] = [centre + cell * (field / 2) * (1 + SLANT) + 8, middles[level]];
     label(level).forEach((text, line) =>
       node.append(svgElement("text", { x: Math.min(x, width - LABEL + 8), y: at + 5 + 18 * (line - 0.5), class: line ? "faint" : "" }, text)),
@@ -85,17 +83,15 @@ export function pyramid(kernels, label) {
         const [row, column] = [Math.floor(at / side), at % side];
         each.setAttribute("class", `cell ${kindOf(level, row, column, square, unit)}`);
       });
-      const { behind, above } = moving[level];
-      behind.replaceChildren();
-      above.replaceChildren();
+      above[level].replaceChildren();
       if (!square) return;
-      above.append(polygon(level, square, { class: "frame" }));
+      above[level].append(polygon(level, square, { class: "frame" }));
       if (level === 0) return;
       // From the corners of what is reached here to those of what that reaches below.
       const below = corners(level - 1, squares[level - 1]);
       corners(level, square).forEach(([x1, y1], at) => {
         const [x2, y2] = below[at];
-        moving[level - 1].above.append(svgElement("line", { x1, y1, x2, y2 }));
+        above[level - 1].append(svgElement("line", { x1, y1, x2, y2 }));
       });
     });
     const last = unit.level === all.length - 1;

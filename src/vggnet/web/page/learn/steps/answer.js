@@ -37,7 +37,7 @@ export const whatIsIt = {
         .map((each) =>
           element(
             "button",
-            { type: "button", class: "choice", onclick: () => propose(String(each.index)) },
+            { type: "button", onclick: () => propose(String(each.index)) },
             nameOf(each),
           ),
         );
