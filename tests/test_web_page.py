@@ -1,4 +1,4 @@
-"""The explorer's page: small, with nothing that nobody uses, of the package's colours, in two languages."""
+"""The explorer's page: small, all of it in use, of the package's own colours, in both languages."""
 
 import ast
 import posixpath
@@ -52,7 +52,7 @@ def test_nothing_is_written_that_the_page_may_not_do() -> None:
 
 
 def test_colours_are_those_of_the_files() -> None:
-    steps = read("colours.js")
+    steps = read("shared/colours.js")
     for name, hexadecimals in _STEPS.items():
         shown = re.search(rf'{name}:\s+((?:"[0-9a-f ]+"[\s+]*)+)', steps)
         assert shown is not None

@@ -1,6 +1,6 @@
 /** Small helpers of whatever draws: elements, numbers as text, matrices as pictures. */
 
-import { table } from "./colours.js";
+import { table } from "./shared/colours.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** @type {[number, string][]} */
@@ -81,7 +81,7 @@ export function bytesOf(matrix) {
  * Paint a matrix, one pixel of the canvas each; the style sheet enlarges it without smoothing.
  *
  * @param {HTMLCanvasElement} canvas @param {Matrix} matrix
- * @param {import("./colours.js").Scale} [scale] by default signed where there are negative values
+ * @param {import("./shared/colours.js").Scale} [scale] by default signed where there are negative values
  */
 export function paintMatrix(canvas, matrix, scale = matrix.low < 0 ? "signed" : "viridis") {
   const { height, width } = matrix;
@@ -96,7 +96,7 @@ export function paintMatrix(canvas, matrix, scale = matrix.low < 0 ? "signed" : 
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
-/** A colour scale with its ends, for the caption of a map. @param {Matrix} matrix @param {import("./colours.js").Scale} [scale] */
+/** A colour scale with its ends, for the caption of a map. @param {Matrix} matrix @param {import("./shared/colours.js").Scale} [scale] */
 export function colourBar(matrix, scale = matrix.low < 0 ? "signed" : "viridis") {
   const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", { "aria-hidden": "true" }));
   const data = btoa(String.fromCharCode(...Array(256).keys()));

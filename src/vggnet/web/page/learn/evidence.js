@@ -3,7 +3,7 @@
 import { element } from "../figures.js";
 import { file } from "../shared/asked.js";
 import { words } from "../words.js";
-import { intervalPlot } from "./interval-plot.js";
+import { intervalPlot } from "./interval_plot.js";
 
 /** @type {Promise<any> | undefined} */
 let asked;

@@ -1,9 +1,9 @@
 /** Why the network says so: maps over the photograph by up to three methods, side by side. */
 
-import { labelled, select } from "../controls.js";
 import { colourBar, element, percent } from "../figures.js";
 import { nameOf } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
+import { labelled, select } from "../shared/controls.js";
 import { emptiness } from "../shared/emptiness.js";
 import { fill } from "../shared/fill.js";
 import { stage } from "../shared/stage.js";

@@ -1,7 +1,7 @@
 /** What the layers make of the photograph: a strip of layers, the maps of one, a map, a unit. */
 
-import { labelled } from "../controls.js";
 import { element } from "../figures.js";
+import { labelled } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, layersOf } from "./chosen.js";

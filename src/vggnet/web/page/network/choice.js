@@ -1,7 +1,7 @@
 /** Which network is shown: the row of controls above it. */
 
-import { input, keep, labelled, select } from "../controls.js";
 import { element } from "../figures.js";
+import { input, keep, labelled, select } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { OWN, ownTokens } from "./editor.js";

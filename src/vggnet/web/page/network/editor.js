@@ -5,8 +5,8 @@
  * the cursor there.
  */
 
-import { keep } from "../controls.js";
 import { element } from "../figures.js";
+import { keep } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 

@@ -7,7 +7,7 @@
 
 import * as api from "../api.js";
 import { element } from "../figures.js";
-import { recomputed } from "../recompute.js";
+import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { asked, controls } from "./choice.js";

@@ -2,8 +2,8 @@
 
 import * as api from "../api.js";
 import { element, short } from "../figures.js";
-import { recomputed } from "../recompute.js";
 import { arrayPicture, largest } from "../shared/array.js";
+import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { kernelsAsked, square } from "./kernels.js";

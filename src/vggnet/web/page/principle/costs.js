@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { bar, element, grouped, si } from "../figures.js";
-import { recomputed } from "../recompute.js";
+import { recomputed } from "../shared/recompute.js";
 import { words } from "../words.js";
 import { kernelsAsked, square } from "./kernels.js";
 import { slider } from "./slider.js";

@@ -1,9 +1,9 @@
 /** The field that a unit of the loaded model has in theory, and what it is measured to look at. */
 
 import * as api from "../api.js";
-import { select } from "../controls.js";
 import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
-import { recomputed } from "../recompute.js";
+import { select } from "../shared/controls.js";
+import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { square } from "./kernels.js";

@@ -1,12 +1,12 @@
 /** The stack over its pixels, step by step: a kernel slides, a field grows. */
 
 import { element } from "../figures.js";
+import { player } from "../shared/player.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { kernelsAsked, square } from "./kernels.js";
-import { player } from "../shared/player.js";
 import { pyramid } from "./pyramid.js";
-import { fieldOf, reach, sides, units } from "./steps.js";
+import { fieldOf, reach, sides, units } from "./stack.js";
 
 const KEY = "principle.step";
 

@@ -1,10 +1,10 @@
 /** Which kernels stand in the stack: two ready-made ones, or a list of one's own. */
 
-import { select } from "../controls.js";
 import { element } from "../figures.js";
+import { select } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { fieldOf } from "./steps.js";
+import { fieldOf } from "./stack.js";
 
 const KEY = "principle.kernels";
 const FIRST = [3, 3, 3];

@@ -1,7 +1,7 @@
 /** The picture and the maps above it, seen from the side: which pixels a unit reaches. */
 
 import { svgElement } from "../figures.js";
-import { reach, sides, ways } from "./steps.js";
+import { reach, sides, ways } from "./stack.js";
 
 const [SLANT, DEPTH] = [0.5, 0.42]; // how far a row nearer to the reader lies to the left and below
 const GAP = 56; // between a map and the one above it
@@ -11,7 +11,7 @@ const LARGEST_CELL = 48;
 /**
  * @param {number[]} kernels @param {(level: number) => string[]} label the lines beside a level
  * @returns {{node: SVGElement, numbered: boolean,
- *   show: (unit: import("./steps.js").Unit) => void}}
+ *   show: (unit: import("./stack.js").Unit) => void}}
  */
 export function pyramid(kernels, label) {
   // In its own units, which are about pixels of the page.

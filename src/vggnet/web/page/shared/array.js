@@ -1,7 +1,7 @@
 /** A small array as coloured squares, with its numbers where there is room. */
 
-import { colour, inkOn } from "../colours.js";
 import { svgElement } from "../figures.js";
+import { colour, inkOn } from "./colours.js";
 
 const CELL = 36;
 

@@ -4,7 +4,7 @@ import { grouped, si } from "../../figures.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { same } from "../judge.js";
-import { layerList } from "../layer-list.js";
+import { layerList } from "../layer_list.js";
 import { formula } from "../math.js";
 
 /** @type {import("../step.js").Step} */

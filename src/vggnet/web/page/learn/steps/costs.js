@@ -5,7 +5,7 @@ import { grouped, percent, si } from "../../figures.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { same } from "../judge.js";
-import { layerList } from "../layer-list.js";
+import { layerList } from "../layer_list.js";
 import { formula } from "../math.js";
 
 const HEAVY = ["conv1_2", "conv2_2", "conv3_2", "conv3_3", "conv4_2", "conv4_3"];

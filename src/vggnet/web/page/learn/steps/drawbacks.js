@@ -5,7 +5,7 @@ import { askOnce } from "../../shared/asked.js";
 import { language, words } from "../../words.js";
 import { evidence, measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
-import { layerList } from "../layer-list.js";
+import { layerList } from "../layer_list.js";
 import { formula } from "../math.js";
 
 const TEN_THOUSANDS = 100; // in a million, which Chinese does not count by

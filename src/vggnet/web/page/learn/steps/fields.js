@@ -2,10 +2,10 @@
 
 import { element, svgElement } from "../../figures.js";
 import { askOnce } from "../../shared/asked.js";
+import { player } from "../../shared/player.js";
 import { words } from "../../words.js";
 import { near, youSaid } from "../judge.js";
 import { formula } from "../math.js";
-import { player } from "../../shared/player.js";
 
 /** @type {import("../step.js").Step} */
 export const sameField = {

@@ -1,7 +1,7 @@
 /** Controls with a label, whose values are kept in the address. */
 
-import { element } from "./figures.js";
-import * as state from "./state.js";
+import { element } from "../figures.js";
+import * as state from "../state.js";
 
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
 
