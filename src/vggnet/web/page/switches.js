@@ -1,6 +1,6 @@
 /** The switches of the language and the theme; without a choice both are as the reader's system. */
 
-import { element } from "./figures.js";
+import { element } from "./elements.js";
 import * as state from "./state.js";
 import { language, preferredLanguage, setLanguage, words } from "./words.js";
 

@@ -3,7 +3,7 @@
  * go to the others and open them.
  */
 
-import { element } from "./figures.js";
+import { element } from "./elements.js";
 import * as state from "./state.js";
 import { words } from "./words.js";
 

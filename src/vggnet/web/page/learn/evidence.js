@@ -1,6 +1,6 @@
 /** What our experiments and benchmarks gave, as the repository has it, in sentences. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { file } from "../shared/asked.js";
 import { words } from "../words.js";
 import { intervalPlot } from "./interval_plot.js";

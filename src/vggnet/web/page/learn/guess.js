@@ -1,6 +1,6 @@
 /** The forms by which a reader guesses: a number, or one of several; a spot is taken by the figure. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { words } from "../words.js";
 
 /**

@@ -1,6 +1,6 @@
 /** The accuracies of an experiment's nets: each run a small point, the mean a large one, its interval a line. */
 
-import { svgElement } from "../figures.js";
+import { svgElement } from "../elements.js";
 import { words } from "../words.js";
 
 const [WIDTH, LEFT, RIGHT, ROW, BELOW] = [440, 188, 16, 24, 40];

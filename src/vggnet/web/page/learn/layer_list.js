@@ -1,6 +1,6 @@
 /** The layers of a network as rows with bars; before the guess each is a button, without its bar. */
 
-import { bar, element } from "../figures.js";
+import { bar, element } from "../elements.js";
 import { words } from "../words.js";
 
 /**

@@ -6,7 +6,7 @@
  * skipped.
  */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { onPhotographs } from "../shared/photographs.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

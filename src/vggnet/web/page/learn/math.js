@@ -1,6 +1,6 @@
 /** Formulas as HTML: variables slanted, powers raised, the result strong. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 
 /**
  * A line of a formula from text in which *C* is a variable, ^2 a power and [5] the result.

@@ -1,6 +1,6 @@
 /** One step of Learn: a question with a guess, then the answer, its formula and a way on. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { fill } from "../shared/fill.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

@@ -1,7 +1,7 @@
 /** What the network says of the photograph, and the part of it that it was given. */
 
 import * as api from "../api.js";
-import { element, svgElement } from "../figures.js";
+import { element, svgElement } from "../elements.js";
 import { answerBars } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";

@@ -1,6 +1,6 @@
 /** The photographs to choose from, and the ways to add one: drop, paste, a file, the camera. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { add, photographs, remove } from "../shared/photographs.js";
 import { words } from "../words.js";
 

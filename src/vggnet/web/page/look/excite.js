@@ -1,7 +1,8 @@
 /** The places of all photographs that excite the chosen channel most. */
 
 import * as api from "../api.js";
-import { element, short } from "../figures.js";
+import { element } from "../elements.js";
+import { short } from "../numbers.js";
 import { isReadable, keep } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";
 import { photographs } from "../shared/photographs.js";

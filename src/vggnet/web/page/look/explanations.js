@@ -1,11 +1,13 @@
 /** Why the network says so: maps over the photograph by up to three methods, side by side. */
 
-import { colourBar, element, percent } from "../figures.js";
+import { element } from "../elements.js";
+import { percent } from "../numbers.js";
 import { nameOf } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
 import { labelled, select } from "../shared/controls.js";
 import { emptiness } from "../shared/emptiness.js";
 import { fill } from "../shared/fill.js";
+import { colourBar } from "../shared/matrices.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
 import * as state from "../state.js";

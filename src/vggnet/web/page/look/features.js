@@ -1,7 +1,7 @@
 /** Maps of a layer, a page of them at a time, on one scale of colours. */
 
-import { bytesOf } from "../figures.js";
 import { keep } from "../shared/asked.js";
+import { bytesOf } from "../shared/matrices.js";
 import { askOfView } from "../shared/views.js";
 import { PER_PAGE } from "./chosen.js";
 
@@ -9,7 +9,7 @@ import { PER_PAGE } from "./chosen.js";
  * The maps of a page, all from the same low to the same high.
  *
  * @param {import("./look.js").Look} look @param {string} layer @param {number} page @param {AbortSignal} signal
- * @returns {Promise<{first: number, height: number, width: number, size: number, maps: import("../figures.js").Matrix[]}>}
+ * @returns {Promise<{first: number, height: number, width: number, size: number, maps: import("../shared/matrices.js").Matrix[]}>}
  */
 export function mapsOf(look, layer, page, signal) {
   const photograph = look.current();
@@ -36,7 +36,7 @@ function onOneScale(maps) {
   });
 }
 
-/** Where a map is largest. @param {import("../figures.js").Matrix} map */
+/** Where a map is largest. @param {import("../shared/matrices.js").Matrix} map */
 export function largestOf(map) {
   const bytes = bytesOf(map);
   const at = bytes.indexOf(bytes.reduce((most, byte) => Math.max(most, byte), 0));

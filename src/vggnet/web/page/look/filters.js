@@ -1,6 +1,6 @@
 /** The kernels of the first layer, as the colours that they look for. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { askOnce } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";
 import { words } from "../words.js";

@@ -1,6 +1,6 @@
 /** What the layers make of the photograph: a strip of layers, the maps of one, a map, a unit. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { labelled } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

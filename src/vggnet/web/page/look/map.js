@@ -1,7 +1,8 @@
 /** One map, large, beside the photograph: a click or the arrow keys choose a unit. */
 
-import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
+import { element, svgElement } from "../elements.js";
 import { fill } from "../shared/fill.js";
+import { colourBar, paintMatrix } from "../shared/matrices.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
 import * as state from "../state.js";
@@ -20,7 +21,7 @@ export function mapView(look) {
   const large = element("figure", {});
   const node = element("div", { class: "map-beside" }, picture, large);
   let shown = "";
-  /** @type {import("../figures.js").Matrix | null} */
+  /** @type {import("../shared/matrices.js").Matrix | null} */
   let opened = null;
 
   function update() {

@@ -1,7 +1,8 @@
 /** All maps of a layer as a grid, a page at a time; each opens large. */
 
-import { colourBar, element, paintMatrix } from "../figures.js";
+import { element } from "../elements.js";
 import { fill } from "../shared/fill.js";
+import { colourBar, paintMatrix } from "../shared/matrices.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, PER_PAGE } from "./chosen.js";

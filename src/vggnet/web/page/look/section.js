@@ -1,4 +1,4 @@
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 
 /** A part's heading and the place that it fills. @param {string} title @param {...Node} more */
 export function section(title, ...more) {

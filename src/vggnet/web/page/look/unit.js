@@ -1,6 +1,6 @@
 /** How a unit comes to its value: patch x kernel, summed over its channels, and what it can see. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { arrayPicture, largest } from "../shared/array.js";
 import { fill } from "../shared/fill.js";
 import { askOfView } from "../shared/views.js";

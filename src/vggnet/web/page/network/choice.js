@@ -1,6 +1,6 @@
 /** Which network is shown: the row of controls above it. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { input, keep, labelled, select } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

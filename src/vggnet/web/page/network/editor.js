@@ -5,7 +5,7 @@
  * the cursor there.
  */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { keep } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

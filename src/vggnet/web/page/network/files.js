@@ -1,7 +1,8 @@
 /** What is shown, as files: the drawing from the server, the costs as the reader sees them now. */
 
 import { address } from "../api.js";
-import { element, forget } from "../figures.js";
+import { element } from "../elements.js";
+import { revokeLater } from "../shared/blobs.js";
 import { words } from "../words.js";
 import { asked } from "./choice.js";
 
@@ -56,5 +57,5 @@ function json(described) {
 function save(text, name) {
   const href = URL.createObjectURL(new Blob([text]));
   element("a", { href, download: name }).click();
-  forget(href);
+  revokeLater(href);
 }

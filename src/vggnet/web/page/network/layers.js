@@ -9,7 +9,7 @@
 import { linkSelection } from "../drawing/selection.js";
 // @ts-ignore: as above
 import { makeSortable } from "../drawing/sorting.js";
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { translate } from "./chinese.js";

@@ -6,7 +6,7 @@
  */
 
 import * as api from "../api.js";
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";

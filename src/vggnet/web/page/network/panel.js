@@ -1,6 +1,7 @@
 /** One layer in full: shapes, kernel, its parameters and MACs as products, what it sees. */
 
-import { bar, element, grouped, percent, si } from "../figures.js";
+import { bar, element } from "../elements.js";
+import { bytes, grouped, percent, si } from "../numbers.js";
 import { words } from "../words.js";
 
 const KINDS = {
@@ -91,11 +92,4 @@ function times(numbers) {
 
 function shape(sizes) {
   return sizes.join(" × ");
-}
-
-/** 401 KiB, 528 MiB. @param {number} count */
-export function bytes(count) {
-  const [unit, letter] = count >= 2 ** 20 ? [2 ** 20, "MiB"] : [2 ** 10, "KiB"];
-  const scaled = count / unit;
-  return `${scaled.toFixed(scaled < 99.95 ? 1 : 0)}\u202f${letter}`;
 }

@@ -1,8 +1,8 @@
 /** What a network costs in all, and where most of it lies; of two networks also their ratio. */
 
-import { element, grouped, percent, si } from "../figures.js";
+import { element } from "../elements.js";
+import { bytes, grouped, percent, si } from "../numbers.js";
 import { words } from "../words.js";
-import { bytes } from "./panel.js";
 
 /** @param {any[]} described one network or more, as /api/describe gives them */
 export function summary(described) {

@@ -1,12 +1,13 @@
 /** The kernel that the stack is when no ReLU stands between: numbers of the server's `compose`. */
 
 import * as api from "../api.js";
-import { element, short } from "../figures.js";
+import { element } from "../elements.js";
+import { short, square } from "../numbers.js";
 import { arrayPicture, largest } from "../shared/array.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { kernelsAsked, square } from "./kernels.js";
+import { kernelsAsked } from "./kernels.js";
 
 const KEY = "principle.seed";
 const MOST_NUMBERS = 9; // a side; of larger kernels the colours alone are shown

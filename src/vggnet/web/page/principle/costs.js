@@ -1,10 +1,11 @@
 /** Weights, non-linearities and MACs of the stack against the single kernel that sees as much. */
 
 import * as api from "../api.js";
-import { bar, element, grouped, si } from "../figures.js";
+import { bar, element } from "../elements.js";
+import { grouped, si, square } from "../numbers.js";
 import { recomputed } from "../shared/recompute.js";
 import { words } from "../words.js";
-import { kernelsAsked, square } from "./kernels.js";
+import { kernelsAsked } from "./kernels.js";
 import { slider } from "./slider.js";
 
 const CHANNELS = [1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024];

@@ -1,12 +1,13 @@
 /** The field that a unit of the loaded model has in theory, and what it is measured to look at. */
 
 import * as api from "../api.js";
-import { colourBar, element, paintMatrix, svgElement } from "../figures.js";
+import { element, svgElement } from "../elements.js";
+import { square } from "../numbers.js";
 import { select } from "../shared/controls.js";
+import { colourBar, paintMatrix } from "../shared/matrices.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { square } from "./kernels.js";
 
 const KEY = "principle.layer";
 const FIRST = "conv3_3";

@@ -1,10 +1,11 @@
 /** The stack over its pixels, step by step: a kernel slides, a field grows. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
+import { square } from "../numbers.js";
 import { player } from "../shared/player.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { kernelsAsked, square } from "./kernels.js";
+import { kernelsAsked } from "./kernels.js";
 import { pyramid } from "./pyramid.js";
 import { fieldOf, reach, sides, units } from "./stack.js";
 

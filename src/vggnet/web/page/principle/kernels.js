@@ -1,6 +1,7 @@
 /** Which kernels stand in the stack: two ready-made ones, or a list of one's own. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
+import { square } from "../numbers.js";
 import { select } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
@@ -16,11 +17,6 @@ const LARGEST_FIELD = 25; // pixels a side that can still be drawn
 export function kernelsAsked() {
   const asked = (state.get(KEY) ?? "").split(",").map(Number);
   return allowed(asked) ? asked : FIRST;
-}
-
-/** 3×3. @param {number} side */
-export function square(side) {
-  return `${side}×${side}`;
 }
 
 export function chooser() {

@@ -3,7 +3,7 @@
  * kernel of equal field, which kernel it is without ReLU, and what a trained unit really sees.
  */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { composition } from "./composition.js";

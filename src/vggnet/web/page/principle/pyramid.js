@@ -1,6 +1,6 @@
 /** The picture and the maps above it, seen from the side: which pixels a unit reaches. */
 
-import { svgElement } from "../figures.js";
+import { svgElement } from "../elements.js";
 import { reach, sides, ways } from "./stack.js";
 
 const [SLANT, DEPTH] = [0.5, 0.42]; // how far a row nearer to the reader lies to the left and below

@@ -1,6 +1,6 @@
 /** A slider over a list of numbers, its value beside it and in the address. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import * as state from "../state.js";
 
 /** @param {{key: string, values: number[], initial: number, label: string}} what */

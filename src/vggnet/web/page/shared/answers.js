@@ -1,6 +1,7 @@
 /** The classes that the network names, with bars. */
 
-import { bar, element, percent } from "../figures.js";
+import { bar, element } from "../elements.js";
+import { percent } from "../numbers.js";
 import { language } from "../words.js";
 
 /**

@@ -1,6 +1,7 @@
 /** A small array as coloured squares, with its numbers where there is room. */
 
-import { svgElement } from "../figures.js";
+import { svgElement } from "../elements.js";
+import { digits } from "../numbers.js";
 import { colour, inkOn } from "./colours.js";
 
 const CELL = 36;
@@ -35,13 +36,6 @@ export function arrayPicture(values, label, { reach, numbers = true, most = Infi
     },
     ...cells,
   );
-}
-
-/** A value in at most five characters. @param {number} value */
-export function digits(value) {
-  const size = Math.abs(value);
-  const text = value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
-  return text.replace(/^-(?=.*[1-9])/, "−").replace("-", "");
 }
 
 /** The largest size of any value. @param {number[][][]} arrays */

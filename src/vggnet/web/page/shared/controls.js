@@ -1,6 +1,6 @@
 /** Controls with a label, whose values are kept in the address. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import * as state from "../state.js";
 
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */

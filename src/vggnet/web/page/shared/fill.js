@@ -1,6 +1,6 @@
 /** Filling a place of the page with what is computed: what is going on is said, and so is a failure. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { words } from "../words.js";
 
 /** @type {WeakMap<Element, AbortController>} what stops the newest filling of each place */

@@ -3,8 +3,8 @@
  * are kept in memory only; the address names an example and never a photograph of the reader.
  */
 
-import { forget } from "../figures.js";
 import { file } from "./asked.js";
+import { revokeLater } from "./blobs.js";
 
 /**
  * @typedef {object} Photograph
@@ -40,7 +40,7 @@ export function add(file) {
 /** @param {Photograph} photograph one of the reader's own */
 export function remove(photograph) {
   photographs.splice(photographs.indexOf(photograph), 1);
-  forget(photograph.url);
+  revokeLater(photograph.url);
   listeners.forEach((each) => each(photograph));
 }
 

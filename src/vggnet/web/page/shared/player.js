@@ -1,6 +1,6 @@
 /** Play, pause, step and a slider for the position: a figure moves only when the reader wants it. */
 
-import { element } from "../figures.js";
+import { element } from "../elements.js";
 import { words } from "../words.js";
 
 const WHOLE = 12_000; // milliseconds at most for all steps

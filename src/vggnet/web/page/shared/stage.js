@@ -1,10 +1,11 @@
 /** The view of a photograph with a map over it or a frame on it. */
 
-import { element, paintMatrix, svgElement } from "../figures.js";
+import { element, svgElement } from "../elements.js";
+import { paintMatrix } from "./matrices.js";
 
 /**
  * @param {string} url of the view @param {string} label
- * @param {{matrix?: import("../figures.js").Matrix | null, strength?: number, frames?: Frame[], side?: number}} shown
+ * @param {{matrix?: import("./matrices.js").Matrix | null, strength?: number, frames?: Frame[], side?: number}} shown
  *   `side` are the view's pixels, in which frames are counted
  */
 export function stage(url, label, { matrix = null, strength = 0.6, frames = [], side = 224 } = {}) {

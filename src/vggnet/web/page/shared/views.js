@@ -4,8 +4,8 @@
  */
 
 import * as api from "../api.js";
-import { forget } from "../figures.js";
 import { keep } from "./asked.js";
+import { revokeLater } from "./blobs.js";
 import { onPhotographs } from "./photographs.js";
 
 /** @typedef {import("./photographs.js").Photograph} Photograph */
@@ -47,6 +47,6 @@ async function viewed(photograph, size) {
 }
 
 onPhotographs((removed) => {
-  views.get(removed)?.forEach((each) => each.then(({ url }) => forget(url), () => {}));
+  views.get(removed)?.forEach((each) => each.then(({ url }) => revokeLater(url), () => {}));
   views.delete(removed);
 });

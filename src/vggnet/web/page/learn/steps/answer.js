@@ -1,9 +1,11 @@
 /** Step 10: what is on a photograph, and why the network thinks so. */
 
-import { colourBar, element, percent } from "../../figures.js";
+import { element } from "../../elements.js";
+import { percent } from "../../numbers.js";
 import { answerBars, nameOf } from "../../shared/answers.js";
 import { ask } from "../../shared/asked.js";
 import { emptiness } from "../../shared/emptiness.js";
+import { colourBar } from "../../shared/matrices.js";
 import { ownOr } from "../../shared/photographs.js";
 import { stage } from "../../shared/stage.js";
 import { view } from "../../shared/views.js";

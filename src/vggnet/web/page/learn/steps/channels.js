@@ -1,6 +1,6 @@
 /** Step 5: why channels double where the map halves. */
 
-import { grouped, si } from "../../figures.js";
+import { grouped, si } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { same } from "../judge.js";

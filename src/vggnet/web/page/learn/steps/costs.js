@@ -1,7 +1,7 @@
 /** Steps 7 and 8: where the parameters are, and where the time goes. */
 
 import * as api from "../../api.js";
-import { grouped, percent, si } from "../../figures.js";
+import { grouped, percent, si } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { same } from "../judge.js";

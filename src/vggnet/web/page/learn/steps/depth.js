@@ -1,6 +1,7 @@
 /** Step 6: from A to E, what is added where, and what it gained. */
 
-import { element, grouped } from "../../figures.js";
+import { element } from "../../elements.js";
+import { grouped } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { measured } from "../evidence.js";

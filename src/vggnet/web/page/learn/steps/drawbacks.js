@@ -1,6 +1,6 @@
 /** Step 11: the two drawbacks of D, and what removes them. */
 
-import { grouped, percent, si } from "../../figures.js";
+import { grouped, percent, si } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { language, words } from "../../words.js";
 import { evidence, measured } from "../evidence.js";

@@ -1,6 +1,6 @@
 /** Step 1: how much a unit sees after two and after three 3x3. */
 
-import { element, svgElement } from "../../figures.js";
+import { element, svgElement } from "../../elements.js";
 import { askOnce } from "../../shared/asked.js";
 import { player } from "../../shared/player.js";
 import { words } from "../../words.js";

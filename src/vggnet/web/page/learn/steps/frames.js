@@ -1,6 +1,6 @@
 /** Step 9: which part of a photograph a unit can see. */
 
-import { element } from "../../figures.js";
+import { element } from "../../elements.js";
 import { askOnce } from "../../shared/asked.js";
 import { ownOr } from "../../shared/photographs.js";
 import { stage } from "../../shared/stage.js";

@@ -1,7 +1,8 @@
 /** Step 4: what a stack of kernels is without the ReLUs between them. */
 
-import { element } from "../../figures.js";
-import { arrayPicture, digits, largest } from "../../shared/array.js";
+import { element } from "../../elements.js";
+import { digits } from "../../numbers.js";
+import { arrayPicture, largest } from "../../shared/array.js";
 import { askOnce } from "../../shared/asked.js";
 import * as state from "../../state.js";
 import { words } from "../../words.js";

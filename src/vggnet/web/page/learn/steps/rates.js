@@ -1,6 +1,6 @@
 /** Step 12: the learning rate, by the losses of three real runs. */
 
-import { element, svgElement } from "../../figures.js";
+import { element, svgElement } from "../../elements.js";
 import { words } from "../../words.js";
 import { evidence } from "../evidence.js";
 import { same } from "../judge.js";

@@ -1,6 +1,7 @@
 /** Steps 2 and 3: the weights of small kernels on top of each other, and of a large one. */
 
-import { bar, element, grouped } from "../../figures.js";
+import { bar, element } from "../../elements.js";
+import { grouped } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import * as state from "../../state.js";
 import { words } from "../../words.js";
