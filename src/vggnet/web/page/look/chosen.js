@@ -1,5 +1,6 @@
 /** Which layer, channel and unit are looked at, as the address says, or what is shown at first. */
 
+import { bytesOf } from "../shared/matrices.js";
 import * as state from "../state.js";
 
 const FIRST = "conv3_3";
@@ -7,7 +8,7 @@ export const PER_PAGE = 32; // maps
 
 /** The layers with maps over the photograph. @param {any} model what /api/model says */
 export function layersOf(model) {
-  return model.layers.filter(({ type }) => type === "conv" || /^(max)?pool$/.test(type));
+  return model.layers.filter(({ type }) => type === "conv" || type === "maxpool");
 }
 
 /**
@@ -36,8 +37,11 @@ export function chosen({ model }) {
   };
 }
 
-/** The unit of the address, where the map has it. @param {{height: number, width: number}} map @returns {{row: number, column: number} | null} */
-export function chosenUnit({ height, width }) {
+/** The unit of the address, where the map has it; else that at which the map is largest. @param {import("../shared/matrices.js").Matrix} map */
+export function chosenUnit({ height, width, data }) {
   const [row, column] = (state.get("look.unit") ?? "").split(".").map(Number);
-  return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
+  if (row >= 0 && row < height && column >= 0 && column < width) return { row, column };
+  const bytes = bytesOf(data);
+  const at = bytes.indexOf(bytes.reduce((most, byte) => Math.max(most, byte), 0));
+  return { row: Math.floor(at / width), column: at % width };
 }

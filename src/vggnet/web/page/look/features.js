@@ -21,6 +21,13 @@ export function mapsOf(look, layer, page, signal) {
   return keep(`maps ${photograph.id} ${layer} ${channels}`, find, signal);
 }
 
+/** The map of one channel. @param {import("./look.js").Look} look @param {string} layer @param {number} channel @param {AbortSignal} signal */
+export async function mapOf(look, layer, channel, signal) {
+  const { maps, first } = await mapsOf(look, layer, Math.floor(channel / PER_PAGE), signal);
+  return maps[channel - first];
+}
+
+/** @param {import("../shared/matrices.js").Matrix[]} maps */
 function onOneScale(maps) {
   const high = Math.max(...maps.map((each) => each.high), 0);
   const low = Math.min(...maps.map((each) => each.low), 0);
@@ -28,24 +35,10 @@ function onOneScale(maps) {
   const [from, to] = low < 0 ? [-reach, reach] : [0, reach];
   return maps.map((map) => {
     if (map.low === from && map.high === to) return map;
-    const bytes = bytesOf(map).map((byte) => {
+    const data = bytesOf(map.data).map((byte) => {
       const value = map.low + ((map.high - map.low) * byte) / 255;
       return to > from ? Math.round((255 * (value - from)) / (to - from)) : 0;
     });
-    return { ...map, low: from, high: to, data: textOf(bytes) };
+    return { ...map, low: from, high: to, data };
   });
-}
-
-/** Where a map is largest. @param {import("../shared/matrices.js").Matrix} map */
-export function largestOf(map) {
-  const bytes = bytesOf(map);
-  const at = bytes.indexOf(bytes.reduce((most, byte) => Math.max(most, byte), 0));
-  return { row: Math.floor(at / map.width), column: at % map.width };
-}
-
-/** Base64 of bytes; one call of fromCharCode takes no more than some ten thousand. */
-function textOf(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
-  return btoa(text);
 }

@@ -3,6 +3,7 @@
 import { element } from "../elements.js";
 import { askOnce } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";
+import { bytesOf, painted } from "../shared/matrices.js";
 import { words } from "../words.js";
 import { section } from "./section.js";
 
@@ -16,8 +17,7 @@ export function filtersPart() {
     if (begun) return;
     begun = true;
     fill(place, words("Reading the first layer's kernels…", "正在读取第一层的卷积核…"), async () => {
-      const found = await askOnce("filters");
-      const { filters, height, width, layer } = found;
+      const { filters, height, width, layer } = await askOnce("filters");
       return [
         element("p", {}, words(
           `The ${filters.length} kernels of ${layer}, ${height}×${width}, as colours: grey is 0. Edges, and ` +
@@ -37,13 +37,6 @@ export function filtersPart() {
 }
 
 function picture(data, height, width) {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", { height, width }));
-  const pixels = new ImageData(width, height);
-  for (let at = 0; at < width * height; at++) {
-    pixels.data.set(bytes.subarray(3 * at, 3 * at + 3), 4 * at);
-    pixels.data[4 * at + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-  return canvas;
+  const bytes = bytesOf(data);
+  return painted({ height, width }, (at) => bytes.subarray(3 * at, 3 * at + 3));
 }

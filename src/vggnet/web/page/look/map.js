@@ -2,13 +2,13 @@
 
 import { element, svgElement } from "../elements.js";
 import { fill } from "../shared/fill.js";
-import { colourBar, paintMatrix } from "../shared/matrices.js";
+import { colourBar, paintedMatrix } from "../shared/matrices.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
-import { largestOf, mapsOf } from "./features.js";
+import { chosen, chosenUnit } from "./chosen.js";
+import { mapOf } from "./features.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -31,9 +31,8 @@ export function mapView(look) {
     shown = now;
     const working = words(`Computing channel ${channel} of ${layer}…`, `正在计算 ${layer} 的通道 ${channel}…`);
     fill(large, working, async (signal) => {
-      const { maps, first } = await mapsOf(look, layer, Math.floor(channel / PER_PAGE), signal);
-      const map = maps[channel - first];
-      return [canvasOf(map, layer, channel), colourBar(map), element("figcaption", {}, about(map, layer, channel))];
+      const map = await mapOf(look, layer, channel, signal);
+      return [boardOf(map, layer, channel), colourBar(map), element("figcaption", {}, about(map, layer, channel))];
     }).then(moveCursor);
   }
 
@@ -44,9 +43,7 @@ export function mapView(look) {
     );
   }
 
-  function canvasOf(map, layer, channel) {
-    const canvas = /** @type {HTMLCanvasElement} */ (element("canvas", {}));
-    paintMatrix(canvas, map);
+  function boardOf(map, layer, channel) {
     const ring = (kind) => svgElement("rect", { class: kind, x: -0.25, y: -0.25, width: 1.5, height: 1.5 });
     const cursor = svgElement("g", { class: "cursor" }, ring("frame-dark"), ring("frame-light"));
     const over = svgElement("svg", { class: "over", viewBox: `0 0 ${map.width} ${map.height}`, preserveAspectRatio: "none" }, cursor);
@@ -64,22 +61,20 @@ export function mapView(look) {
           const move = MOVES[event.key];
           if (!move) return;
           event.preventDefault();
-          const { row, column } = unitOf(map);
+          const { row, column } = chosenUnit(map);
           choose(
             Math.min(map.height - 1, Math.max(0, row + move[0])),
             Math.min(map.width - 1, Math.max(0, column + move[1])),
           );
         },
       },
-      canvas,
+      paintedMatrix(map),
       over,
     );
     board.style.aspectRatio = `${map.width} / ${map.height}`;
     opened = map;
     return board;
   }
-
-  const unitOf = (map) => chosenUnit(map) ?? largestOf(map);
 
   function choose(row, column) {
     state.set("look.unit", `${row}.${column}`);
@@ -88,7 +83,7 @@ export function mapView(look) {
   function moveCursor() {
     const cursor = large.querySelector(".cursor");
     if (!cursor || !opened) return;
-    const { row, column } = unitOf(opened);
+    const { row, column } = chosenUnit(opened);
     cursor.setAttribute("transform", `translate(${column} ${row})`);
   }
 

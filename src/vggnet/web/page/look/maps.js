@@ -2,7 +2,7 @@
 
 import { element } from "../elements.js";
 import { fill } from "../shared/fill.js";
-import { colourBar, paintMatrix } from "../shared/matrices.js";
+import { colourBar, paintedMatrix } from "../shared/matrices.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, PER_PAGE } from "./chosen.js";
@@ -30,8 +30,6 @@ export function mapsGrid(look) {
   }
 
   function tile(map, channel, opened) {
-    const canvas = /** @type {HTMLCanvasElement} */ (element("canvas"));
-    paintMatrix(canvas, map);
     return element(
       "button",
       {
@@ -42,7 +40,7 @@ export function mapsGrid(look) {
           state.set("look.channel", channel);
         },
       },
-      canvas,
+      paintedMatrix(map),
       element("span", { "aria-hidden": "true" }, `${channel}`),
     );
   }

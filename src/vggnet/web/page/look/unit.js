@@ -6,8 +6,8 @@ import { fill } from "../shared/fill.js";
 import { askOfView } from "../shared/views.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { chosen, chosenUnit, PER_PAGE } from "./chosen.js";
-import { largestOf, mapsOf } from "./features.js";
+import { chosen, chosenUnit } from "./chosen.js";
+import { mapOf } from "./features.js";
 
 const SHOWN = 3; // channels, those that add or take away most
 const PAUSE = 100; // milliseconds; arrow keys pass over many units
@@ -38,10 +38,8 @@ export function unitPanel(look, showField) {
     fill(node, words("Computing the unit…", "正在计算这个单元…"), async (signal) => {
       await new Promise((go) => setTimeout(go, PAUSE));
       if (now !== shown) return [];
-      const { maps, first } = await mapsOf(look, choice.shown, Math.floor(choice.channel / PER_PAGE), signal);
-      const map = maps[choice.channel - first];
-      const at = chosenUnit(map) ?? largestOf(map);
-      const asked = { layer: choice.layer.name, channel: choice.channel, ...at };
+      const map = await mapOf(look, choice.shown, choice.channel, signal);
+      const asked = { layer: choice.layer.name, channel: choice.channel, ...chosenUnit(map) };
       const found = await askOfView(photograph, look.side, "unit", asked, signal);
       if (now === shown) showField(found.field);
       return found.products_by_channel?.length ? sum(found, choice) : largestOfPatch(found);

@@ -3,8 +3,8 @@
 import * as api from "../api.js";
 import { element, svgElement } from "../elements.js";
 import { square } from "../numbers.js";
-import { select } from "../shared/controls.js";
-import { colourBar, paintMatrix } from "../shared/matrices.js";
+import { labelled, select } from "../shared/controls.js";
+import { colourBar, paintedMatrix } from "../shared/matrices.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
@@ -52,7 +52,7 @@ export function effectiveField() {
     chosen.value = layer();
     chosen.addEventListener("input", () => state.set(KEY, chosen.value === FIRST ? null : chosen.value));
     const label = words(`Layer of ${model.weights}`, `${model.weights} 的层`);
-    node.prepend(element("label", { class: "control" }, element("span", {}, label), chosen));
+    node.prepend(labelled(label, chosen));
   }
 
   node.append(element("div", { class: "measured" }, figure, status));
@@ -88,8 +88,6 @@ function sentence(found) {
 
 /** What was measured, with the theoretical field as a frame; both in pixels of the picture. */
 function picture({ values, field }) {
-  const canvas = element("canvas", {});
-  paintMatrix(canvas, values, "viridis");
   const { width, height } = values;
   const place = { x: field.left, y: field.top, width: field.width, height: field.height };
   const frame = (attributes) =>
@@ -103,7 +101,7 @@ function picture({ values, field }) {
   return element(
     "div",
     {},
-    element("div", { class: "map" }, canvas, over),
+    element("div", { class: "map" }, paintedMatrix(values, "viridis"), over),
     colourBar(values, "viridis"),
   );
 }

@@ -1,7 +1,7 @@
 /** The view of a photograph with a map over it or a frame on it. */
 
 import { element, svgElement } from "../elements.js";
-import { paintMatrix } from "./matrices.js";
+import { paintedMatrix } from "./matrices.js";
 
 /**
  * @param {string} url of the view @param {string} label
@@ -14,10 +14,8 @@ export function stage(url, label, { matrix = null, strength = 0.6, frames = [], 
   node.append(picture);
   if (matrix) {
     picture.classList.add("in-grey");
-    const over = /** @type {HTMLCanvasElement} */ (element("canvas", { class: "over", "aria-hidden": "true" }));
-    paintMatrix(over, matrix);
-    over.style.opacity = String(strength);
-    node.append(over);
+    const attributes = { class: "over", "aria-hidden": "true", style: { opacity: strength } };
+    node.append(paintedMatrix(matrix, undefined, attributes));
   }
   if (frames.length) {
     const drawing = svgElement("svg", { class: "over frames", viewBox: `0 0 ${side} ${side}`, "aria-hidden": "true" });
