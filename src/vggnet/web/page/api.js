@@ -75,6 +75,19 @@ export async function postForBlob(path, params, body, options) {
   return (await answer(address(path, params), { ...options, method: "POST", body })).blob();
 }
 
+/**
+ * A file of the page, such as "evidence.json".
+ *
+ * @param {string} path @returns {Promise<Response>} @throws {Problem}
+ */
+export async function file(path) {
+  const found = await fetch(new URL(path, import.meta.url)).catch(() => null);
+  if (found?.ok) return found;
+  throw new Problem({
+    detail: words(`The server did not give ${path}; load the page again.`, `服务器没有给出 ${path}，请重新载入页面。`),
+  });
+}
+
 const PATIENCE = 10_000; // milliseconds from the first try on; this page alone asks for much at once
 
 /** The answer; where the server is busy it is asked again as soon as it said. */

@@ -25,7 +25,7 @@ export function get(key) {
  * The whole number that a key holds; `initial` where it has none, or one out of range: whoever wrote
  * the address may have written anything.
  *
- * @param {string} key @param {{least?: number, most: number, initial?: number}} range
+ * @param {string} key @param {{least?: number, most: number, initial?: number | null}} range
  */
 export function whole(key, { least = 0, most, initial = 0 }) {
   const text = get(key) ?? "";

@@ -1,18 +1,14 @@
 /** What our experiments and benchmarks gave, as the repository has it, in sentences. */
 
+import * as api from "../api.js";
 import { element } from "../elements.js";
-import { file } from "../shared/asked.js";
+import { keep } from "../shared/asked.js";
 import { words } from "../words.js";
 import { intervalPlot } from "./interval_plot.js";
 
-/** @type {Promise<any> | undefined} */
-let asked;
-
 /** The figures of experiments/ and benchmarks/; a claim of which no seed has run yet is null. */
 export function evidence() {
-  asked ??= file("evidence.json").then((found) => found.json());
-  asked.catch(() => (asked = undefined));
-  return asked;
+  return keep("evidence.json", async () => (await api.file("evidence.json")).json());
 }
 
 /**

@@ -3,10 +3,10 @@
 import * as api from "../api.js";
 import { element, svgElement } from "../elements.js";
 import { answerBars } from "../shared/answers.js";
-import { ask } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";
+import { nameOfPhotograph } from "../shared/photographs.js";
+import { predicted } from "../shared/predicted.js";
 import { words } from "../words.js";
-import { nameOf } from "./chooser.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function answerPart(look) {
@@ -20,10 +20,10 @@ export function answerPart(look) {
     const photograph = look.current();
     if (photograph === shown) return;
     shown = photograph;
-    const name = nameOf(photograph);
+    const name = nameOfPhotograph(photograph);
     picture.replaceChildren(withCrop(photograph.url, name, null));
     fill(said, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
-      const found = await predicted(photograph);
+      const found = await answered(photograph);
       if (photograph === shown) {
         picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found));
       }
@@ -35,20 +35,16 @@ export function answerPart(look) {
     });
   }
 
-  async function predicted(photograph) {
-    let fault;
+  async function answered(photograph) {
     try {
-      const [found] = await ask(photograph, "predict", { top: 5 });
-      if (!found.error) return found;
-      fault = found.error;
+      return await predicted(photograph);
     } catch (problem) {
       if (!problem.detail) throw problem;
-      fault = problem.detail;
+      if (photograph === shown) picture.replaceChildren();
+      const advice = words("Choose another photograph above.", "请在上面换一张照片。");
+      const sentence = problem.detail.replace(/[.。]?$/, words(". ", "。"));
+      throw new api.Problem({ detail: `${sentence}${advice}` });
     }
-    if (photograph === shown) picture.replaceChildren();
-    const advice = words("Choose another photograph above.", "请在上面换一张照片。");
-    const sentence = fault.replace(/[.。]?$/, words(". ", "。"));
-    throw new api.Problem({ detail: `${sentence}${advice}` });
   }
 
   function facts({ milliseconds }) {

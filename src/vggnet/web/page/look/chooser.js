@@ -1,7 +1,7 @@
 /** The photographs to choose from, and the ways to add one: drop, paste, a file, the camera. */
 
 import { element } from "../elements.js";
-import { add, photographs, remove } from "../shared/photographs.js";
+import { add, nameOfPhotograph, photographs, remove } from "../shared/photographs.js";
 import { words } from "../words.js";
 
 /** @param {import("./look.js").Look} look @param {Element} root on which files may be dropped */
@@ -47,7 +47,7 @@ export function chooser(look, root) {
   }
 
   function thumbnail(photograph, chosen) {
-    const name = nameOf(photograph);
+    const name = nameOfPhotograph(photograph);
     const picture = element("img", { src: photograph.url, alt: name });
     const button = element(
       "button",
@@ -107,14 +107,4 @@ function fileInput(text, attributes, take) {
     },
   });
   return element("label", { class: "button" }, text, input);
-}
-
-/** @param {import("../shared/photographs.js").Photograph} photograph */
-export function nameOf({ example, name }) {
-  const examples = {
-    cat: words("a cat", "一只猫"),
-    espresso: words("a cup of espresso", "一杯浓缩咖啡"),
-    uniform: words("a portrait in uniform", "穿制服的肖像"),
-  };
-  return examples[example] ?? (name || words("a photograph", "一张照片"));
 }

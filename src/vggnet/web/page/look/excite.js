@@ -3,12 +3,12 @@
 import * as api from "../api.js";
 import { element } from "../elements.js";
 import { short } from "../numbers.js";
-import { isReadable, keep } from "../shared/asked.js";
+import { keep } from "../shared/asked.js";
 import { fill } from "../shared/fill.js";
-import { photographs } from "../shared/photographs.js";
+import { nameOfPhotograph, photographs } from "../shared/photographs.js";
+import { isReadable } from "../shared/predicted.js";
 import { view } from "../shared/views.js";
 import { words } from "../words.js";
-import { nameOf } from "./chooser.js";
 import { chosen } from "./chosen.js";
 import { section } from "./section.js";
 
@@ -64,10 +64,9 @@ export function excitePart(look) {
     const [left, top] = [Math.max(0, field.left), Math.max(0, field.top)];
     const width = Math.min(side, field.left + field.width) - left;
     const height = Math.min(side, field.top + field.height) - top;
-    const name = nameOf(photograph);
-    const canvas = /** @type {HTMLCanvasElement} */ (
-      element("canvas", { width: SHOWN, height: SHOWN, role: "img", "aria-label": words(`From ${name}`, `取自：${name}`) })
-    );
+    const name = nameOfPhotograph(photograph);
+    const label = words(`From ${name}`, `取自：${name}`);
+    const canvas = element("canvas", { width: SHOWN, height: SHOWN, role: "img", "aria-label": label });
     const drawn = canvas.getContext("2d");
     const fit = SHOWN / Math.max(width, height);
     drawn.drawImage(

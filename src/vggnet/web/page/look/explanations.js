@@ -2,12 +2,13 @@
 
 import { element } from "../elements.js";
 import { percent } from "../numbers.js";
-import { nameOf } from "../shared/answers.js";
+import { nameOfClass } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
 import { labelled, select } from "../shared/controls.js";
 import { emptiness } from "../shared/emptiness.js";
 import { fill } from "../shared/fill.js";
 import { colourBar } from "../shared/matrices.js";
+import { predicted } from "../shared/predicted.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
 import * as state from "../state.js";
@@ -47,7 +48,7 @@ export function explanationsPart(look) {
   function update() {
     const photograph = look.current();
     const asked = state.whole("look.class", { most: model.classes - 1, initial: null });
-    for (const each of node.querySelectorAll("canvas")) each.style.opacity = each.matches(".over") ? String(opacity()) : "";
+    for (const each of node.querySelectorAll("canvas")) if (each.matches(".over")) each.style.opacity = String(opacity());
     const now = `${photograph.id} ${asked}`;
     if (now === shown) return;
     shown = now;
@@ -61,9 +62,9 @@ export function explanationsPart(look) {
   async function chooseClass(photograph, asked) {
     const now = shown;
     await fill(classes, null, async () => {
-      const [{ predictions }] = await ask(photograph, "predict", { top: 5 });
+      const { predictions } = await predicted(photograph);
       if (now !== shown) return;
-      const known = predictions.map((each) => [String(each.index), nameOf(each)]);
+      const known = predictions.map((each) => [String(each.index), nameOfClass(each)]);
       const chosen = asked === null ? known[0][0] : String(asked);
       if (!known.some(([value]) => value === chosen)) known.push([chosen, words(`class ${chosen}`, `类别 ${chosen}`)]);
       // The first answer, whatever the photograph, needs no key.
@@ -120,12 +121,12 @@ function working(method) {
 
 /** What a map shows, and of how many pixels the network was given. */
 function caption({ layer, positions, size, probability_there: there }, method) {
-  const pixels = `${[size, size].flat().slice(0, 2).join("×")}`;
+  const pixels = size.join("×");
   if (method === "grad-cam") {
     return words(
       `The maps of ${layer}, weighed by how much the class score grows with them: ` +
-        `${[positions].flat().join("×")} positions at ${pixels} pixels, where the class gets ${percent(there)}.`,
-      `${layer} 的特征图，按类别分数随其增长的程度加权：${pixels} 像素时有 ${[positions].flat().join("×")} 个位置，此时该类概率为 ${percent(there)}。`,
+        `${positions.join("×")} positions at ${pixels} pixels, where the class gets ${percent(there)}.`,
+      `${layer} 的特征图，按类别分数随其增长的程度加权：${pixels} 像素时有 ${positions.join("×")} 个位置，此时该类概率为 ${percent(there)}。`,
     );
   }
   if (method === "occlusion") {

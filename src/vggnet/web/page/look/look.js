@@ -3,8 +3,9 @@
  * single unit sees and computes. The photograph stays in this page's memory.
  */
 
-import { askOnce, isReadable } from "../shared/asked.js";
+import { askOnce } from "../shared/asked.js";
 import { onPhotographs, photographs } from "../shared/photographs.js";
+import { isReadable } from "../shared/predicted.js";
 import * as state from "../state.js";
 import { answerPart } from "./answer.js";
 import { chooser } from "./chooser.js";

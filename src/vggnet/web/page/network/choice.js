@@ -1,7 +1,7 @@
 /** Which network is shown: the row of controls above it. */
 
 import { element } from "../elements.js";
-import { input, keep, labelled, select } from "../shared/controls.js";
+import { input, keepInAddress, labelled, select } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { OWN, ownTokens } from "./editor.js";
@@ -43,13 +43,13 @@ export function controls(networks) {
     ["average", words("global average", "全局平均")],
   ]);
   const shows = [
-    keep(config, "network.config", FIRST),
-    keep(beside, "network.beside", ""),
-    keep(size, "network.input_size", ""),
-    keep(width, "network.width", "1"),
-    keep(batchNorm, "network.batch_norm", ""),
-    keep(head, "network.head", ""),
-    keep(classes, "network.classes", ""),
+    keepInAddress(config, "network.config", FIRST),
+    keepInAddress(beside, "network.beside", ""),
+    keepInAddress(size, "network.input_size", ""),
+    keepInAddress(width, "network.width", "1"),
+    keepInAddress(batchNorm, "network.batch_norm", ""),
+    keepInAddress(head, "network.head", ""),
+    keepInAddress(classes, "network.classes", ""),
   ];
   const node = element(
     "div",

@@ -6,7 +6,7 @@
  */
 
 import { element } from "../elements.js";
-import { keep } from "../shared/controls.js";
+import { keepInAddress } from "../shared/controls.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 
@@ -40,7 +40,7 @@ export function editor() {
   });
   const behind = element("pre", { class: "behind", "aria-hidden": "true" });
   const error = element("p", { class: "wrong", id: `${id}-error`, role: "status" });
-  const show = keep(area, "network.tokens", FIRST);
+  const show = keepInAddress(area, "network.tokens", FIRST);
   let place = null;
 
   area.addEventListener("input", () => {

@@ -12,19 +12,19 @@ export function answerBars(predictions) {
   return element(
     "ol",
     { class: "answer-bars" },
-    ...predictions.map((each) => {
-      return element(
+    ...predictions.map((each) =>
+      element(
         "li",
         {},
-        element("span", { class: "answer-name" }, nameOf(each)),
+        element("span", { class: "answer-name" }, nameOfClass(each)),
         element("span", { class: "answer-share" }, percent(each.probability)),
         element("span", { class: "bar-track" }, bar(each.probability)),
-      );
-    }),
+      ),
+    ),
   );
 }
 
 /** The class in the page's language, where it has a name in it. @param {Prediction} prediction */
-export function nameOf(prediction) {
+export function nameOfClass(prediction) {
   return (language() === "zh" && prediction.label_zh) || prediction.label;
 }

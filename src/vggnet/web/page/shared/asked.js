@@ -1,7 +1,6 @@
 /** What the server was asked, and said: the newest answers are kept, so that nothing is asked twice. */
 
 import * as api from "../api.js";
-import { words } from "../words.js";
 
 const ANSWERS_KEPT = 60;
 
@@ -20,16 +19,6 @@ const answers = new Map();
 export function ask(photograph, path, params = {}, signal) {
   const post = async (stop) => api.post(path, params, await photograph.blob(), { signal: stop });
   return keep(`${photograph.id} ${api.address(path, params)}`, post, signal);
-}
-
-/** Whether the network could be given the photograph. @param {import("./photographs.js").Photograph} photograph */
-export async function isReadable(photograph) {
-  try {
-    const [found] = await ask(photograph, "predict", { top: 5 });
-    return !found.error;
-  } catch {
-    return false;
-  }
 }
 
 /** What does not change while the server runs. @param {string} path @param {api.Params} [params] */
@@ -71,17 +60,4 @@ function begin(key, find) {
 
 function forget(key, asked) {
   if (answers.get(key) === asked) answers.delete(key);
-}
-
-/**
- * A file of the page, such as "evidence.json".
- *
- * @param {string} path @returns {Promise<Response>} @throws {api.Problem}
- */
-export async function file(path) {
-  const found = await fetch(new URL(`../${path}`, import.meta.url)).catch(() => null);
-  if (found?.ok) return found;
-  throw new api.Problem({
-    detail: words(`The server did not give ${path}; load the page again.`, `服务器没有给出 ${path}，请重新载入页面。`),
-  });
 }

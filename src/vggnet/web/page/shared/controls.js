@@ -19,12 +19,12 @@ export function labelled(text, control) {
 /** @param {[value: string, text: string][]} options @returns {HTMLSelectElement} */
 export function select(options, attributes = {}) {
   const made = options.map(([value, text]) => element("option", { value }, text));
-  return /** @type {HTMLSelectElement} */ (element("select", attributes, ...made));
+  return element("select", attributes, ...made);
 }
 
 /** @param {string} type @returns {HTMLInputElement} */
 export function input(type, attributes = {}) {
-  return /** @type {HTMLInputElement} */ (element("input", { type, ...attributes }));
+  return element("input", { type, ...attributes });
 }
 
 /**
@@ -33,7 +33,7 @@ export function input(type, attributes = {}) {
  * @param {Control} control @param {string} key @param {string} initial "true" or "" of a box to tick
  * @returns {() => void} which shows again what the address says
  */
-export function keep(control, key, initial) {
+export function keepInAddress(control, key, initial) {
   const check = control instanceof HTMLInputElement && control.type === "checkbox";
   control.addEventListener("input", () => {
     const value = check ? String(control.checked) : control.value;

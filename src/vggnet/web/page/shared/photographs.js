@@ -3,7 +3,9 @@
  * are kept in memory only; the address names an example and never a photograph of the reader.
  */
 
-import { file } from "./asked.js";
+import * as api from "../api.js";
+import { words } from "../words.js";
+import { keep } from "./asked.js";
 import { revokeLater } from "./blobs.js";
 
 /**
@@ -13,18 +15,24 @@ import { revokeLater } from "./blobs.js";
  * @property {() => Promise<Blob>} blob @property {string} url for an <img>
  */
 
-const EXAMPLES = ["cat", "espresso", "uniform"];
+/** What is on the examples. @type {Record<string, () => string>} */
+const EXAMPLES = {
+  cat: () => words("a cat", "一只猫"),
+  espresso: () => words("a cup of espresso", "一杯浓缩咖啡"),
+  uniform: () => words("a portrait in uniform", "穿制服的肖像"),
+};
 
 /** @type {Photograph[]} */
-export const photographs = EXAMPLES.map((name, id) => {
-  const url = new URL(`../examples/${name}.jpg`, import.meta.url).href;
-  const blob = once(async () => (await file(`examples/${name}.jpg`)).blob());
-  return { id, name: `${name}.jpg`, example: name, url, blob };
+export const photographs = Object.keys(EXAMPLES).map((example, id) => {
+  const path = `examples/${example}.jpg`;
+  const url = new URL(`../${path}`, import.meta.url).href;
+  const blob = () => keep(path, async () => (await api.file(path)).blob());
+  return { id, name: `${example}.jpg`, example, url, blob };
 });
 
 /** @type {Set<(removed?: Photograph) => void>} */
 const listeners = new Set();
-let next = EXAMPLES.length;
+let next = photographs.length;
 
 /** @param {Blob & {name?: string}} file @returns {Photograph} */
 export function add(file) {
@@ -44,6 +52,11 @@ export function remove(photograph) {
   listeners.forEach((each) => each(photograph));
 }
 
+/** What a photograph is called in the page's language. @param {Photograph} photograph */
+export function nameOfPhotograph({ example, name }) {
+  return EXAMPLES[example]?.() ?? (name || words("a photograph", "一张照片"));
+}
+
 /** The newest of the reader's own, or else the example of that name. @param {string} example */
 export function ownOr(example) {
   return (
@@ -55,13 +68,4 @@ export function ownOr(example) {
 /** @param {(removed?: Photograph) => void} listener is called after one was added or removed */
 export function onPhotographs(listener) {
   listeners.add(listener);
-}
-
-function once(find) {
-  let found;
-  return () => {
-    found ??= find();
-    found.catch(() => (found = undefined));
-    return found;
-  };
 }

@@ -2,11 +2,12 @@
 
 import { element } from "../../elements.js";
 import { percent } from "../../numbers.js";
-import { answerBars, nameOf } from "../../shared/answers.js";
+import { answerBars, nameOfClass } from "../../shared/answers.js";
 import { ask } from "../../shared/asked.js";
 import { emptiness } from "../../shared/emptiness.js";
 import { colourBar } from "../../shared/matrices.js";
 import { ownOr } from "../../shared/photographs.js";
+import { predicted } from "../../shared/predicted.js";
 import { stage } from "../../shared/stage.js";
 import { view } from "../../shared/views.js";
 import { words } from "../../words.js";
@@ -30,7 +31,7 @@ export const whatIsIt = {
   },
   async figure({ place, guess, propose }) {
     const photograph = ownOr(WRONG_EXAMPLE);
-    const predictions = await topOf(photograph);
+    const { predictions } = await predicted(photograph);
     const { url } = await view(photograph, 224);
     if (guess === null) {
       const choices = predictions
@@ -40,7 +41,7 @@ export const whatIsIt = {
           element(
             "button",
             { type: "button", onclick: () => propose(String(each.index)) },
-            nameOf(each),
+            nameOfClass(each),
           ),
         );
       const label = words("The photograph in question", "要看的照片");
@@ -56,10 +57,10 @@ export const whatIsIt = {
   },
   async answer({ guess }) {
     const photograph = ownOr(WRONG_EXAMPLE);
-    const predictions = await topOf(photograph);
+    const { predictions } = await predicted(photograph);
     const first = predictions[0];
     const said = predictions.find((each) => String(each.index) === guess);
-    const name = nameOf(first);
+    const name = nameOfClass(first);
     const uniform = photograph.example ? predictions.findIndex((each) => each.wnid === UNIFORM) : 0;
     return {
       right: guess === "" ? null : said === first,
@@ -97,10 +98,3 @@ export const whatIsIt = {
     label: () => words("Try a photograph of your own", "换一张自己的照片"),
   },
 };
-
-/** @returns {Promise<import("../../shared/answers.js").Prediction[]>} */
-async function topOf(photograph) {
-  const [found] = await ask(photograph, "predict", { top: 5 });
-  if (found.error) throw Object.assign(new Error(found.error), { detail: found.error });
-  return found.predictions;
-}
