@@ -31,7 +31,7 @@ def part(page: Page, heading: str) -> Locator:
 
 
 def settled(page: Page) -> None:
-    expect(page.locator(".look-page [aria-busy=true]")).to_have_count(0)
+    expect(page.locator("#panel-look [aria-busy=true]")).to_have_count(0)
 
 
 def upload(page: Page, name: str, data: bytes) -> None:
@@ -161,7 +161,7 @@ def test_a_photograph_can_be_dropped_and_pasted(explorer: Explorer, way: str) ->
           const told = {bubbles: true, cancelable: true};
           const event = way === "drop" ? new DragEvent("drop", {...told, dataTransfer: given})
             : new ClipboardEvent("paste", {...told, clipboardData: given});
-          document.querySelector(".look-page").dispatchEvent(event);
+          document.querySelector("#panel-look .content").dispatchEvent(event);
         }""",
         way,
     )

@@ -31,6 +31,13 @@ export class Problem extends Error {
   }
 }
 
+/** What the reader is told of a failure; one of the page itself goes to the console, too. @param {any} failure */
+export function sentenceFor(failure) {
+  if (failure instanceof Problem) return failure.detail;
+  console.error(failure);
+  return words("This could not be shown.", "这里没能显示。");
+}
+
 /** @typedef {Record<string, string | number | boolean | string[] | null | undefined>} Params */
 
 /**

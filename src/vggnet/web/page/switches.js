@@ -34,11 +34,11 @@ export function mountSwitches(root, changed) {
   }
 
   apply();
-  let shown = look();
+  let shown = appearance();
   function again() {
     apply();
-    if (look() === shown) return;
-    shown = look();
+    if (appearance() === shown) return;
+    shown = appearance();
     changed();
   }
   state.onChange((key) => (key === null || key === "language" || key === "theme") && again());
@@ -51,6 +51,6 @@ function isDark() {
   return theme ? theme === "dark" : dark.matches;
 }
 
-function look() {
+function appearance() {
   return `${language()} ${isDark()}`;
 }

@@ -32,8 +32,6 @@ export async function mount(root, context) {
   /** @type {ReturnType<typeof buildStep>[]} */
   let steps = [];
 
-  root.classList.add("learn-page");
-
   function build() {
     steps = STEPS.map((step, at) => buildStep(step, at + 1, context));
     root.replaceChildren(

@@ -51,9 +51,7 @@ export function buildStep(step, number, context) {
         element("span", { class: "step-number" }, `${number}`),
         element("span", {}, step.title()),
       ),
-      ...step.question().map((each) =>
-        typeof each === "string" ? element("p", {}, each) : each,
-      ),
+      ...paragraphs(step.question()),
       below,
     ),
     place,
@@ -88,7 +86,7 @@ export function buildStep(step, number, context) {
       const { right, verdict, body } = await step.answer(scene);
       said.dataset.right = String(right);
       said.replaceChildren(element("p", {}, sign(right), verdict));
-      return [...body.map((each) => (typeof each === "string" ? element("p", {}, each) : each)), onward()];
+      return [...paragraphs(body), onward()];
     });
     if (hadFocus && below.contains(said)) said.focus({ preventScroll: true });
   }
@@ -121,7 +119,7 @@ export function buildStep(step, number, context) {
         },
         `${step.more.label()} →`,
       );
-    return element("p", { class: "step-onward" }, more ?? null, again);
+    return element("p", { class: "step-onward" }, more, again);
   }
 
   function otherPhotograph() {
@@ -133,4 +131,9 @@ export function buildStep(step, number, context) {
 
   update();
   return { node, key, update, otherPhotograph };
+}
+
+/** @param {(Node | string)[]} parts */
+function paragraphs(parts) {
+  return parts.map((each) => (typeof each === "string" ? element("p", {}, each) : each));
 }

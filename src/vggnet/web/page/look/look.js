@@ -75,7 +75,6 @@ export async function mount(root, context) {
     }
   }
 
-  root.classList.add("look-page");
   build();
   context.onChange(build);
   state.onChange((key) => (key === null || key.startsWith("look.")) && updateSoon());

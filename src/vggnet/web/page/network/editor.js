@@ -5,6 +5,7 @@
  * the cursor there.
  */
 
+import { sentenceFor } from "../api.js";
 import { element } from "../elements.js";
 import { keepInAddress } from "../shared/controls.js";
 import * as state from "../state.js";
@@ -69,7 +70,7 @@ export function editor() {
   }
 
   function message(problem) {
-    const detail = problem.detail.replace(/^spec 'custom': /, "");
+    const detail = sentenceFor(problem).replace(/^spec 'custom': /, "");
     if (!place) return [detail];
     const { line, column } = problem;
     const where = words(`Line ${line}, column ${column}`, `第 ${line} 行第 ${column} 列`);

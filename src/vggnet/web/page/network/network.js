@@ -70,7 +70,7 @@ export async function mount(root, context) {
   function fail(problem) {
     fault = problem;
     const own = parts.tokens.mark(problem);
-    parts.status.textContent = own ? "" : problem.detail ?? String(problem);
+    parts.status.textContent = own ? "" : api.sentenceFor(problem);
     parts.figure.classList.add("stale");
   }
 

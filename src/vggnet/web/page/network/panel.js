@@ -21,8 +21,8 @@ export function panel(described, name) {
   const [role, kind] = KINDS[layer.type];
   const side = layer.receptive_field;
   const rows = [
-    layer.input && [words("in", "输入"), shape(layer.input)],
-    [words("out", "输出"), shape(layer.output)],
+    layer.input && [words("in", "输入"), times(layer.input)],
+    [words("out", "输出"), times(layer.output)],
     kernel(layer),
     [words("parameters", "参数"), ...counted(layer.parameters, parameterProduct(layer))],
     [words("share", "占比"), share(layer.parameter_share, layer.parameters)],
@@ -64,10 +64,12 @@ function counted(count, product) {
   return product ? [element("span", { class: "product" }, product), ` = ${exact}`] : [exact];
 }
 
-function factors(layer) {
-  if (!layer.weights || (layer.type !== "conv" && layer.type !== "fc")) return null;
-  const sides = layer.type === "conv" ? [layer.kernel, layer.kernel] : layer.input.slice(1);
-  return [...sides.filter((side) => layer.type === "conv" || side > 1), layer.input[0], layer.output[0]];
+/** What is multiplied to the number of a layer's weights; null where it has no kernels. */
+function factors({ type, weights, kernel, input, output }) {
+  if (!weights) return null;
+  if (type === "conv") return [kernel, kernel, input[0], output[0]];
+  if (type === "fc") return [...input.slice(1).filter((side) => side > 1), input[0], output[0]];
+  return null;
 }
 
 function parameterProduct(layer) {
@@ -88,8 +90,4 @@ function share(of, count) {
 
 function times(numbers) {
   return numbers.join(" × ");
-}
-
-function shape(sizes) {
-  return sizes.join(" × ");
 }

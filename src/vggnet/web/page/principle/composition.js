@@ -32,7 +32,7 @@ export function composition() {
       );
       text.textContent = explanation(kernels, composed);
     },
-    (problem) => (text.textContent = problem.detail ?? String(problem)),
+    (problem) => (text.textContent = api.sentenceFor(problem)),
   );
   again(true);
   return {
@@ -65,8 +65,8 @@ function term(sign, values) {
 /** The numbers in their squares, coloured from blue (below 0) to red (above). */
 function matrix(values) {
   const side = values.length;
-  const reach = largest(values);
-  const label = words(`A ${square(side)} kernel, its largest value ${short(reach)}`, `${square(side)} 核，最大绝对值 ${short(reach)}`);
-  const picture = arrayPicture(values, label, { reach, numbers: side <= MOST_NUMBERS, most: MOST_NUMBERS });
+  const most = short(largest(values));
+  const label = words(`A ${square(side)} kernel, its largest value ${most}`, `${square(side)} 核，最大绝对值 ${most}`);
+  const picture = arrayPicture(values, label, { numbers: side <= MOST_NUMBERS, most: MOST_NUMBERS });
   return element("div", {}, picture, element("div", { class: "note" }, square(side)));
 }

@@ -4,9 +4,9 @@ import * as api from "../api.js";
 import { bar, element } from "../elements.js";
 import { grouped, si, square } from "../numbers.js";
 import { recomputed } from "../shared/recompute.js";
+import { slider } from "../shared/slider.js";
 import { words } from "../words.js";
 import { kernelsAsked } from "./kernels.js";
-import { slider } from "./slider.js";
 
 const CHANNELS = [1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
 const SIDES = [1, 7, 14, 28, 56, 112, 224];
@@ -34,7 +34,7 @@ export function costs() {
         "权重不计偏置。每个核之后都有 ReLU，单独的大核也有。",
       );
     },
-    (problem) => (headline.textContent = problem.detail ?? String(problem)),
+    (problem) => (headline.textContent = api.sentenceFor(problem)),
   );
   const show = (key) => {
     if (key === "principle.step") return;
@@ -51,7 +51,7 @@ function verdict({ single, single_excess: excess, nonlinearities, kernels }) {
   if (kernels.length === 1) {
     return words("One kernel is its own comparison: add another.", "只有一个核，没有可比的：再加一个。");
   }
-  const difference = `${Math.abs(excess > 0 ? excess * 100 : (1 / (1 + excess) - 1) * 100).toFixed(0)}%`;
+  const difference = `${(100 * (excess > 0 ? excess : 1 / (1 + excess) - 1)).toFixed(0)}%`;
   const more = excess > 0
     ? words(`One ${large} kernel has ${difference} more weights than the stack`, `一个 ${large} 核的权重比这几个多 ${difference}`)
     : words(`The stack has ${difference} more weights than one ${large} kernel`, `这几个核的权重比一个 ${large} 核多 ${difference}`);
@@ -79,22 +79,23 @@ function measure(name, lines) {
     "section",
     {},
     element("h3", {}, name),
-    ...lines.map(([who, count, shown, formula], at) => {
-      return element(
+    ...lines.map(([who, count, shown, formula], at) =>
+      element(
         "div",
         { class: "line" },
         element("span", {}, who),
         element("span", { class: "formula" }, formula),
         element("span", { class: "number", title: grouped(count) }, shown),
         element("span", { class: "track", "aria-hidden": "true" }, bar(count / most, at ? "single" : "")),
-      );
-    }),
+      ),
+    ),
   );
 }
 
 function stackName(kernels) {
   const [first] = kernels;
-  if (kernels.length === 1 || kernels.some((kernel) => kernel !== first)) return kernels[1] ? words("the stack", "这几个核") : square(first);
+  if (kernels.length === 1) return square(first);
+  if (kernels.some((kernel) => kernel !== first)) return words("the stack", "这几个核");
   const count = kernels.length - 2;
   const number = words(["two", "three", "four", "five"][count], ["两个", "三个", "四个", "五个"][count]);
   return `${number} ${square(first)}`;

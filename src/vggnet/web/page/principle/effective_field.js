@@ -42,9 +42,7 @@ export function effectiveField() {
       figure.classList.remove("stale");
       figure.replaceChildren(picture(found));
     },
-    (problem) => {
-      status.textContent = problem.detail ?? String(problem);
-    },
+    (problem) => (status.textContent = api.sentenceFor(problem)),
   );
 
   function choose(model) {

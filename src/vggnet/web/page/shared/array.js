@@ -8,10 +8,10 @@ const CELL = 36;
 
 /**
  * @param {number[][]} values @param {string} label for those who do not see it
- * @param {{reach: number, numbers?: boolean, most?: number}} options `reach` is the size at the end
+ * @param {{reach?: number, numbers?: boolean, most?: number}} [options] `reach` is the size at the end
  *   of the scale; an array of more than `most` cells a side is as large as one of `most`
  */
-export function arrayPicture(values, label, { reach, numbers = true, most = Infinity }) {
+export function arrayPicture(values, label, { reach = largest(values), numbers = true, most = Infinity } = {}) {
   const [height, width] = [values.length, values[0].length];
   const share = (value) => 0.5 + (reach ? value / reach / 2 : 0);
   const cells = values.flatMap((row, y) =>

@@ -1,7 +1,7 @@
 /** Filling a place of the page with what is computed: what is going on is said, and so is a failure. */
 
+import { sentenceFor } from "../api.js";
 import { element } from "../elements.js";
-import { words } from "../words.js";
 
 /** @type {WeakMap<Element, AbortController>} what stops the newest filling of each place */
 const newest = new WeakMap();
@@ -31,17 +31,11 @@ export async function fill(place, working, compute) {
     if (newest.get(place) === mine && found) place.replaceChildren(...found);
   } catch (problem) {
     if (newest.get(place) !== mine) return;
-    if (!problem.detail) console.error(problem);
-    place.replaceChildren(element("p", { class: "problem", role: "alert" }, sentence(problem)));
+    place.replaceChildren(element("p", { class: "problem", role: "alert" }, sentenceFor(problem)));
   } finally {
     if (newest.get(place) === mine) {
       line?.remove();
       place.removeAttribute("aria-busy");
     }
   }
-}
-
-/** A failure in words for the reader. @param {any} problem */
-function sentence(problem) {
-  return problem.detail ?? words("This could not be shown.", "这里没能显示。");
 }

@@ -2,7 +2,7 @@
 
 import { element } from "../../elements.js";
 import { digits } from "../../numbers.js";
-import { arrayPicture, largest } from "../../shared/array.js";
+import { arrayPicture } from "../../shared/array.js";
 import { askOnce } from "../../shared/asked.js";
 import * as state from "../../state.js";
 import { words } from "../../words.js";
@@ -32,16 +32,14 @@ export const withoutRelu = {
     const { place, guess } = scene;
     const seed = state.whole(SEED, { most: 2 ** 31 - 1 });
     const { kernels, composed } = await askOnce("compose", { kernels: "3,3", seed });
-    const reach = largest(...kernels);
     const row = element("div", { class: "arrays" });
-    const shown = (values, label) => arrayPicture(values, label, { reach: largest(values) || reach });
     row.append(
-      shown(kernels[0], words("The first kernel, 3×3", "第一个卷积核，3×3")),
+      arrayPicture(kernels[0], words("The first kernel, 3×3", "第一个卷积核，3×3")),
       element("span", {}, "∗"),
-      shown(kernels[1], words("The second kernel, 3×3", "第二个卷积核，3×3")),
+      arrayPicture(kernels[1], words("The second kernel, 3×3", "第二个卷积核，3×3")),
     );
     if (guess === null) return place.replaceChildren(row);
-    const both = shown(composed, words("The kernel that both equal, 5×5", "与两者等价的卷积核，5×5"));
+    const both = arrayPicture(composed, words("The kernel that both equal, 5×5", "与两者等价的卷积核，5×5"));
     row.append(element("span", { class: "together" }, element("span", {}, "="), both));
     const another = element(
       "button",
