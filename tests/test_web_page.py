@@ -9,11 +9,11 @@ import pytest
 
 import vggnet
 from vggnet.analysis import analyze
+from vggnet.configurations import configuration
 from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.scales import _STEPS
 from vggnet.drawing.scene import Words
-from vggnet.spec import configuration
 
 PAGE = resources.files("vggnet") / "web" / "page"
 DRAWING = resources.files("vggnet") / "drawing" / "page"

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from vggnet.analysis import Analysis, analyze
     from vggnet.class_lists import Label, labels
+    from vggnet.configurations import configuration
     from vggnet.data import Dataset, open_dataset
     from vggnet.evaluation import Score, class_indices, evaluate
     from vggnet.image import PictureError
     from vggnet.layers import Layer
     from vggnet.model import Model, Prediction, load
     from vggnet.preprocess import Preprocess
-    from vggnet.spec import Spec, configuration
+    from vggnet.spec import Spec
     from vggnet.stacks import KernelStack, compose
     from vggnet.torch_network import Network, network
     from vggnet.training.loop import TrainingOptions
