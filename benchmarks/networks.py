@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.weights.named import load_weights
 from vggnet.weights.random_weights import random_state
 from vggnet.weights.rewrite import fold_batch_norm

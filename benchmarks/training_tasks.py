@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, Network
 
 PEERS: dict[str, tuple[Convolutions, bool]] = {  # who computes convolutions, whether in bf16

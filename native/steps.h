@@ -120,7 +120,8 @@ struct KernelGradient {
 
 // What follows a convolution's outputs z in training: y = pool(relu(z * scale + shift)) by channel, its
 // gradient and what batch normalisation sums up. The pool is 2x2, stride 2. A map's pixels are without
-// filling, of any number of channels from kChannelBlock on; vectors have a number a channel, `sums` two. What each function reads stands with it.
+// filling, of any number of channels from kChannelBlock on; vectors have a number a channel, `sums`
+// two. What each function reads stands with it.
 struct Activation {
   Map map;  // of z
   int images;

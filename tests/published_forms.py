@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from vggnet.configurations import configuration
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import Contents, StoredArray
 
 Arrays = dict[str, NDArray]

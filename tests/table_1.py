@@ -1,4 +1,4 @@
-"""Table 1 and what the paper says of it, read once more and written another way than in spec.py."""
+"""Table 1 and what the paper says of it, read once more and written another way."""
 
 # Kernel sides of each stage.
 STAGES = {

@@ -8,7 +8,8 @@ import pytest
 from table_1 import FIELDS_OF_D, PARAMETERS, STAGES, WIDTHS
 
 from vggnet.analysis import Analysis, LayerCost, analyze
-from vggnet.spec import Layer, Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Layer, Spec
 
 GIGA_CONV_MACS = {
     "A": 7.485, "A-LRN": 7.485, "B": 11.185, "C": 11.647, "D": 15.347, "E": 19.508

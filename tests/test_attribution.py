@@ -16,10 +16,11 @@ from vggnet.attribution import (
     occlusion,
     patch_and_stride,
 )
+from vggnet.configurations import configuration
 from vggnet.engines.reference import softmax
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.torch_network import Network
 from vggnet.weights.weights import Weights
 

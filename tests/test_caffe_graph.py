@@ -8,8 +8,9 @@ from comparison import relative_error
 from published_forms import contents, oxford, small
 from small_nets import random_images, random_state
 
+from vggnet.configurations import configuration
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import Contents
 from vggnet.weights.files import weights_of
 from vggnet.weights.recognition.graphs import caffe_graph

@@ -9,7 +9,8 @@ from comparison import relative_error
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 from vggnet import engines
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import caffe_files
 from vggnet.weights.export.caffe_network import caffe_layers, write_caffe
 from vggnet.weights.rewrite import fully_convolutional

@@ -5,7 +5,7 @@ import re
 import pytest
 from cache_folders import small_file
 
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 from vggnet.weights.published.catalog import CATALOG, Accuracy, Digest, is_name, published
 
 

@@ -12,8 +12,9 @@ from table_1 import FIELDS_OF_D, PARAMETERS
 
 from vggnet.analysis import analyze
 from vggnet.cli import main
+from vggnet.configurations import configuration
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights import own_file
 
 

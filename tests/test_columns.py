@@ -2,8 +2,9 @@
 
 import pytest
 
+from vggnet.configurations import configuration
 from vggnet.drawing.columns import fold_name, folds, slots, units
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 
 def rows(*names: str) -> list[tuple[str | None, ...]]:

@@ -18,9 +18,10 @@ from published_forms import (
 )
 from small_nets import random_state
 
+from vggnet.configurations import configuration
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.export.convert import in_convention, stored_arrays
 from vggnet.weights.files import weights_of
 from vggnet.weights.published.catalog import CATALOG

@@ -16,10 +16,11 @@ from safetensors.numpy import load_file
 from small_nets import EVERYTHING, random_images, random_state
 
 from vggnet.class_lists import labels
+from vggnet.configurations import configuration
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.model import load
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights import files, save
 from vggnet.weights.export.convert import TARGETS, convert, in_convention
 from vggnet.weights.recognition.conventions import CONVENTIONS

@@ -6,9 +6,10 @@ from math import log2
 import pytest
 
 from vggnet.analysis import analyze
+from vggnet.configurations import configuration
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.scene import Box, Diamond, Scene, Words
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 WIDE = Spec("wide", ("conv3-1000000 LRN conv3-1", "maxpool", "conv5-7p2 " * 9, "avgpool FC-3"), 90)
 

@@ -15,9 +15,9 @@ from published_forms import torchvision as torch_names
 from small_nets import AVERAGE, random_state
 
 from vggnet.class_lists import labels
+from vggnet.configurations import configuration
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
-from vggnet.spec import configuration
 from vggnet.weights import convert, own_file
 from vggnet.weights.containers import Contents, numpy_files, safetensors_files, torch_files
 from vggnet.weights.files import inspect, load, weights_of

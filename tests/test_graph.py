@@ -7,7 +7,8 @@ import pytest
 from published_forms import contents, small
 from small_nets import random_state
 
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import caffe_files, onnx_files
 from vggnet.weights.export.caffe_network import write_caffe
 from vggnet.weights.export.onnx_network import write_onnx

@@ -10,8 +10,8 @@ from command_line import run as command
 from small_data import Notes
 
 from vggnet.analysis import analyze
+from vggnet.configurations import configuration
 from vggnet.data import open_dataset
-from vggnet.spec import configuration
 from vggnet.training.ladder import climb, rungs
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import NETWORK_FIELDS

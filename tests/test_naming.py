@@ -1,7 +1,7 @@
 import pytest
 from published_forms import TORCHVISION, small
 
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 from vggnet.weights.recognition.naming import ByOrder, ByPosition, ByStage, Sketch, Unfit
 
 HEAD = ("classifier.0", "classifier.3", "classifier.6")

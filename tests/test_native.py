@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
 from vggnet import _native, engines
+from vggnet.configurations import configuration
 from vggnet.engines.native import NativeEngine
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.rewrite import fully_convolutional
 from vggnet.weights.weights import State
 

@@ -9,7 +9,8 @@ import pytest
 from published_forms import contents, small
 from small_nets import random_state
 
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import Contents
 from vggnet.weights.files import weights_of
 from vggnet.weights.recognition.graphs.onnx_graph import onnx_net

@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 import pytest
 
 from vggnet.analysis import Analysis, analyze
+from vggnet.configurations import configuration
 from vggnet.drawing.costs import costs_table
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.page import MODULES, asset, page
 from vggnet.drawing.svg import svg
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 
 class Tables(HTMLParser):

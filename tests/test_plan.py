@@ -6,6 +6,7 @@ import json
 import pytest
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS
 
+from vggnet.configurations import configuration
 from vggnet.engines.plan import (
     MANY,
     TILES,
@@ -20,7 +21,7 @@ from vggnet.engines.plan import (
     winograd_cost,
     winograd_products,
 )
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 D = configuration("D")
 CONVOLUTION = Step(("conv2_1",), "direct", (8, 6, 6), (5, 6, 6), kernel=3, padding=1)

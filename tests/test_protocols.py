@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from small_nets import AVERAGE, FULLY_CONNECTED, random_state
 
+from vggnet.configurations import configuration
 from vggnet.evaluation.protocols import (
     NAMES,
     Protocol,
@@ -15,7 +16,6 @@ from vggnet.evaluation.protocols import (
     training_scale,
 )
 from vggnet.preprocess import Preprocess
-from vggnet.spec import configuration
 from vggnet.weights import Weights
 
 FIXED, JITTERED = TrainingScale(256, 256, "a test"), TrainingScale(256, 512, "a test")

@@ -9,8 +9,9 @@ from published_forms import FORMS, contents, flipped, in_form, keras, oxford, sm
 from small_nets import random_state
 
 from vggnet.class_lists import labels
+from vggnet.configurations import configuration
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.containers import Contents, StoredArray
 from vggnet.weights.recognition.recognise import Recognition, recognise
 

@@ -8,9 +8,10 @@ from comparison import relative_error
 from numpy.typing import NDArray
 from small_nets import EVERYTHING, FULLY_CONNECTED, random_images, random_state
 
+from vggnet.configurations import configuration
 from vggnet.engines import reference
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.spec import Layer, configuration
+from vggnet.spec import Layer
 
 Array = NDArray[np.floating]
 

@@ -3,8 +3,9 @@ import pytest
 from comparison import relative_error
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_images, random_state
 
+from vggnet.configurations import configuration
 from vggnet.engines.reference import ReferenceEngine
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 from published_forms import small
 
-from vggnet.spec import Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Spec
 from vggnet.weights.recognition.naming import Sketch, Unfit
 from vggnet.weights.recognition.shapes import spec_of
 

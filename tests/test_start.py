@@ -10,9 +10,9 @@ import pytest
 import torch
 from small_data import SMALL, write_parquet, write_pictures
 
+from vggnet.configurations import configuration
 from vggnet.data import open_dataset
 from vggnet.preprocess import Preprocess
-from vggnet.spec import configuration
 from vggnet.torch_network import Network
 from vggnet.training.recipe import Recipe
 from vggnet.training.start import (

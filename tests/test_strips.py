@@ -10,11 +10,12 @@ from comparison import relative_error
 from numpy.typing import NDArray
 from small_nets import AVERAGE, FULLY_CONNECTED, random_images, random_state
 
+from vggnet.configurations import configuration
 from vggnet.evaluation import strips
 from vggnet.evaluation.strips import BoundedMaps, live_bytes
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights import Weights
 from vggnet.weights.rewrite import fully_convolutional_spec
 

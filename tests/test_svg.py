@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from vggnet.analysis import analyze
+from vggnet.configurations import configuration
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.raster import raster
 from vggnet.drawing.scene import Box, Scene
 from vggnet.drawing.svg import svg
 from vggnet.drawing.theme import DARK, LIGHT
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 SVG = "{http://www.w3.org/2000/svg}"
 SCENE = network_scene([analyze(name).drawn() for name in ("A", "D-BN")])

@@ -11,9 +11,10 @@ from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, HEADLESS, random_im
 import vggnet
 from vggnet import native_kernels
 from vggnet.class_lists import Label
+from vggnet.configurations import configuration
 from vggnet.engines.reference import ReferenceEngine
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.torch_network import Network, network
 from vggnet.weights import own_file
 from vggnet.weights.rewrite import fully_convolutional

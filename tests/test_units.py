@@ -8,9 +8,10 @@ from PIL import Image
 from small_nets import AVERAGE, EVERYTHING, FULLY_CONNECTED, random_images, random_state
 
 import vggnet
+from vggnet.configurations import configuration
 from vggnet.model import Model
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.units import Field, effective_field, field_of, most_exciting, unit_sum
 from vggnet.weights.weights import Weights
 

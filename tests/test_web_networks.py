@@ -9,7 +9,7 @@ from PIL import Image
 from web_client import problem
 
 from vggnet.analysis import analyze
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 from vggnet.stacks import KernelStack, compose
 
 

@@ -10,13 +10,13 @@ import pytest
 
 import vggnet
 from vggnet.analysis import analyze
+from vggnet.configurations import configuration
 from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.page import page
 from vggnet.drawing.scales import _STEPS
 from vggnet.drawing.scene import Words
 from vggnet.drawing.svg import svg
-from vggnet.spec import configuration
 
 PAGE = resources.files("vggnet") / "web" / "page"
 DRAWING = resources.files("vggnet") / "drawing" / "page"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vggnet.analysis import analyze
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 from vggnet.training.recipe import Recipe
 
 # Kernels of 11x11 and 5x5 as in Krizhevsky's net, with a stride that leaves a small picture a map.

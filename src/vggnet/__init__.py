@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from vggnet.analysis import Analysis, analyze
     from vggnet.class_lists import Label, labels
+    from vggnet.configurations import configuration
     from vggnet.data import Dataset, open_dataset
     from vggnet.evaluation import Score, class_indices, evaluate
     from vggnet.image import PictureError
     from vggnet.layers import Layer
     from vggnet.model import Model, Prediction, load
     from vggnet.preprocess import Preprocess
-    from vggnet.spec import Spec, configuration
+    from vggnet.spec import Spec
     from vggnet.stacks import KernelStack, compose
     from vggnet.torch_network import Network, network
     from vggnet.training.loop import TrainingOptions
@@ -62,13 +63,14 @@ __all__ = [
 _MODULES = {
     "analysis": ("Analysis", "analyze"),
     "class_lists": ("Label", "labels"),
+    "configurations": ("configuration",),
     "data": ("Dataset", "open_dataset"),
     "evaluation": ("Score", "class_indices", "evaluate"),
     "image": ("PictureError",),
     "layers": ("Layer",),
     "model": ("Model", "Prediction", "load"),
     "preprocess": ("Preprocess",),
-    "spec": ("Spec", "configuration"),
+    "spec": ("Spec",),
     "stacks": ("KernelStack", "compose"),
     "torch_network": ("Network", "network"),
     "training.loop": ("TrainingOptions",),

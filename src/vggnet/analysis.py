@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
+from vggnet.configurations import configuration
 from vggnet.drawing.quantities import dimensions, grouped, short
 from vggnet.layers import ActivationShape, Kind, Layer
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 
 if TYPE_CHECKING:
     from vggnet.drawing.network import Drawn

@@ -1,8 +1,7 @@
-"""The paper's Table 1 as data, and what its rows stand for.
+"""A network as a value: rows of Table 1's tokens, checked, and what they stand for.
 
-In: a name ("D", "vgg16_bn"), or rows of Table 1's own tokens. Out: a Spec, whose `layers` are the
-network spelled out. The tokens are explained in layers.py. Standard library only.
-Source: Section 2.1 and Table 1 of arXiv 1409.1556.
+In: rows of Table 1's own tokens, which layers.py explains. Out: a Spec, whose `layers` are the
+network spelled out. Standard library only. Source: Section 2.1 of arXiv 1409.1556.
 """
 
 from __future__ import annotations
@@ -21,71 +20,9 @@ from vggnet.versions import checked, latest
 Head = Literal["fc", "average"]
 Numbering = Literal["stage", "layer"]
 MAX_TOKENS = 1000
-
-_HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")
-# fmt: off
-_TABLE_1 = {
-    "A": (
-        "conv3-64", "maxpool",
-        "conv3-128", "maxpool",
-        "conv3-256 conv3-256", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        *_HEAD,
-    ),
-    "A-LRN": (
-        "conv3-64 LRN", "maxpool",
-        "conv3-128", "maxpool",
-        "conv3-256 conv3-256", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        *_HEAD,
-    ),
-    "B": (
-        "conv3-64 conv3-64", "maxpool",
-        "conv3-128 conv3-128", "maxpool",
-        "conv3-256 conv3-256", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        "conv3-512 conv3-512", "maxpool",
-        *_HEAD,
-    ),
-    "C": (
-        "conv3-64 conv3-64", "maxpool",
-        "conv3-128 conv3-128", "maxpool",
-        "conv3-256 conv3-256 conv1-256", "maxpool",
-        "conv3-512 conv3-512 conv1-512", "maxpool",
-        "conv3-512 conv3-512 conv1-512", "maxpool",
-        *_HEAD,
-    ),
-    "D": (
-        "conv3-64 conv3-64", "maxpool",
-        "conv3-128 conv3-128", "maxpool",
-        "conv3-256 conv3-256 conv3-256", "maxpool",
-        "conv3-512 conv3-512 conv3-512", "maxpool",
-        "conv3-512 conv3-512 conv3-512", "maxpool",
-        *_HEAD,
-    ),
-    "E": (
-        "conv3-64 conv3-64", "maxpool",
-        "conv3-128 conv3-128", "maxpool",
-        "conv3-256 conv3-256 conv3-256 conv3-256", "maxpool",
-        "conv3-512 conv3-512 conv3-512 conv3-512", "maxpool",
-        "conv3-512 conv3-512 conv3-512 conv3-512", "maxpool",
-        *_HEAD,
-    ),
-}
-# Krizhevsky's network on one GPU, no groups: what the paper argues against. Its 11x11 convolution
-# fits the picture only from 227 pixels on (the 224 of that paper is known to be a slip).
-_ALEXNET = (
-    "conv11-96/4p0 LRN", "maxpool3/2",
-    "conv5-256 LRN", "maxpool3/2",
-    "conv3-384 conv3-384 conv3-256", "maxpool3/2",
-    *_HEAD,
-)
-# fmt: on
+HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")  # the paper's
 # The fields of a stored spec, each with the version that brought it.
 _SINCE = dict.fromkeys(("name", "rows", "input_size", "batch_norm", "numbering"), 1)
-_FAMILIAR = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 
 class SpecError(ValueError):
@@ -287,7 +224,7 @@ class Spec:
         if head is not None:
             if head not in get_args(Head):
                 raise self._error(f"head {head!r} must be 'fc' or 'average'")
-            tail = list(_HEAD if head == "fc" else ("avgpool", "FC-1000", "soft-max"))
+            tail = list(HEAD if head == "fc" else ("avgpool", "FC-1000", "soft-max"))
             classes = classes or 1000
         rows = [_multiply(row, width) for row in (*map(" ".join, filter(None, body)), *tail)]
         last = max((i for i, row in enumerate(rows) if row.startswith("FC")), default=None)
@@ -349,66 +286,6 @@ class Spec:
         rule = "-" * side
         text = [rule if line == "-" else line.center(side).rstrip() for line in lines]
         return "\n".join([rule, *text[:3], rule, *text[3:], rule])
-
-
-def configuration(name: str) -> Spec:
-    """A configuration by the paper's name or the familiar one.
-
-    A, A-LRN, B, C, D, E and AlexNet; vgg11, vgg13, vgg16, vgg19 for A, B, D, E; with `-BN` or
-    `_bn` at the end each convolution is followed by batch normalisation. Case, hyphens, underscores
-    and spaces do not matter: VGG-16, vgg16bn and VGG-D are known too. Or a net of one's own,
-    spelled out in the table's tokens, its rows joined by " / ":
-    "conv3-64 conv3-64 / maxpool / conv3-128 / FC-10 soft-max". Raises ValueError, which names the
-    nearest one, for any other name.
-    """
-    if is_spelled_out(name):
-        return Spec("custom", tuple(re.split(r"\s+/\s+", name.strip())))
-    plain = _plain(name)
-    batch_norm = plain.endswith("bn")
-    plain = plain.removesuffix("bn")
-    if plain not in _BY_PLAIN_NAME:
-        raise ValueError(
-            f"no configuration {name!r}: {_did_you_mean(plain)}there are "
-            f"{', '.join(configuration_names())} (each also with -BN or _bn)"
-        )
-    paper_name = _BY_PLAIN_NAME[plain]
-    title = f"{paper_name}-BN" if batch_norm else paper_name
-    if paper_name == "AlexNet":
-        return Spec(title, _ALEXNET, input_size=227, batch_norm=batch_norm, numbering="layer")
-    return Spec(title, _TABLE_1[paper_name], batch_norm=batch_norm)
-
-
-def is_spelled_out(name: str) -> bool:
-    """Whether it is tokens, as `configuration` takes them, and not the name of a net."""
-    return re.match(r"\s*conv\d", name) is not None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_\s]", "", name).lower()
-
-
-_BY_PLAIN_NAME = {
-    **{_plain(name): name for name in (*_TABLE_1, "AlexNet")},
-    **{_plain(f"VGG-{name}"): name for name in _TABLE_1},
-    **_FAMILIAR,
-}
-
-
-def _did_you_mean(plain: str) -> str:
-    """A question that names the configuration nearest to what was typed, if one is the nearest."""
-    from difflib import SequenceMatcher
-
-    nearness = {
-        name: SequenceMatcher(None, plain, _plain(name)).ratio() for name in configuration_names()
-    }
-    highest = max(nearness.values())
-    nearest = [name for name, value in nearness.items() if value == highest]
-    return f"did you mean {nearest[0]}? " if highest > 0.7 and len(nearest) == 1 else ""
-
-
-def configuration_names() -> tuple[str, ...]:
-    """Every name that `configuration` knows, without the batch-norm forms."""
-    return (*_TABLE_1, "AlexNet", *_FAMILIAR)
 
 
 def _rank(token: str) -> int:

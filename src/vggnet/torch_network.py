@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from vggnet import native_kernels
 from vggnet.class_lists import Label, labels_from_names
+from vggnet.configurations import configuration
 from vggnet.layers import BATCH_NORM_EPSILON, Layer
 from vggnet.preprocess import Preprocess
-from vggnet.spec import Head, Spec, configuration
+from vggnet.spec import Head, Spec
 from vggnet.torch_native.fusion import MOST_TOGETHER, Convolution, count_together, run_together
 from vggnet.weights.named import load_weights
 from vggnet.weights.weights import Weights

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from reprlib import repr as short_repr
 
+from vggnet.configurations import configuration
 from vggnet.layers import LARGEST
-from vggnet.spec import Head, Spec, configuration
+from vggnet.spec import Head, Spec
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from test_explorer_accessibility import faults
 
 import vggnet
 from vggnet.analysis import analyze
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 
 EXAMPLES = Path(vggnet.__file__).parent / "web" / "examples"
 STEPS = 12

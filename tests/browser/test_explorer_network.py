@@ -14,7 +14,7 @@ from in_browser import Explorer
 from playwright.sync_api import Download, Page, Route, expect
 
 from vggnet.analysis import analyze
-from vggnet.spec import configuration
+from vggnet.configurations import configuration
 
 
 def grouped(count: int) -> str:

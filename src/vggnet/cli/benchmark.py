@@ -123,7 +123,7 @@ def _show_training(
     format: Format,
 ) -> None:  # fmt: skip
     from vggnet.cli.benchmark_training import show_training
-    from vggnet.spec import configuration
+    from vggnet.configurations import configuration
     from vggnet.weights import load
 
     if layers or precision != "fp32":
@@ -138,7 +138,7 @@ def _show_training(
 
 def _network(weights: str) -> tuple[Spec, State]:
     """Spec and state, batch norm folded; random weights for a configuration's name."""
-    from vggnet.spec import configuration
+    from vggnet.configurations import configuration
     from vggnet.weights import load
     from vggnet.weights.random_weights import random_state
     from vggnet.weights.rewrite import fold_batch_norm

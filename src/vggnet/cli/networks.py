@@ -17,7 +17,8 @@ import click
 from vggnet.analysis import Analysis, analyze
 from vggnet.cli.model_options import with_options
 from vggnet.cli.options import PathOrName, Real, Whole, network_names
-from vggnet.spec import Head, Spec, configuration
+from vggnet.configurations import configuration
+from vggnet.spec import Head, Spec
 from vggnet.variants import parse_size
 
 

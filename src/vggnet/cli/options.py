@@ -104,7 +104,7 @@ def weights_names() -> list[str]:
 
 def network_names() -> list[str]:
     """Of configurations, and of the model inside the package."""
-    from vggnet.spec import configuration_names
+    from vggnet.configurations import configuration_names
     from vggnet.weights.named import EMBEDDED
 
     return [*configuration_names(), *EMBEDDED]

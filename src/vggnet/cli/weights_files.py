@@ -149,7 +149,7 @@ def _may_be(file: PublishedFile, size: int) -> bool:
 
 def _architecture(spec: Spec) -> str:
     """The paper's name where it says all, else with the tokens of the layers."""
-    from vggnet.spec import configuration, configuration_names
+    from vggnet.configurations import configuration, configuration_names
 
     if spec.name.removesuffix("-BN") in configuration_names():
         usual = configuration(spec.name).tokens

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from vggnet.spec import Head, Spec, configuration, is_spelled_out
+from vggnet.configurations import configuration, is_spelled_out
+from vggnet.spec import Head, Spec
 from vggnet.versions import checked, latest
 from vggnet.weights.own_file import StoredType
 

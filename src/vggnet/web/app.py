@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 import anyio
@@ -130,27 +132,26 @@ def _values(endpoint: Endpoint, request: Request) -> Mapping[str, Any]:
 async def _answered(
     endpoint: Endpoint, service: Service, values: Mapping[str, Any], kind: str, body: bytes
 ) -> Response:
-    """What the endpoint answers to a request whose body is of this kind. All is done in threads."""
+    """What the endpoint answers to a request whose body is of this kind."""
     workers = service.workers[endpoint.threads]
     most = service.limits.pictures if endpoint.takes == "pictures" else 1
-    if endpoint is pictures.PREDICT:
-        uploads = await workers.run(lambda unwanted: pictures_of(kind, body, most, unwanted))
-        found = await pictures.predictions(service, uploads, values["top"])
-        milliseconds = max((each.get("milliseconds", 0) for each in found), default=0)
-        response = _response(found)
+
+    def read(unwanted: threading.Event) -> Asked:
+        model = until_unwanted(service.model, unwanted)
+        if endpoint.takes == "object":
+            return Asked(service, model, of_object(endpoint.parameters, _parsed(body)))
+        if endpoint.takes == "nothing":
+            return Asked(service, model, values)
+        return Asked(service, model, values, pictures_of(kind, body, most, unwanted))
+
+    if iscoroutinefunction(endpoint.answer):
+        asked = await workers.run(read)
+        start = time.perf_counter()
+        response = _response(await endpoint.answer(asked))
+        milliseconds = 1000 * (time.perf_counter() - start)
         response.headers["Server-Timing"] = f"infer;dur={milliseconds:.1f}"
         return response
-
-    def work(unwanted: threading.Event) -> Response:
-        model = until_unwanted(service.model, unwanted)
-        asked = Asked(service, model, values)
-        if endpoint.takes == "object":
-            asked = Asked(service, model, of_object(endpoint.parameters, _parsed(body)))
-        elif endpoint.takes != "nothing":
-            asked = Asked(service, model, values, pictures_of(kind, body, most, unwanted))
-        return _response(endpoint.answer(asked))
-
-    return await workers.run(work)
+    return await workers.run(lambda unwanted: _response(endpoint.answer(read(unwanted))))
 
 
 def _parsed(body: bytes) -> Any:

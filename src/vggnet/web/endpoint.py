@@ -56,7 +56,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`answer` runs in a thread, and gives a File or plain values for JSON.
+    """`answer` gives a File or plain values for JSON. It runs in a thread; a coroutine, which waits
+    for what others compute, in the event loop.
 
     `threads` are those that it shares with its like, so that none waits for what takes longer: next
     to no time; a picture and a pass of the network; many passes. `members` are those that an object

@@ -21,9 +21,8 @@ class Limits:
     numbers: int = 4 << 20  # of the maps in one answer
     connections: int = 512
     requests: int = 128  # that are being answered
-    waiting: int = (
-        256  # pictures for the engine, or jobs for the threads of quick work or of pictures
-    )
+    # Pictures for the engine, or jobs for the threads of quick work or of pictures.
+    waiting: int = 256
     slow: int = 2  # explanations and the like that are computed at one time
     slow_waiting: int = 8
     headers_seconds: float = 10.0  # from the connection, or the last answer, to a request

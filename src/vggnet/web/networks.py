@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from vggnet.analysis import Analysis, analyze
+from vggnet.configurations import configuration, configuration_names
 from vggnet.drawing.costs import costs_table
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.svg import svg
 from vggnet.layers import LARGEST
-from vggnet.spec import MAX_TOKENS, Spec, SpecError, configuration, configuration_names
+from vggnet.spec import MAX_TOKENS, Spec, SpecError
 from vggnet.stacks import KernelStack, compose
 from vggnet.variants import parse_size, title_of
 from vggnet.web.endpoint import HTML, PNG, SVG, Asked, Endpoint, File

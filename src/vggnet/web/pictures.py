@@ -20,11 +20,12 @@ from vggnet.web.problems import Problem
 from vggnet.web.uploads import Upload
 
 
-async def predictions(service: Service, uploads: tuple[Upload, ...], top: int) -> Any:
+async def _predict(asked: Asked) -> Any:
     """The classes of each picture, those of many requests computed together.
 
     A picture that cannot be used has its fault instead; where it is the only one, that is raised.
     """
+    service, uploads, top = asked.service, asked.pictures, asked.values["top"]
     if service.model.spec.num_classes is None:
         raise Problem(422, "this network has no class scores, only features")
     start = time.perf_counter()
@@ -72,17 +73,12 @@ def _view(asked: Asked) -> File:
     return File(png(shown), PNG)
 
 
-def _predict(asked: Asked) -> Any:
-    raise AssertionError("the application computes it in batches")
-
-
-PREDICT = Endpoint(
-    "/api/predict", "POST", "What is on pictures", _predict,
-    (Parameter("top", "Classes for each picture", "integer", 5, low=1, high=1000),), "pictures",
-    members=("image",), threads="pictures",
-)  # fmt: skip
 ENDPOINTS = (
-    PREDICT,
+    Endpoint(
+        "/api/predict", "POST", "What is on pictures", _predict,
+        (Parameter("top", "Classes for each picture", "integer", 5, low=1, high=1000),), "pictures",
+        members=("image",), threads="pictures",
+    ),
     Endpoint("/api/view", "POST", "What the network is given of a picture", _view, (SIZE,),
              "picture", (PNG,), threads="pictures"),
 )  # fmt: skip

@@ -35,10 +35,8 @@ class Pixels:
     def room_for(self, number: int) -> Iterator[None]:
         """Waits until these pixels, and those before them, have found room."""
         number = min(number, self._most)
-        with (
-            self._turn,
-            self._freed,
-        ):  # who waits here is waited for, so that small ones do not pass
+        # Who waits in here holds the turn, so that small ones do not pass it.
+        with self._turn, self._freed:
             self._freed.wait_for(lambda: self._held + number <= self._most)
             self._held += number
         try:

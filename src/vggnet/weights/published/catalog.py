@@ -16,7 +16,7 @@ from math import prod
 from reprlib import repr as short_repr
 from typing import Literal, get_args
 
-from vggnet.spec import configuration, configuration_names
+from vggnet.configurations import configuration, configuration_names
 
 Algorithm = Literal["sha256", "sha1", "md5"]
 _HEXADECIMAL_DIGITS: dict[Algorithm, int] = {"sha256": 64, "sha1": 40, "md5": 32}

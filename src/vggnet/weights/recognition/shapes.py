@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isqrt
 
+from vggnet.configurations import configuration
 from vggnet.layers import LARGEST
-from vggnet.spec import Spec, configuration
+from vggnet.spec import Spec
 from vggnet.weights.recognition.layouts import Shape
 from vggnet.weights.recognition.naming import Sketch, Unfit
 
