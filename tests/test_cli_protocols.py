@@ -331,7 +331,7 @@ MISTAKES = {
     ),
     "nothing to resume": (["--resume"], "--resume goes on with a file of scores: give --save"),
     "no folder to save in": (["--save", "/nowhere/scores.parquet"], "No such file or directory"),
-    "nothing published": (["--expect", "published"], "none of the files whose accuracy was published"),
+    "nothing published": (["--expect", "published"], "none of the files whose accuracy"),
     "weights without a file": (["--weights", "nowhere.safetensors"], "no such file"),
 }  # fmt: skip
 
