@@ -268,7 +268,7 @@ def test_what_was_published_is_compared(
              "published")  # fmt: skip
     status, _, err = run(capsys, *asked)
     assert status == 2
-    assert "nothing is published of a file by its path" in err.splitlines()[-1]
+    assert "none of the files whose accuracy was published" in err.splitlines()[-1]
     monkeypatch.setattr(protocols, "_known_as", lambda choice: "vgg16")
     status, _, err = run(capsys, *asked)
     assert status == 2
@@ -331,7 +331,7 @@ MISTAKES = {
     ),
     "nothing to resume": (["--resume"], "--resume goes on with a file of scores: give --save"),
     "no folder to save in": (["--save", "/nowhere/scores.parquet"], "No such file or directory"),
-    "nothing published": (["--expect", "published"], "nothing is published of a file by its path"),
+    "nothing published": (["--expect", "published"], "none of the files whose accuracy"),
     "weights without a file": (["--weights", "nowhere.safetensors"], "no such file"),
 }  # fmt: skip
 

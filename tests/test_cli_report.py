@@ -54,6 +54,19 @@ def test_the_lines_for_people(scores: dict[str, str], capsys: Capture) -> None:
     assert accuracies == sorted(accuracies)
 
 
+def test_a_class_of_one_picture(folder: Path, tmp_path: Path, capsys: Capture) -> None:
+    one = tmp_path / "data" / "green"
+    one.mkdir(parents=True)
+    (one / "000.png").write_bytes((folder / "data" / "green" / "000.png").read_bytes())
+    saved = str(tmp_path / "one.parquet")
+    evaluate = ("evaluate", str(tmp_path / "data"), "--weights", str(folder / "net.safetensors"))
+    assert run(capsys, *evaluate, "--engine", "numpy", "--save", saved)[0] == 0
+    _, out, _ = run(capsys, "report", saved)
+    (line,) = [line for line in out.splitlines() if line.startswith("   green")]
+    assert "% of 1 picture" in line
+    assert "pictures" not in line
+
+
 def test_json_and_the_files_of_a_folder(
     scores: dict[str, str], tmp_path: Path, capsys: Capture
 ) -> None:

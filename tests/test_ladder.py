@@ -1,5 +1,6 @@
 """vggnet.training.ladder: the paper's nets, each from the one before, wherever it is stopped."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from vggnet.data import open_dataset
 from vggnet.training.ladder import climb, rungs
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import NETWORK_FIELDS
-from vggnet.training.recipes import PAPER
+from vggnet.training.recipes import PAPER, SET_BY_LADDER
 from vggnet.training.train import train
 from vggnet.weights import own_file
 
@@ -137,6 +138,15 @@ def test_the_command_can_be_read_before_it_runs(
     status, out, err = command(capsys, *arguments, "--config", "D")
     assert status == 2
     assert err == "vggnet: config D is set by the ladder: leave it out\n"
+
+
+def test_the_help_has_what_the_ladder_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = command(capsys, "ladder", "-h")
+    assert (status, err) == (0, "")
+    offered = re.findall(r"^  --([a-z-]+)", out, re.MULTILINE)
+    assert "width" in offered
+    assert not {field.replace("_", "-") for field in SET_BY_LADDER} & set(offered)
+    assert "modern" not in out  # a recipe that it does not start from
 
 
 def test_the_command_climbs(

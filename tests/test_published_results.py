@@ -60,7 +60,8 @@ def test_the_catalogs_figures_are_for_one_centre_crop() -> None:
 @pytest.mark.parametrize(
     ("names", "protocol", "scale", "says"),
     [
-        (["mine.safetensors"], CENTRE, None, "'mine.safetensors': nothing is published of a file"),
+        (["mine.safetensors"], CENTRE, None, "'mine.safetensors': none of the files whose"),
+        (["tiny-imagenet"], CENTRE, None, "'tiny-imagenet': none of the files whose"),
         (["vgg16@oxford"], CENTRE, None, "no accuracy of one centre crop is published"),
         (["vgg16", "vgg19"], CENTRE, None, "no accuracy of one centre crop is published"),
         (["vgg16"], named("dense", FIXED), FIXED, "for one centre crop, not for protocol dense"),

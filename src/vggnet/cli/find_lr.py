@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 )
 @format_option("table", "json")
 @execution_options
-@recipe_options
+@recipe_options()
 def find_lr(
     data: str,
     changes: dict[str, Any],

@@ -23,6 +23,7 @@ from vggnet.cli.tables import standard_output
 from vggnet.cli.train import TrainingReporter, kept_apart, need_torch
 from vggnet.data import Dataset, open_dataset
 from vggnet.training.distributed import refuse_several
+from vggnet.training.recipes import PAPER, SET_BY_LADDER
 
 if TYPE_CHECKING:
     from vggnet.training.ladder import Rung
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 )
 @checkpoint_option
 @execution_options
-@recipe_options
+@recipe_options({"paper": PAPER}, refused=SET_BY_LADDER)
 def ladder(
     data: str,
     changes: dict[str, Any],

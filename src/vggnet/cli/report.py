@@ -102,9 +102,8 @@ def _print(found: Report) -> None:
     print("   the hardest classes:")
     for each in worst:
         taken = f", most often taken for {each.taken_for}" if each.taken_for else ""
-        print(
-            f"   {each.name:{width}}  {100 * each.top1:5.1f}% of {each.pictures:,} pictures{taken}"
-        )
+        many = "1 picture" if each.pictures == 1 else f"{each.pictures:,} pictures"
+        print(f"   {each.name:{width}}  {100 * each.top1:5.1f}% of {many}{taken}")
 
 
 def _write(

@@ -59,7 +59,7 @@ from vggnet.training.reporter import Silent
 @checkpoint_option
 @click.option("--stop-after", type=Whole(1), metavar="STEP", help="Stop after this step.")
 @execution_options
-@recipe_options
+@recipe_options()
 def train(
     data: str,
     changes: dict[str, Any],

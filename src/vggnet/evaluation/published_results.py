@@ -101,8 +101,8 @@ def expected(
     for name in names:
         if name not in CATALOG and not is_name(name):
             raise ValueError(
-                f"weights {name!r}: nothing is published of a file by its path; give its name, "
-                "such as vgg16 (vggnet weights list)"
+                f"weights {name!r}: none of the files whose accuracy was published; give such a "
+                "one, as vgg16 (vggnet weights list)"
             )
     files = [published(name) for name in names]
     if tested.num_classes != _CLASSES:

@@ -18,14 +18,13 @@ from vggnet.differences import differences
 from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
-from vggnet.training.recipes import PAPER, fine_tuning, pre_training, vary
+from vggnet.training.recipes import PAPER, SET_BY_LADDER, fine_tuning, pre_training, vary
 from vggnet.training.record import checkpoint
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 from vggnet.weights.weights import Weights
 
 DRAWN, DEEPER, RESCALED = ("A", "A-LRN"), ("B", "C", "D", "E"), ("C", "D", "E")
-SET_BY_RUNG = ("config", "init", "init_from", "short_side", "crop", "head", "normalization")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def rungs(folder: Path, changes: Mapping[str, Any]) -> list[Rung]:
     changed rate is that of the first scale; the others take a tenth of it, as the paper does.
     Raises ValueError for fields that the ladder sets itself.
     """
-    for field in SET_BY_RUNG:
+    for field in SET_BY_LADDER:
         if field in changes:
             option = field.replace("_", "-")
             raise ValueError(f"{option} {changes[field]} is set by the ladder: leave it out")

@@ -40,6 +40,8 @@ PAPER = Recipe(
     precision="fp32",
 )
 RECIPES = {"modern": MODERN, "paper": PAPER}
+# The fields of PAPER in which the runs of a ladder differ, or which their nets bring.
+SET_BY_LADDER = ("config", "init", "init_from", "short_side", "crop", "head", "normalization")
 
 
 def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
