@@ -6,6 +6,7 @@ differ: in any bit of 50 steps on the device and the torch that it was trained w
 0.2% in 20 steps in fp32 elsewhere, where rounding differs (0.08% was seen on a CPU). Takes minutes.
 """
 
+import argparse
 import json
 import shlex
 import subprocess
@@ -25,9 +26,12 @@ WITHIN = 0.002
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="?", help="by default what the recorded command names")
+    given = parser.parse_args().data
     training: Any = load_weights("tiny-imagenet").training
     _, _, data, *options = shlex.split(training["command"])
-    data = sys.argv[1] if len(sys.argv) > 1 else data
+    data = given or data
     options = [option for option in options if option != "--resume"]
     alike = is_here(training)
     steps = 50 if alike else 20
