@@ -222,7 +222,7 @@ def test_a_fault_of_the_server_takes_no_photograph_away(explorer: Explorer) -> N
 def test_what_is_of_another_photograph_is_hidden_at_once(explorer: Explorer) -> None:
     page = explorer.open(tab="look")
     settled(page)
-    cats = [".answer-bars", ".explanation canvas", ".board canvas", ".map-tile", ".unit .total"]
+    cats = [".answer-bars", ".explanation canvas", ".board canvas", ".map-tile", ".unit h3"]
     places = [".explanations", ".beside", ".map-grid"]
     boxes = [page.locator(place).bounding_box() for place in places]
     page.route("**/api/predict*", lambda _: None)  # it is never answered
