@@ -89,7 +89,7 @@ def test_the_answers_are_the_package_s(explorer: Explorer) -> None:
         9: "196×196",
         10: f"{first.label}, with {first.probability:.1%}",
         11: f"It is {average.parameters / 1e6:.1f}.",
-        12: "It is B",
+        12: "It is Y",
     }
     for number, text in said.items():
         expect(answered(page, number).locator(".verdict")).to_contain_text(text)
@@ -154,11 +154,66 @@ def test_the_field_grows_by_keyboard(explorer: Explorer) -> None:
     page = explorer.open(tab="learn", learn__1="-")
     here = answered(page, 1)
     slider = here.get_by_label("Number of 3×3 convolutions")
-    expect(here.locator(".cell-pixel.seen")).to_have_count(7)
+    expect(here.locator(".cell-pixel.seen")).to_have_count(5)  # the two that were asked about
     slider.press("ArrowLeft")
-    expect(here.locator(".cell-pixel.seen")).to_have_count(5)
+    expect(here.locator(".cell-pixel.seen")).to_have_count(3)
+    slider.press("ArrowRight")
     here.get_by_role("button", name="One step on").press("Enter")
     expect(here.locator(".cell-pixel.seen")).to_have_count(7)
+
+
+def test_what_depth_and_groups_cost_is_counted(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__6="-")
+    here = answered(page, 6)
+    for name in ("A", "D", "E"):
+        macs = analyze(configuration(name)).macs / 1e9
+        expect(here).to_contain_text(f"{macs:.{1 if macs > 10 else 2}f}\u202fG in {name}")
+    # Krizhevsky's own, with groups: 60 965 224 parameters.
+    expect(here).to_contain_text("62.4\u202fM parameters, 1.14\u202fG MACs")
+    expect(here).to_contain_text("halves their weights: 61.0\u202fM and 724\u202fM")
+
+
+def test_frames_are_called_as_no_network_is(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn")
+    expect(page.locator(".learn-lead")).to_contain_text("D, with 16, is also called VGG16")
+    here = step(page, 9)
+    expect(here.locator(".frames text")).to_have_text(["1", "2", "3", "4"])
+    here.get_by_role("button", name="3", exact=True).click()
+    expect(answered(page, 9).locator(".verdict")).to_contain_text("Right. It is frame 3")
+    here.get_by_label("fc6").check()
+    expect(here.locator(".figure-label")).to_have_text(
+        "fc6: the field would be 404×404 pixels; the part outside the photograph is cut off"
+    )
+
+
+def test_new_words_lead_to_their_meaning_and_back(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn")
+    link = step(page, 1).get_by_role("link", name="receptive field")
+    meaning = page.locator("#word-receptive-field")
+    expect(meaning).to_be_hidden()
+    link.press("Enter")
+    expect(meaning).to_be_in_viewport(ratio=1)
+    expect(meaning).to_contain_text("The pixels of the picture that a unit depends on.")
+    page.get_by_role("button", name="中文").click()
+    expect(meaning).to_contain_text("感受野")  # and stays unfolded
+    page.go_back()
+    expect(step(page, 1).locator("form")).to_be_in_viewport()
+    for each in page.locator(".new-words a").all():
+        expect(page.locator(each.get_attribute("href") or "")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [360, 1300])
+def test_the_nets_of_an_experiment_are_named_in_full(
+    browser: Browser, address: str, width: int
+) -> None:
+    explorer = Explorer(browser, address, viewport={"width": width, "height": 800})
+    page = explorer.open(tab="learn", learn__3="-")
+    chart = answered(page, 3).locator(".evidence .chart")
+    expect(chart.locator(".net-name").last).to_have_text("11x11 and 5x5 at D's MACs")
+    ends = """chart => [...chart.querySelectorAll("text")].map((text) => text.getBBox())
+        .every(({x, width}) => x >= 0 && x + width <= chart.viewBox.baseVal.width)"""
+    assert chart.evaluate(ends)
+    explorer.close()
 
 
 def quoting(explorer: Explorer, claims: dict[str, Any]) -> None:
@@ -208,7 +263,7 @@ def test_what_is_quoted_of_rates_and_speeds_is_as_it_was_measured(explorer: Expl
     expect(answered(page, 12).locator(".note")).to_contain_text("The rates are 0.004, 0.05, 2.")
     expect(step(page, 12).locator(".note")).to_contain_text("the mean of 21 steps")
     names = step(page, 12).locator(".curve-name")
-    expect(names).to_have_text(["A: 0.05", "B: 2", "C: 0.004"])
+    expect(names).to_have_text(["X: 0.05", "Y: 2", "Z: 0.004"])
     boxes = [each.bounding_box() for each in names.all()]
     tops = sorted(box["y"] for box in boxes if box is not None)
     heights = [box["height"] for box in boxes if box is not None]

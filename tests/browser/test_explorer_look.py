@@ -171,20 +171,117 @@ def test_a_photograph_can_be_dropped_and_pasted(explorer: Explorer, way: str) ->
     expect(page.locator(".answer-name").first).to_have_text("espresso")
 
 
-def test_a_broken_picture_is_a_sentence_that_says_what_to_do(explorer: Explorer) -> None:
+def test_what_is_no_picture_is_taken_away_and_named(explorer: Explorer) -> None:
     explorer.expected += ["status of 415", "status of 422"]
+    explorer.page.add_init_script(WEIGHING)
+    page = explorer.open(tab="look", look__photo="espresso")
+    settled(page)
+    broken, notes = CAT.read_bytes()[:700], b"no picture at all"
+    files: Any = [
+        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()},
+        {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": broken},
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": notes},
+        {"name": "nothing.png", "mimeType": "image/png", "buffer": b""},
+    ]
+    page.locator("input[type=file]").first.set_input_files(files)
+    told = page.locator(".chooser .problem")
+    expect(told).to_have_count(3)
+    for name in ("broken.jpg", "notes.txt", "nothing.png"):
+        expect(told.filter(has_text=f"{name} was not taken: ")).to_have_count(1)
+    expect(page.locator(".thumbnail")).to_have_count(4)
+    expect(page.get_by_role("button", name="mine.jpg", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(page.locator(".answer-name").first).to_have_text("tabby")
+    settled(page)
+    page.get_by_role("button", name="a cup of espresso").click()  # all is asked once more
+    settled(page)
+    sizes = [size for _, _, size in page.evaluate("sent")]
+    assert sizes.count(len(broken)) == sizes.count(len(notes)) == 1
+    page.get_by_role("button", name="中文").click()
+    expect(told.filter(has_text="没有采用 broken.jpg：图片无法读取")).to_have_count(1)
+    for left in (2, 1, 0):
+        told.get_by_role("button").first.press("Enter")
+        expect(told).to_have_count(left)
+    expect(page.locator("input[type=file]").first).to_be_focused()
+
+
+def test_a_fault_of_the_server_takes_no_photograph_away(explorer: Explorer) -> None:
+    explorer.expected.append("status of 503")
     page = explorer.open(tab="look")
     settled(page)
-    upload(page, "broken.jpg", CAT.read_bytes()[:700])
-    alert = page.locator(".answer-said").get_by_role("alert")
-    expect(alert).to_contain_text("Choose another photograph above.")
-    expect(page.get_by_role("alert")).to_have_count(1)  # once, and not in every part
+    problem = {"detail": "too busy now; try again in a moment", "status": 503, "code": "busy"}
+    page.route("**/api/predict*", lambda route: route.fulfill(status=503, json=problem))
+    upload(page, "mine.jpg", CAT.read_bytes())
+    expect(page.locator(".answer-said").get_by_role("alert")).to_contain_text("too busy now")
     expect(part(page, "Why it says so")).to_be_hidden()
-    upload(page, "notes.txt", b"no picture at all")
-    expect(alert).to_contain_text("Choose another photograph above.")
-    page.get_by_role("button", name="a cup of espresso").click()
+    expect(page.get_by_role("button", name="mine.jpg", exact=True)).to_be_visible()
+    expect(page.locator(".chooser .problem")).to_have_count(0)
+
+
+def test_what_is_of_another_photograph_is_hidden_at_once(explorer: Explorer) -> None:
+    page = explorer.open(tab="look")
+    settled(page)
+    cats = [".answer-bars", ".explanation canvas", ".board canvas", ".map-tile", ".unit h3"]
+    places = [".explanations", ".beside", ".map-grid"]
+    boxes = [page.locator(place).bounding_box() for place in places]
+    page.route("**/api/predict*", lambda _: None)  # it is never answered
+    upload(page, "mine.jpg", (EXAMPLES / "uniform.jpg").read_bytes())
+    for shown in cats:
+        expect(page.locator(shown).first).to_be_hidden()
+    expect(page.locator(".answer-said")).to_contain_text("The network is looking at the photograph")
+    for place, before in zip(places, boxes, strict=True):  # nothing but the photograph moves it
+        now = page.locator(place).bounding_box()
+        assert now is not None
+        assert before is not None
+        assert (now["width"], now["height"]) == (before["width"], before["height"])
+    page.get_by_role("button", name="a cat").click()
+    for shown in cats:
+        expect(page.locator(shown).first).to_be_visible()
+
+
+def test_what_is_computed_moves_nothing(explorer: Explorer) -> None:
+    page = explorer.open(tab="look")
+    settled(page)
+    top = "unit => unit.querySelector('h3').offsetTop - unit.offsetTop"
+    before = page.locator(".unit").evaluate(top)
+    page.route("**/api/unit*", lambda _: None)
+    page.get_by_role("application").press("ArrowDown")
+    expect(page.locator(".unit .working")).to_be_visible()
+    # The busy place is what offsets are counted from now.
+    assert page.locator(".unit h3").evaluate("each => each.offsetTop") == before
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_transparent_picture_is_shown_as_the_network_sees_it(
+    explorer: Explorer, theme: str
+) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (300, 300), (0, 0, 0, 0)).save(file, "PNG")
+    page = explorer.open(tab="look", theme=theme)
+    upload(page, "nothing.png", file.getvalue())
+    # All of it is seen, so nothing of it is called a bright part.
+    expect(page.locator(".answer-picture")).to_contain_text(
+        "The network was given the whole photograph, 300×300 pixels, scaled to 104×104."
+    )
+    settled(page)
+    shown = Image.open(io.BytesIO(page.locator(".photograph").screenshot())).convert("RGB")
+    assert shown.getpixel((150, 150)) == (255, 255, 255)
+
+
+def test_a_photograph_lost_by_loading_anew_is_said_to_be(explorer: Explorer) -> None:
+    page = explorer.open(tab="look")
+    upload(page, "mine.jpg", (EXAMPLES / "espresso.jpg").read_bytes())
     expect(page.locator(".answer-name").first).to_have_text("espresso")
-    expect(part(page, "Why it says so")).to_be_visible()
+    lost = page.locator(".told").get_by_text("please choose it again")
+    expect(lost).to_have_count(0)
+    expect(page).to_have_url(re.compile("look.photo=own"))
+    page.reload()
+    expect(lost).to_be_visible()
+    expect(page.locator(".answer-name").first).to_have_text("tabby")
+    page.get_by_role("button", name="a cat").click()
+    expect(lost).to_have_count(0)
+    settled(page)
 
 
 def test_a_clicked_unit_shows_its_sum_and_its_field(
@@ -219,7 +316,10 @@ def test_a_clicked_unit_shows_its_sum_and_its_field(
 
 def test_a_field_is_cut_at_the_border(explorer: Explorer) -> None:
     page = explorer.open(tab="look", look__layer="pool5", look__unit="0.0")
-    expect(page.locator(".field")).to_contain_text("212×212 of 224×224 pixels, cut at the border")
+    expect(page.locator(".field")).to_have_text(
+        "This unit of pool5 can see 122×122 of 224×224 pixels. "
+        "Its field would be 212×212; the part outside the photograph is cut off."
+    )
     frame = page.locator(".map-beside .frames .frame-dark")
     assert float(frame.get_attribute("width") or 0) < 212 * 0.75
     expect(page.locator(".unit")).to_contain_text("largest of the values")
@@ -307,6 +407,28 @@ def test_an_empty_map_is_said_to_be_empty(explorer: Explorer) -> None:
     panel = page.locator("[data-method=grad-cam]")
     expect(panel).to_contain_text("The map is empty: nowhere does the layer speak for this class.")
     expect(panel.locator("canvas")).to_have_count(0)
+
+
+def test_a_map_that_is_nearly_empty_is_said_to_be(explorer: Explorer) -> None:
+    def weakened(route: Route) -> None:
+        found = route.fetch().json()
+        values = found["values"]
+        weak = {"low": values["low"] / 1000, "high": values["high"] / 1000}
+        route.fulfill(json={**found, "values": {**values, **weak}})
+
+    page = explorer.open(tab="look")
+    settled(page)
+    expect(page.locator(".explanation .empty")).to_have_count(0)
+    page.route("**/api/explain*", weakened)
+    page.get_by_role("button", name="a cup of espresso").click()
+    said = page.locator("[data-method=grad-cam] .empty")
+    expect(said).to_have_text(re.compile(r"nearly empty: all its places together add 0\.00\d+ to"))
+    expect(page.locator("[data-method=occlusion] .empty")).to_contain_text("by less than 0.1%")
+    settled(page)
+    page.get_by_role("tab", name="Learn").click()
+    step = page.locator("article[aria-labelledby=learn-10]")
+    step.get_by_role("button", name="Show me").click()
+    expect(step.locator(".empty")).to_contain_text("The map is nearly empty")
 
 
 def test_without_torch_the_gradient_is_said_to_need_it(explorer: Explorer) -> None:

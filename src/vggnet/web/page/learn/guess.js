@@ -27,7 +27,7 @@ export function guessForm(guess, id, propose) {
   const skip = element(
     "button",
     { type: "button", class: "quiet", onclick: () => propose("") },
-    words("Show me", "直接看答案"),
+    words("Show me the answer", "不猜，直接看答案"),
   );
   if (guess.kind === "spot") {
     return element("p", { class: "guess" }, element("span", {}, guess.hint()), skip);
@@ -65,7 +65,7 @@ export function guessForm(guess, id, propose) {
     element("label", { for: id }, words("Your guess", "你猜")),
     input,
     element("span", {}, guess.unit()),
-    element("button", { type: "submit", class: "primary" }, words("Check", "看答案")),
+    element("button", { type: "submit", class: "primary" }, words("Check my guess", "核对我的猜测")),
     skip,
   );
 }

@@ -3,7 +3,7 @@
 import { svgElement } from "../elements.js";
 import { words } from "../words.js";
 
-const [WIDTH, LEFT, RIGHT, ROW, BELOW] = [440, 188, 16, 24, 40];
+const [WIDTH, ASIDE, ROW, BELOW] = [328, 16, 40, 40]; // as wide as a phone, so that text has its own size there
 const TICKS = [0.5, 1, 2, 5, 10, 20];
 
 /**
@@ -19,7 +19,7 @@ export function intervalPlot(arms) {
   const [least, most] = [
     tick * Math.floor(Math.min(...ends) / tick), tick * Math.ceil(Math.max(...ends) / tick + 0.01),
   ];
-  const x = (value) => LEFT + ((WIDTH - LEFT - RIGHT) * (value - least)) / (most - least);
+  const x = (value) => ASIDE + ((WIDTH - 2 * ASIDE) * (value - least)) / (most - least);
   const bottom = shown.length * ROW;
   const drawing = svgElement("svg", {
     class: "chart", viewBox: `0 0 ${WIDTH} ${bottom + BELOW}`, role: "img",
@@ -33,12 +33,14 @@ export function intervalPlot(arms) {
     );
   }
   drawing.append(svgElement("text", { x: x((least + most) / 2), y: bottom + 34, class: "in-the-middle" }, "top-1, %"));
-  shown.forEach(({ name, top1 }, at) => drawing.append(...row(name, top1, (at + 0.5) * ROW, x)));
+  shown.forEach(({ name, top1 }, at) => drawing.append(...row(name, top1, at * ROW, x)));
   return drawing;
 }
 
-function row(name, { mean, half_width: half, runs }, y, x) {
-  const parts = [svgElement("text", { x: LEFT - 12, y: y + 4, class: "to-the-left" }, name)];
+/** The name stands above its line, so that it may be as long as it is. */
+function row(name, { mean, half_width: half, runs }, top, x) {
+  const y = top + 28;
+  const parts = [svgElement("text", { x: 0, y: top + 14, class: "net-name" }, name)];
   if (half !== null) {
     parts.push(svgElement("line", { x1: x(mean - half), x2: x(mean + half), y1: y, y2: y, class: "interval" }));
   }

@@ -4,6 +4,7 @@ import { element } from "../elements.js";
 import { fill } from "../shared/fill.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
+import { linksTo } from "./glossary.js";
 import { guessForm, isPossible } from "./guess.js";
 
 /**
@@ -17,6 +18,7 @@ import { guessForm, isPossible } from "./guess.js";
  * @property {(scene: Scene) => void | Promise<void>} figure
  * @property {(scene: Scene) => Promise<Answer>} answer
  * @property {More} [more]
+ * @property {string[]} [newWords] what the glossary explains and no step before uses
  * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
  */
 /** @typedef {{tab: string, state: Record<string, string>, label: () => string}} More */
@@ -53,6 +55,7 @@ export function buildStep(step, number, context) {
       ),
       ...paragraphs(step.question()),
       below,
+      ...(step.newWords ? [linksTo(step.newWords)] : []),
     ),
     place,
   );

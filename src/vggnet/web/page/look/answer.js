@@ -1,12 +1,11 @@
 /** What the network says of the photograph, and the part of it that it was given. */
 
-import * as api from "../api.js";
 import { element, svgElement } from "../elements.js";
 import { answerBars } from "../shared/answers.js";
-import { fill } from "../shared/fill.js";
 import { nameOfPhotograph } from "../shared/photographs.js";
 import { predicted } from "../shared/predicted.js";
 import { words } from "../words.js";
+import { fillOf } from "./of_photograph.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function answerPart(look) {
@@ -21,30 +20,18 @@ export function answerPart(look) {
     if (photograph === shown) return;
     shown = photograph;
     const name = nameOfPhotograph(photograph);
-    picture.replaceChildren(withCrop(photograph.url, name, null));
-    fill(said, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
-      const found = await answered(photograph);
+    picture.replaceChildren(withCrop(photograph.url, name, null), note("\u00a0")); // room for what comes
+    fillOf(look, said, words("The network is looking at the photograph…", "网络正在看这张照片…"), async () => {
+      const found = await predicted(photograph);
       if (photograph === shown) {
-        picture.replaceChildren(withCrop(photograph.url, name, found), cropNote(found));
+        picture.replaceChildren(withCrop(photograph.url, name, found), note(given(found)));
       }
       return [
         element("h2", {}, words("It says", "它说这是")),
         answerBars(found.predictions),
-        element("p", { class: "note" }, facts(found)),
+        note(facts(found)),
       ];
     });
-  }
-
-  async function answered(photograph) {
-    try {
-      return await predicted(photograph);
-    } catch (problem) {
-      if (!problem.detail) throw problem;
-      if (photograph === shown) picture.replaceChildren();
-      const advice = words("Choose another photograph above.", "请在上面换一张照片。");
-      const sentence = problem.detail.replace(/[.。]?$/, words(". ", "。"));
-      throw new api.Problem({ detail: `${sentence}${advice}` });
-    }
   }
 
   function facts({ milliseconds }) {
@@ -82,16 +69,21 @@ function withCrop(url, name, found) {
   return node;
 }
 
-function cropNote({ crop, photograph }) {
-  if (!crop) return "";
-  const whole = `${photograph.width}×${photograph.height}`;
-  const seen = `${Math.round(crop.width)}×${Math.round(crop.height)}`;
-  return element(
-    "p",
-    { class: "note" },
-    words(
-      `The network was given the bright part: ${seen} of ${whole} pixels.`,
-      `网络看到的是明亮的部分：${whole} 像素中的 ${seen}。`,
-    ),
-  );
+/** What the network was given, in a line. */
+function given({ crop, photograph: { width, height }, size }) {
+  const [across, down] = [Math.round(crop.width), Math.round(crop.height)];
+  const scaled = words(`scaled to ${size.join("×")}`, `缩放为 ${size.join("×")}`);
+  return across >= width && down >= height
+    ? words(
+        `The network was given the whole photograph, ${width}×${height} pixels, ${scaled}.`,
+        `网络看到的是整张照片：${width}×${height} 像素，${scaled}。`,
+      )
+    : words(
+        `The network was given the bright part: ${across}×${down} of ${width}×${height} pixels, ${scaled}.`,
+        `网络看到的是明亮的部分：${width}×${height} 像素中的 ${across}×${down}，${scaled}。`,
+      );
+}
+
+function note(text) {
+  return element("p", { class: "note" }, text);
 }

@@ -1,13 +1,17 @@
-/** The photographs to choose from, and the ways to add one: drop, paste, a file, the camera. */
+/**
+ * The photographs to choose from, and the ways to add one: drop, paste, a file, the camera. What is no
+ * picture, or was lost with an earlier load of the page, is said in a line.
+ */
 
 import { element } from "../elements.js";
-import { add, nameOfPhotograph, photographs, remove } from "../shared/photographs.js";
+import { add, nameOfPhotograph, photographs, refused, remove } from "../shared/photographs.js";
 import { words } from "../words.js";
 
 /** @param {import("./look.js").Look} look @param {Element} root on which files may be dropped */
 export function chooser(look, root) {
   const strip = element("div", { class: "photographs", role: "group", "aria-label": words("Photographs", "照片") });
   const files = fileInput(words("Choose a file…", "选择文件…"), { multiple: true }, take);
+  const told = element("div", { class: "told", role: "status" });
   const camera = fileInput(words("Camera", "拍照"), { capture: "environment" }, take);
   camera.classList.add("camera");
   const node = element(
@@ -27,23 +31,52 @@ export function chooser(look, root) {
         ),
       ),
     ),
+    told,
   );
 
   /** @param {Iterable<File>} given */
   function take(given) {
-    const added = [...given].map(add);
-    if (added.length) look.choose(added[added.length - 1]);
+    [...given].map(add).forEach(look.choose); // the last is shown; where it is no picture, the one before
   }
 
   let shown = "";
   function update() {
     const current = look.current();
-    const now = `${photographs.map((each) => each.id)} ${current.id}`;
+    const now = [
+      photographs.map((each) => each.id), current.id, refused.map((each) => each.photograph.id), look.lost(),
+    ].join(" ");
     if (now === shown) return;
     shown = now;
+    told.replaceChildren(...refused.map(refusal), ...(look.lost() ? [lostLine()] : []));
     const focused = strip.contains(document.activeElement);
     strip.replaceChildren(...photographs.map((each) => thumbnail(each, each === current)));
     if (focused) /** @type {HTMLElement} */ (strip.querySelector('[aria-pressed="true"]'))?.focus();
+  }
+
+  function refusal(each) {
+    const name = nameOfPhotograph(each.photograph);
+    const seen = element(
+      "button",
+      {
+        type: "button", class: "quiet", "aria-label": words(`Dismiss the line about ${name}`, `关闭关于 ${name} 的提示`),
+        onclick() {
+          refused.splice(refused.indexOf(each), 1);
+          update();
+          /** @type {HTMLElement} */ (node.querySelector("input[type=file]")).focus();
+        },
+      },
+      words("Dismiss", "知道了"),
+    );
+    const why = words(`${name} was not taken: ${each.problem.detail}`, `没有采用 ${name}：${each.problem.detail}`);
+    return element("p", { class: "problem" }, why, " ", seen);
+  }
+
+  function lostLine() {
+    return element("p", {}, words(
+      "Your photograph was in the memory of this page only, and the page was loaded anew: please choose it " +
+        "again. Until then, an example.",
+      "你的照片只存在于本页的内存中，页面重新载入后就没有了：请再选一次。在此之前先看一张示例。",
+    ));
   }
 
   function thumbnail(photograph, chosen) {

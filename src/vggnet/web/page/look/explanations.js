@@ -6,13 +6,13 @@ import { nameOfClass } from "../shared/answers.js";
 import { ask } from "../shared/asked.js";
 import { labelled, select } from "../shared/controls.js";
 import { emptiness } from "../shared/emptiness.js";
-import { fill } from "../shared/fill.js";
 import { colourBar } from "../shared/matrices.js";
 import { predicted } from "../shared/predicted.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
+import { fillOf } from "./of_photograph.js";
 import { section } from "./section.js";
 
 const METHODS = ["grad-cam", "occlusion", "gradient"];
@@ -61,7 +61,7 @@ export function explanationsPart(look) {
   /** The five answers, and the class that the address names where it is none of them. */
   async function chooseClass(photograph, asked) {
     const now = shown;
-    await fill(classes, null, async () => {
+    await fillOf(look, classes, null, async () => {
       const { predictions } = await predicted(photograph);
       if (now !== shown) return;
       const known = predictions.map((each) => [String(each.index), nameOfClass(each)]);
@@ -85,18 +85,20 @@ export function explanationsPart(look) {
       const needs = words("Needs torch, which is not installed on this server.", "需要 torch，本服务器没有安装。");
       return panel.replaceChildren(title, element("p", { class: "note" }, needs));
     }
-    await fill(panel, working(method), async (signal) => {
+    await fillOf(look, panel, working(method), async (signal) => {
       await before;
       if (now !== shown) return [];
       const found = await ask(photograph, "explain", { method, class: asked }, signal);
       const { url } = await view(photograph, look.side);
       const name = words(`${titleOf(method)} over the photograph`, `照片上的${titleOf(method)}`);
+      const nothing = emptiness(found);
       return [
         title,
         stage(url, name, { matrix: found.empty ? null : found.values, strength: opacity() }),
-        found.empty ? element("p", { class: "empty" }, emptiness(method)) : colourBar(found.values),
+        found.empty ? null : colourBar(found.values),
+        nothing && element("p", { class: "empty" }, nothing),
         element("figcaption", {}, caption(found, method)),
-      ];
+      ].filter((each) => each !== null);
     });
   }
 
@@ -114,7 +116,7 @@ function titleOf(method) {
 function working(method) {
   return {
     "grad-cam": words("Computing Grad-CAM…", "正在计算 Grad-CAM…"),
-    occlusion: words("Hiding one square after another; it takes some seconds…", "正在逐个遮住方块，需要几秒钟…"),
+    occlusion: words("Hiding one place after another; it takes some seconds…", "正在逐处遮挡，需要几秒钟…"),
     gradient: words("Computing the gradient; the first time takes some seconds…", "正在计算梯度，第一次需要几秒钟…"),
   }[method];
 }
@@ -131,8 +133,8 @@ function caption({ layer, positions, size, probability_there: there }, method) {
   }
   if (method === "occlusion") {
     return words(
-      `How far the probability falls where a square is hidden, at ${pixels} pixels; blue: it rises.`,
-      `遮住一个方块时概率下降多少，${pixels} 像素；蓝色表示上升。`,
+      `How far the probability falls where a patch is hidden, at ${pixels} pixels; blue: it rises.`,
+      `遮住一块时概率下降多少，${pixels} 像素；蓝色表示上升。`,
     );
   }
   return words(

@@ -13,6 +13,7 @@ import { excitePart } from "./excite.js";
 import { explanationsPart } from "./explanations.js";
 import { filtersPart } from "./filters.js";
 import { layersPart } from "./layers.js";
+import { markAllOutdated } from "./of_photograph.js";
 
 /**
  * What the parts share.
@@ -23,28 +24,35 @@ import { layersPart } from "./layers.js";
  *   network takes one size only
  * @property {() => import("../shared/photographs.js").Photograph} current
  * @property {(photograph: import("../shared/photographs.js").Photograph) => void} choose
+ * @property {() => boolean} lost whether the address was of a photograph of the reader's that the page has
+ *   no more
  */
 /** @typedef {{node: HTMLElement, update: () => void}} Part shows anew what has changed */
 
 const SIDE = 224; // of the views, where the network takes any size
+const OWN = "own"; // what the address says of a photograph of the reader's: no more than that it is one
 
 /** @param {Element} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
   const model = await askOnce("model");
-  let own = photographs.findLast((each) => each.example === null) ?? null;
+  /** Those that were chosen, the newest last: where one is gone, the one before it is shown again. */
+  let order = photographs.filter((each) => each.example === null);
   /** @type {Part[]} */
   let parts = [];
   /** @type {Look} */
   const look = {
     model,
     side: model.any_size ? SIDE : null,
-    current: () => own ?? example(state.get("look.photo")),
+    current: () => (state.get("look.photo") === OWN && newestOwn()) || example(state.get("look.photo")),
     choose(photograph) {
-      own = photograph.example ? null : photograph;
-      if (photograph.example) state.set("look.photo", photograph.example);
+      const before = new Set([...order, look.current()]);
+      order = [...before].filter((each) => each !== photograph).concat(photograph);
+      state.set("look.photo", photograph.example ?? OWN);
       updateSoon();
     },
+    lost: () => state.get("look.photo") === OWN && !newestOwn(),
   };
+  const newestOwn = () => order.findLast((each) => each.example === null);
 
   function build() {
     const [pictures, answer] = [chooser(look, root), answerPart(look)];
@@ -66,6 +74,7 @@ export async function mount(root, context) {
     const [pictures, answer, ...rest] = parts;
     pictures.update();
     answer.update();
+    markAllOutdated(look, root);
     const photograph = look.current();
     const readable = await isReadable(photograph);
     if (photograph !== look.current() || !parts.includes(answer)) return;
@@ -79,7 +88,9 @@ export async function mount(root, context) {
   context.onChange(build);
   state.onChange((key) => (key === null || key.startsWith("look.")) && updateSoon());
   onPhotographs(() => {
-    if (own && !photographs.includes(own)) own = null;
+    const shown = look.current();
+    order = order.filter((each) => photographs.includes(each));
+    if (!photographs.includes(shown)) look.choose(order.at(-1) ?? photographs[0]);
     updateSoon();
   });
 }

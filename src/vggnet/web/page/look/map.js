@@ -1,7 +1,6 @@
 /** One map, large, beside the photograph: a click or the arrow keys choose a unit. */
 
 import { element, svgElement } from "../elements.js";
-import { fill } from "../shared/fill.js";
 import { colourBar, paintedMatrix } from "../shared/matrices.js";
 import { stage } from "../shared/stage.js";
 import { view } from "../shared/views.js";
@@ -9,8 +8,11 @@ import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, chosenUnit } from "./chosen.js";
 import { mapOf } from "./features.js";
+import { fillOf } from "./of_photograph.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** @typedef {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} Field */
 
 /**
  * @param {import("./look.js").Look} look
@@ -30,7 +32,7 @@ export function mapView(look) {
     if (now === shown) return moveCursor();
     shown = now;
     const working = words(`Computing channel ${channel} of ${layer}…`, `正在计算 ${layer} 的通道 ${channel}…`);
-    fill(large, working, async (signal) => {
+    fillOf(look, large, working, async (signal) => {
       const map = await mapOf(look, layer, channel, signal);
       return [boardOf(map, layer, channel), colourBar(map), element("figcaption", {}, about(map, layer, channel))];
     }).then(moveCursor);
@@ -87,23 +89,34 @@ export function mapView(look) {
     cursor.setAttribute("transform", `translate(${column} ${row})`);
   }
 
-  /** @param {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} field */
+  /** @param {Field} field */
   function frame(field) {
     const { layer } = chosen(look);
-    fill(picture, null, async () => {
+    fillOf(look, picture, null, async () => {
       const { url } = await view(look.current(), look.side);
       const side = look.side ?? look.model.input_size;
       const label = words("The photograph, with what the unit can see in a frame", "照片，框内是该单元能看到的部分");
-      const size = `${field.receptive_field}×${field.receptive_field}`;
       return [
         stage(url, label, { frames: [field], side }),
-        element("figcaption", { class: "field" }, words(
-          `This unit of ${layer.name} can see ${size} of ${side}×${side} pixels${field.cut ? ", cut at the border" : ""}.`,
-          `${layer.name} 的这个单元能看到 ${side}×${side} 像素中的 ${size}${field.cut ? "，在边缘截断" : ""}。`,
-        )),
+        element("figcaption", { class: "field" }, seen(layer.name, field, side)),
       ];
     });
   }
 
   return { node, update, frame };
+}
+
+/** How much of the view a unit can see, and how much it would if there were more. @param {string} layer @param {Field} field @param {number} side of the view */
+function seen(layer, { left, top, width, height, cut, receptive_field: whole }, side) {
+  const across = Math.min(side, left + width) - Math.max(0, left);
+  const down = Math.min(side, top + height) - Math.max(0, top);
+  const text = words(
+    `This unit of ${layer} can see ${across}×${down} of ${side}×${side} pixels.`,
+    `${layer} 的这个单元能看到 ${side}×${side} 像素中的 ${across}×${down}。`,
+  );
+  if (!cut) return text;
+  return text + words(
+    ` Its field would be ${whole}×${whole}; the part outside the photograph is cut off.`,
+    `它的感受野本来是 ${whole}×${whole}，超出照片的部分被截去。`,
+  );
 }

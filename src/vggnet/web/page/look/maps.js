@@ -1,12 +1,12 @@
 /** All maps of a layer as a grid, a page at a time; each opens large. */
 
 import { element } from "../elements.js";
-import { fill } from "../shared/fill.js";
 import { colourBar, paintedMatrix } from "../shared/matrices.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, PER_PAGE } from "./chosen.js";
 import { mapsOf } from "./features.js";
+import { fillOf } from "./of_photograph.js";
 
 /** @param {import("./look.js").Look} look @returns {import("./look.js").Part} */
 export function mapsGrid(look) {
@@ -22,7 +22,7 @@ export function mapsGrid(look) {
     shown = now;
     turnPages(choice);
     const working = words(`Computing the maps of ${choice.shown}…`, `正在计算 ${choice.shown} 的特征图…`);
-    fill(place, working, async (signal) => {
+    fillOf(look, place, working, async (signal) => {
       const { maps, first } = await mapsOf(look, choice.shown, choice.page, signal);
       const tiles = maps.map((map, at) => tile(map, first + at, chosen(look).channel));
       return [element("div", { class: "map-grid" }, ...tiles), colourBar(maps[0])];

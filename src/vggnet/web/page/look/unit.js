@@ -2,12 +2,12 @@
 
 import { element } from "../elements.js";
 import { arrayPicture, largest } from "../shared/array.js";
-import { fill } from "../shared/fill.js";
 import { askOfView } from "../shared/views.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
 import { chosen, chosenUnit } from "./chosen.js";
 import { mapOf } from "./features.js";
+import { fillOf } from "./of_photograph.js";
 
 const SHOWN = 3; // channels, those that add or take away most
 const PAUSE = 100; // milliseconds; arrow keys pass over many units
@@ -35,7 +35,7 @@ export function unitPanel(look, showField) {
     if (now === shown) return;
     shown = now;
     const photograph = look.current();
-    fill(node, words("Computing the unit…", "正在计算这个单元…"), async (signal) => {
+    fillOf(look, node, words("Computing the unit…", "正在计算这个单元…"), async (signal) => {
       await new Promise((go) => setTimeout(go, PAUSE));
       if (now !== shown) return [];
       const map = await mapOf(look, choice.shown, choice.channel, signal);

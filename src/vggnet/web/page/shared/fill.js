@@ -14,6 +14,7 @@ const newest = new WeakMap();
  * @param {HTMLElement} place @param {string | null} working the line; null says nothing
  * @param {(signal: AbortSignal) => Promise<(Node | string)[] | void> | void} compute the children, or
  *   none where it fills itself
+ * @returns {Promise<boolean>} whether the place shows it, or its failure: no newer filling overtook it
  */
 export async function fill(place, working, compute) {
   const mine = new AbortController();
@@ -30,7 +31,7 @@ export async function fill(place, working, compute) {
     const found = await computing;
     if (newest.get(place) === mine && found) place.replaceChildren(...found);
   } catch (problem) {
-    if (newest.get(place) !== mine) return;
+    if (newest.get(place) !== mine) return false;
     place.replaceChildren(element("p", { class: "problem", role: "alert" }, sentenceFor(problem)));
   } finally {
     if (newest.get(place) === mine) {
@@ -38,4 +39,5 @@ export async function fill(place, working, compute) {
       place.removeAttribute("aria-busy");
     }
   }
+  return newest.get(place) === mine;
 }

@@ -37,8 +37,9 @@ let next = photographs.length;
 /** @param {Blob & {name?: string}} file @returns {Photograph} */
 export function add(file) {
   const url = URL.createObjectURL(file);
+  const bytes = new Blob([file]); // without a type: the server goes by what is in it
   const photograph = {
-    id: next++, name: file.name ?? "", example: null, url, blob: async () => file,
+    id: next++, name: file.name ?? "", example: null, url, blob: async () => bytes,
   };
   photographs.push(photograph);
   listeners.forEach((each) => each());
@@ -50,6 +51,17 @@ export function remove(photograph) {
   photographs.splice(photographs.indexOf(photograph), 1);
   revokeLater(photograph.url);
   listeners.forEach((each) => each(photograph));
+}
+
+/** @typedef {{photograph: Photograph, problem: api.Problem}} Refused */
+/** @type {Refused[]} files that turned out to be no pictures, until the reader has seen that they were */
+export const refused = [];
+
+/** Take away what the network cannot be given. @param {Photograph} photograph @param {api.Problem} problem why */
+export function refuse(photograph, problem) {
+  if (!photographs.includes(photograph)) return;
+  refused.push({ photograph, problem });
+  remove(photograph);
 }
 
 /** What a photograph is called in the page's language. @param {Photograph} photograph */

@@ -17,6 +17,7 @@ const UNIFORM = "n03763968"; // what is on it
 
 /** @type {import("../step.js").Step} */
 export const whatIsIt = {
+  newWords: ["logit"],
   withPhotograph: "ask",
   title: () => words("What is it, and why?", "这是什么？为什么？"),
   question: () => [
@@ -49,15 +50,18 @@ export const whatIsIt = {
     }
     const found = await ask(photograph, "explain", { method: "grad-cam" });
     const label = words("Where Grad-CAM finds what speaks for the first class", "Grad-CAM 找到的、支持第一类的位置");
+    const nothing = emptiness(found);
     place.replaceChildren(
       stage(url, label, { matrix: found.empty ? null : found.values }),
-      found.empty ? element("p", { class: "note" }, emptiness("grad-cam")) : colourBar(found.values),
+      ...(found.empty ? [] : [colourBar(found.values)]),
+      ...(nothing ? [element("p", { class: "empty" }, nothing)] : []),
       answerBars(predictions),
     );
   },
   async answer({ guess }) {
     const photograph = ownOr(WRONG_EXAMPLE);
     const { predictions } = await predicted(photograph);
+    const { empty } = await ask(photograph, "explain", { method: "grad-cam" });
     const first = predictions[0];
     const said = predictions.find((each) => String(each.index) === guess);
     const name = nameOfClass(first);
@@ -69,11 +73,15 @@ export const whatIsIt = {
         `它说是${name}，概率 ${percent(first.probability)}。`,
       ),
       body: [
-        words(
-          "The bright places of the overlay speak for this class: there the last convolution's maps " +
-            "are large, and the class score grows with them (Grad-CAM).",
-          "叠加图中明亮的地方支持这个类别：那里最后一个卷积的特征图数值大，而且类别分数随之增长（Grad-CAM）。",
-        ),
+        ...(empty
+          ? []
+          : [
+              words(
+                "The bright places of the overlay speak for this class: there the last convolution's maps " +
+                  "are large, and the class score grows with them (Grad-CAM).",
+                "叠加图中明亮的地方支持这个类别：那里最后一个卷积的特征图数值大，而且类别分数随之增长（Grad-CAM）。",
+              ),
+            ]),
         ...(uniform > 0
           ? [
               words(

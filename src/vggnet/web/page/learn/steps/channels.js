@@ -9,6 +9,7 @@ import { formula } from "../math.js";
 
 /** @type {import("../step.js").Step} */
 export const doubling = {
+  newWords: ["pool", "stride", "padding", "mac"],
   title: () => words("Why do channels double?", "为什么通道数要翻倍？"),
   question: () => [
     words(

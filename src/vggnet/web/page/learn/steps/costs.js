@@ -12,6 +12,7 @@ const HEAVY = ["conv1_2", "conv2_2", "conv3_2", "conv3_3", "conv4_2", "conv4_3"]
 
 /** @type {import("../step.js").Step} */
 export const mostParameters = {
+  newWords: ["fc"],
   title: () => words("Where are the 138 million?", "1.38 亿参数在哪里？"),
   question: () => [
     words(

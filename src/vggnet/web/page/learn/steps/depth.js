@@ -1,7 +1,7 @@
 /** Step 6: from A to E, what is added where, and what it gained. */
 
 import { element } from "../../elements.js";
-import { grouped } from "../../numbers.js";
+import { grouped, si } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { words } from "../../words.js";
 import { measured } from "../evidence.js";
@@ -10,6 +10,7 @@ import { near, youSaid } from "../judge.js";
 /** Top-1 error with S = Q = 256: Table 3 of the paper. */
 const ERRORS = { A: 29.6, "A-LRN": 29.7, B: 28.7, C: 28.1, D: 27.0, E: 27.3 };
 const NAMES = Object.keys(ERRORS);
+const SPLIT = ["conv2", "conv4", "conv5"]; // of AlexNet: each half saw one GPU's half of the channels
 
 /** @type {import("../step.js").Step} */
 export const deeper = {
@@ -43,23 +44,33 @@ export const deeper = {
     );
   },
   async answer({ guess }) {
-    const [a, e] = await askOnce("describe", { config: ["A", "E"] });
+    const [a, d, e, alexnet] = await askOnce("describe", { config: ["A", "D", "E", "AlexNet"] });
+    const split = inGroups(alexnet);
     return {
       right: near(guess, ERRORS.E, 0.7),
       verdict: youSaid(guess && `${guess}%`, `${ERRORS.E}%`),
       body: [
         words(
-          `Depth gains 2.6 points from A to D, nearly for nothing: E has only ` +
-            `${grouped(e.parameters - a.parameters)} parameters more than A, ` +
-            `${(100 * (e.parameters / a.parameters - 1)).toFixed(0)}%. At E the gain ends; trained on ` +
-            "pictures of many sizes, E is level with D.",
+          `Depth gains 2.6 points from A to D, and costs few parameters: E has only ` +
+            `${grouped(e.parameters - a.parameters)} more than A, ` +
+            `${(100 * (e.parameters / a.parameters - 1)).toFixed(0)}%. It does cost MACs: ${si(a.macs)} in A, ` +
+            `${si(d.macs)} in D, ${si(e.macs)} in E. At E the gain ends; trained on pictures of many sizes, E ` +
+            "is level with D.",
           `从 A 到 D，深度带来 2.6 个百分点，几乎不花参数：E 只比 A 多 ${grouped(e.parameters - a.parameters)} 个，` +
-            `即 ${(100 * (e.parameters / a.parameters - 1)).toFixed(0)}%。到 E 收益就停了；用多种尺寸训练时，E 与 D 持平。`,
+            `即 ${(100 * (e.parameters / a.parameters - 1)).toFixed(0)}%。但要花乘加：A 是 ${si(a.macs)}，D 是 ` +
+            `${si(d.macs)}，E 是 ${si(e.macs)}。到 E 收益就停了；用多种尺寸训练时，E 与 D 持平。`,
         ),
         words(
           "A-LRN has the normalisation of AlexNet, which gives nothing. C adds 1×1 convolutions, D " +
             "makes them 3×3 and is better: it helps to look around, not only to be deeper.",
           "A-LRN 加了 AlexNet 的归一化，毫无用处。C 加的是 1×1 卷积，D 把它们换成 3×3，更好：不仅要深，还要看到周围。",
+        ),
+        words(
+          `AlexNet itself, where Network shows it, is counted without groups: ${si(alexnet.parameters)} parameters, ` +
+            `${si(alexnet.macs)} MACs. The original split ${SPLIT.join(", ")} into two groups, one for each of its two ` +
+            `GPUs, which halves their weights: ${si(split.parameters)} and ${si(split.macs)}.`,
+          `“网络”页中的 AlexNet 按不分组计算：参数 ${si(alexnet.parameters)}，乘加 ${si(alexnet.macs)}。原始的 AlexNet 把 ` +
+            `${SPLIT.join("、")} 分成两组，放在两块 GPU 上，这些层的权重减半：分别是 ${si(split.parameters)} 和 ${si(split.macs)}。`,
         ),
         await measured("depth", [
           ["B", "A", words("B against A", "B 比 A")],
@@ -75,6 +86,15 @@ export const deeper = {
     label: () => words("Put A and E side by side", "把 A 和 E 并排比较"),
   },
 };
+
+/** The parameters and MACs of AlexNet with its groups; described are those without. */
+function inGroups({ parameters, macs, layers }) {
+  for (const each of layers.filter(({ name }) => SPLIT.includes(name))) {
+    parameters -= each.weights / 2;
+    macs -= each.macs / 2;
+  }
+  return { parameters, macs };
+}
 
 /** A network as squares, one a convolution, in the columns of its stages. */
 function row(name, { layers }, told) {

@@ -1,6 +1,7 @@
 /** Step 1: how much a unit sees after two and after three 3x3. */
 
 import { element, svgElement } from "../../elements.js";
+import { square } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { player } from "../../shared/player.js";
 import { words } from "../../words.js";
@@ -9,6 +10,7 @@ import { formula } from "../math.js";
 
 /** @type {import("../step.js").Step} */
 export const sameField = {
+  newWords: ["convolution", "unit", "receptive-field"],
   title: () => words("How much does one unit see?", "一个单元能看到多少？"),
   question: () => [
     words(
@@ -21,7 +23,7 @@ export const sameField = {
   figure({ place, guess }) {
     const label = element("p", { class: "figure-label", "aria-live": "polite" });
     const frame = element("div");
-    const most = guess === null ? 1 : 3;
+    const most = guess === null ? 1 : 3; // the third is what the answer goes on to
     const show = (layers) => {
       const side = 1 + 2 * layers;
       frame.replaceChildren(rows(layers, most));
@@ -37,7 +39,7 @@ export const sameField = {
       place.replaceChildren(frame, label);
     } else {
       const controls = player({
-        count: most + 1, at: most, show, text: String,
+        count: most + 1, at: 2, show, text: String,
         label: words("Number of 3×3 convolutions", "3×3 卷积的个数"),
       });
       place.replaceChildren(frame, label, controls.node);
@@ -51,15 +53,21 @@ export const sameField = {
       verdict: youSaid(guess, `${two.receptive_field}`),
       body: [
         words(
-          `Each further 3×3 adds one pixel on every side. So two of them see as much as one ` +
-            `${two.receptive_field}×${two.receptive_field}, and three as much as one ` +
-            `${three.receptive_field}×${three.receptive_field}.`,
-          `每多一个 3×3，四周各多一个像素。所以两个 3×3 看到的和一个 ${two.receptive_field}×${two.receptive_field} 一样多，` +
-            `三个和一个 ${three.receptive_field}×${three.receptive_field} 一样多。`,
+          `The second looks at 3×3 results of the first, and neighbouring results see pixels that lie one further. ` +
+            `So two 3×3 see as much as one ${square(two.receptive_field)}.`,
+          `第二个看第一个的 3×3 个结果，相邻的结果看到的像素也错开一个。所以两个 3×3 看到的和一个 ` +
+            `${square(two.receptive_field)} 一样多。`,
+        ),
+        words(
+          `Now put a third on top (in the figure: one step on). It looks at 3×3 results of the second, each of ` +
+            `which sees ${square(two.receptive_field)}: again one pixel more on every side, as much as one ` +
+            `${square(three.receptive_field)}.`,
+          `现在再叠上第三个（在图中进一步）。它看第二个的 3×3 个结果，每个结果看到 ` +
+            `${square(two.receptive_field)}：四周又各多一个像素，和一个 ${square(three.receptive_field)} 一样多。`,
         ),
         formula(
-          `1 + 2·(3 − 1) = [${two.receptive_field}]`,
-          `1 + 3·(3 − 1) = [${three.receptive_field}]`,
+          words("two", "两个") + `: 1 + 2·(3 − 1) = [${two.receptive_field}]`,
+          words("three", "三个") + `: 1 + 3·(3 − 1) = [${three.receptive_field}]`,
         ),
       ],
     };

@@ -1,6 +1,7 @@
 /** Step 9: which part of a photograph a unit can see. */
 
 import { element } from "../../elements.js";
+import { square } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { ownOr } from "../../shared/photographs.js";
 import { stage } from "../../shared/stage.js";
@@ -12,7 +13,7 @@ import { formula } from "../math.js";
 
 const SIDE = 224;
 const ASKED = "conv5_3";
-const FRAMES = { A: "conv3_3", B: "pool4", C: ASKED, D: "fc6" };
+const FRAMES = { 1: "conv3_3", 2: "pool4", 3: ASKED, 4: "fc6" }; // no letters: those are networks
 const SHOWN = ["conv1_2", "conv3_3", "pool4", "conv5_3", "pool5", "fc6"];
 const KEY = "learn.field";
 
@@ -23,8 +24,8 @@ export const onThePhotograph = {
   question: () => [
     words(
       `On this photograph of ${SIDE}×${SIDE} pixels are four frames. Which is what the unit in the ` +
-        `middle of ${ASKED}, the last of D's convolutions, can see?`,
-      `这张 ${SIDE}×${SIDE} 像素的照片上有四个框。D 的最后一个卷积 ${ASKED} 正中的单元能看到哪一个？`,
+        `middle of ${ASKED}, the last convolution of D (VGG16), can see?`,
+      `这张 ${SIDE}×${SIDE} 像素的照片上有四个框。D（VGG16）的最后一个卷积 ${ASKED} 正中的单元能看到哪一个？`,
     ),
   ],
   guess: { kind: "choice", choices: () => Object.keys(FRAMES).map((name) => [name, name]) },
@@ -34,7 +35,7 @@ export const onThePhotograph = {
     const fieldOf = (name) => fieldInTheMiddle(layers.find((each) => each.name === name));
     if (guess === null) {
       const frames = Object.entries(FRAMES).map(([name, layer]) => ({ ...fieldOf(layer), name }));
-      const label = words("A photograph with four frames, A the smallest, D all of it", "有四个框的照片，A 最小，D 是全部");
+      const label = words("A photograph with four frames, 1 the smallest, 4 all of it", "有四个框的照片，1 最小，4 是全部");
       return place.replaceChildren(stage(url, label, { frames, side: SIDE }));
     }
     const picture = element("div");
@@ -43,12 +44,15 @@ export const onThePhotograph = {
     const show = () => {
       const name = chosen();
       const frame = fieldOf(name);
-      const side = frame.width;
+      const side = square(frame.width);
       picture.replaceChildren(stage(url, words(`What ${name} can see`, `${name} 能看到的部分`), { frames: [frame], side: SIDE }));
       caption.textContent =
-        side > SIDE
-          ? words(`${name}: ${side}×${side}, cut at the border`, `${name}：${side}×${side}，在边缘截断`)
-          : `${name}: ${side}×${side}`;
+        frame.width > SIDE
+          ? words(
+              `${name}: the field would be ${side} pixels; the part outside the photograph is cut off`,
+              `${name}：感受野本来是 ${side} 像素，超出照片的部分被截去`,
+            )
+          : words(`${name}: ${side} pixels`, `${name}：${side} 像素`);
     };
     const choices = SHOWN.map((name) =>
       element(
@@ -70,12 +74,12 @@ export const onThePhotograph = {
   async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
     const field = (name) => layers.find((each) => each.name === name).receptive_field;
-    const right = "C";
+    const right = "3";
     return {
       right: same(guess, right),
       verdict: words(
-        `It is ${right}: ${field(ASKED)}×${field(ASKED)} pixels, most of the photograph.`,
-        `是 ${right}：${field(ASKED)}×${field(ASKED)} 像素，照片的大部分。`,
+        `It is frame ${right}: ${square(field(ASKED))} pixels, most of the photograph.`,
+        `是框 ${right}：${square(field(ASKED))} 像素，照片的大部分。`,
       ),
       body: [
         words(

@@ -5,10 +5,10 @@ import { words } from "../../words.js";
 import { evidence } from "../evidence.js";
 import { same } from "../judge.js";
 
-const NAMES = ["A", "B", "C"]; // of the curves
+const NAMES = ["X", "Y", "Z"]; // of the curves; A to E are networks
 const TICK = 0.5; // of the loss
 const APART = 14; // the names at the curves' ends, at least
-const [WIDTH, HEIGHT, LEFT, ABOVE, BELOW] = [480, 296, 40, 24, 40];
+const [WIDTH, HEIGHT, LEFT, ABOVE, BELOW] = [400, 288, 36, 24, 40];
 
 /** @type {import("../step.js").Step} */
 export const rates = {

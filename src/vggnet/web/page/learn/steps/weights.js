@@ -13,6 +13,7 @@ const CHANNELS = [64, 128, 256, 512];
 
 /** @type {import("../step.js").Step} */
 export const fewerWeights = {
+  newWords: ["channel", "parameter"],
   title: () => words("What do two 3×3 cost?", "两个 3×3 要多少权重？"),
   question: () => [
     words(
@@ -51,6 +52,7 @@ export const fewerWeights = {
 
 /** @type {import("../step.js").Step} */
 export const threeAgainstOne = {
+  newWords: ["relu", "top"],
   title: () => words("Three 3×3 against one 7×7", "三个 3×3 对一个 7×7"),
   question: () => [
     words(
