@@ -133,6 +133,24 @@ def test_the_keyboard_alone_selects_and_sorts(explorer: Explorer) -> None:
     expect(row).not_to_be_focused()
 
 
+def test_the_drawing_is_one_stop_of_the_tab_key(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    drawing = page.locator("[data-drawing]")
+    expect(drawing).to_be_visible()
+    drawing.focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("thead button").first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(drawing).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("complementary")).to_contain_text("pool5")  # before fc6
+    page.locator("tr[data-layers=pool5]").focus()  # and so is the table
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("tr[data-layers=conv5_3]")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".files .button").first).to_be_focused()
+
+
 def test_the_keyboard_alone_edits(explorer: Explorer) -> None:
     page = explorer.open(tab="network")
     expect(page.locator(".total-parameters")).to_have_text(grouped(138_357_544))
