@@ -132,6 +132,19 @@ def test_on_paper_the_controls_are_left_out(explorer: Explorer) -> None:
     expect(page.locator("table").first).to_be_visible()
 
 
+def test_bars_are_printed(explorer: Explorer) -> None:
+    """Without "background graphics", as browsers print at first: a bar's colour is in the file."""
+    page = explorer.open(tab="principle", theme="dark")
+    expect(page.locator(".headline")).to_contain_text("81% more weights")
+    page.emulate_media(media="print")
+    adjusts = "(bar) => getComputedStyle(bar).printColorAdjust"
+    assert page.locator(".counts .bar").first.evaluate(adjusts) == "exact"
+    for name in (".player", ".slider input", ".trained"):  # what nobody can move, or has measured
+        expect(page.locator(name).first).to_be_hidden()
+    colour = "(bar) => getComputedStyle(bar).backgroundColor"
+    assert page.locator(".counts .bar").first.evaluate(colour) == "rgb(0, 114, 178)"
+
+
 def test_a_busy_server_is_asked_again(explorer: Explorer) -> None:
     explorer.expected.append("status of 503")
     page = explorer.open(tab="learn")
