@@ -57,12 +57,22 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     expect(page.locator(".editor mark")).to_have_text("conw3-16")
     expect(editor).to_have_attribute("aria-invalid", "true")
     expect(total).to_have_text(grouped(138_357_544))  # until there is something to count
+    # What is shown of the network before is not to be taken for this one.
+    expect(page.locator(".totals")).to_have_class(re.compile(r"\bstale\b"))
+    expect(page.locator(".files .button")).to_have_count(0)
+    buttons = page.locator(".files button")
+    expect(buttons).to_have_count(4)
+    for button in buttons.all():
+        expect(button).to_be_disabled()
+        expect(button).to_have_accessible_description("once what is wrong above is mended")
     place.click()
     assert page.evaluate("getSelection().toString()") == "conw3-16"
     page.keyboard.type("conv3-16")
     expect(place).to_be_hidden()
     mended = configuration("conv3-8 conv3-8 / maxpool / conv3-16 / FC-10 / soft-max")
     expect(total).to_have_text(grouped(analyze(mended).parameters))
+    expect(page.locator(".stale")).to_have_count(0)
+    expect(page.locator(".files .button").first).to_have_attribute("href", re.compile("conv3-16"))
 
 
 def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> None:

@@ -8,8 +8,20 @@ import { asked } from "./choice.js";
 
 export function files() {
   const node = element("div", { class: "files" });
+  const buttons = (...made) =>
+    node.replaceChildren(element("span", { class: "note" }, words("Take away", "导出")), ...made);
   return {
     node,
+    /** Nothing to take away: the network that is asked for is none. */
+    close() {
+      const id = "network-files-closed";
+      buttons(
+        ...["SVG", "PNG", "CSV", "JSON"].map((name) =>
+          element("button", { type: "button", disabled: true, "aria-describedby": id }, name),
+        ),
+        element("span", { class: "note", id }, words("once what is wrong above is mended", "改正上面的错误之后才能导出")),
+      );
+    },
     /** @param {any[]} described */
     show(described) {
       const name = described.map((each) => each.name.replace(/\W+/g, "-")).join("-");
@@ -18,8 +30,7 @@ export function files() {
         onclick: () => save(text(), `${name}.${suffix}`),
         type: "button",
       });
-      node.replaceChildren(
-        element("span", { class: "note" }, words("Take away", "导出")),
+      buttons(
         element("a", { class: "button", href: drawing("svg"), download: `${name}.svg` }, "SVG"),
         element("a", { class: "button", href: drawing("png"), download: `${name}.png` }, "PNG"),
         element("button", costs("csv", () => csv(described)), "CSV"),

@@ -29,7 +29,7 @@ export async function mount(root, context) {
     const choice = controls(networks);
     const tokens = editor();
     const status = element("p", { class: "status wrong", role: "alert" });
-    const totals = element("div", {});
+    const totals = element("div", { class: "totals" });
     const figure = element("div", { class: "figure" });
     const exports = files();
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
@@ -59,7 +59,7 @@ export async function mount(root, context) {
 
   function draw() {
     parts.status.textContent = "";
-    parts.figure.classList.remove("stale");
+    stale(false);
     parts.tokens.mark(null);
     parts.totals.replaceChildren(summary(found.described));
     parts.figure.replaceChildren(layers(found));
@@ -71,7 +71,16 @@ export async function mount(root, context) {
     fault = problem;
     const own = parts.tokens.mark(problem);
     parts.status.textContent = own ? "" : api.sentenceFor(problem);
-    parts.figure.classList.add("stale");
+    stale(true);
+    parts.exports.close();
+  }
+
+  /** What is shown is of the network before: it is grey, and not to be read or copied as this one's. */
+  function stale(is) {
+    for (const part of [parts.totals, parts.figure]) {
+      part.classList.toggle("stale", is);
+      part.inert = is;
+    }
   }
 
   const computeAgain = recomputed(compute, show, fail);
