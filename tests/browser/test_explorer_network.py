@@ -81,7 +81,7 @@ def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> Non
         tab="network", language="zh", network__config="own", network__tokens="conv3-8 conw3-8"
     )
     wrong = page.locator(".editor .wrong")
-    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8")
+    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8：是否想写 conv3-8？")
     page.get_by_role("button", name="English").click()
     expect(wrong).to_contain_text("Line 1, column 9 bad token 'conw3-8'")
     page.get_by_role("button", name="中文").click()

@@ -15,7 +15,7 @@ from vggnet.configurations import configuration, configuration_names
 from vggnet.drawing.costs import costs_table
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.svg import svg
-from vggnet.layers import LARGEST
+from vggnet.layers import LARGEST, nearest_token
 from vggnet.spec import MAX_TOKENS, Spec, SpecError
 from vggnet.stacks import KernelStack, compose
 from vggnet.variants import parse_size, title_of
@@ -73,8 +73,10 @@ def _analysis(asked: Asked, text: str, size: tuple[int, int] | None) -> Analysis
             size = (crop, crop)
         return analyze(varied, size)
     except SpecError as error:
-        token, place = _place(text, error.token)
-        raise Problem(422, one_line(error), error.code, values=token, **place) from None
+        values, place = _place(text, error.token)
+        if error.code == "bad-token" and (meant := nearest_token(values.get("token", ""))):
+            values["meant"] = meant
+        raise Problem(422, one_line(error), error.code, values=values, **place) from None
     except ValueError as error:
         raise Problem(422, one_line(error), "network") from None
 
