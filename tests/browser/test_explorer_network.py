@@ -61,7 +61,7 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     expect(page.locator(".totals")).to_have_class(re.compile(r"\bstale\b"))
     expect(page.locator(".files .button")).to_have_count(0)
     buttons = page.locator(".files button")
-    expect(buttons).to_have_count(4)
+    expect(buttons).to_have_count(5)
     for button in buttons.all():
         expect(button).to_be_disabled()
         expect(button).to_have_accessible_description("once what is wrong above is mended")
@@ -234,6 +234,64 @@ def saved(page: Page, name: str, tmp_path: Path) -> bytes:
     download.save_as(path)
     assert path.suffix == f".{name.lower()}"
     return path.read_bytes()
+
+
+def copied(page: Page, of: str) -> tuple[str, str]:
+    """What lies in the clipboard, as text and as HTML, when all of that element was copied."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(of).first.evaluate("(found) => getSelection().selectAllChildren(found)")
+    page.keyboard.press("ControlOrMeta+c")
+    text, html = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const of = async (kind) => (await item.getType(kind)).text();
+            return [await of("text/plain"), await of("text/html")];
+        }"""
+    )
+    return text, html
+
+
+def test_copied_numbers_are_plain(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__layer="conv1_1")
+    assert copied(page, ".total-parameters")[0] == "138357544"
+    text, html = copied(page, ".costs tbody")  # rows without their table
+    assert re.search(r"^\s*fc6\s+7×7\s+4096×1×1\s+102764544\s+74\.3%\s+103 M\s", text, re.MULTILINE)
+    assert re.search(r"<table><tbody>.*<td[^>]*>102764544</td>.*</tbody></table>", html, re.DOTALL)
+    assert "\u202f" not in text + html
+    assert "<svg" not in html
+    # A field gives what was written into it.
+    tokens = page.get_by_label("Input, pixels")
+    tokens.fill("1\u202f000")
+    tokens.press("ControlOrMeta+a")
+    page.keyboard.press("ControlOrMeta+c")
+    assert page.evaluate("navigator.clipboard.readText()") == "1\u202f000"
+
+
+def test_the_table_is_copied_as_markdown(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="A", network__sort="3-descending")
+    button = page.get_by_role("button", name="Copy as Markdown")
+    expect(button).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button.click()
+    expect(page.locator(".files [role=status]")).to_have_text("copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    counted = analyze(configuration("A"))
+    fc6 = next(each for each in counted.layers if each.name == "fc6")
+    assert lines[0].startswith("| layer | kernel | output | parameters | share | MACs |")
+    assert lines[1].startswith("| :-- | :-- | :-- | --: |")
+    assert lines[2].startswith(f"| fc6 | 7×7 | 4096×1×1 | {fc6.parameters} | 77.3% | {fc6.macs} |")
+    assert lines[-1].startswith(f"| total |  |  | {counted.parameters} |  | {counted.macs} |")
+    assert len({line.count("|") for line in lines}) == 1
+    # Two networks are two tables; where there is no clipboard, as over plain HTTP, a file.
+    page.get_by_label("Compare with").select_option("B")
+    expect(page.locator(".tables h3")).to_have_text(["A", "B"])
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    with page.expect_download() as waiting:
+        button.click()
+    written = waiting.value.path().read_text()
+    assert waiting.value.suggested_filename == "A-B.md"
+    assert [line for line in written.splitlines() if line.startswith("#")] == ["### A", "### B"]
+    assert "| conv1_2 ◆ |" in written
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ from typing import Any
 from vggnet.drawing.costs import costs_table
 from vggnet.printable import printable
 
-MODULES = ("selection.js", "sorting.js")
+MODULES = ("selection.js", "sorting.js", "copying.js")
 _START = """
 const details = document.querySelector(".details");
 linkSelection(document, (row) => (details.textContent = row.dataset.details));
 document.querySelectorAll(".costs table").forEach(makeSortable);
+copyPlainly(document);
 """
 
 

@@ -63,7 +63,7 @@ export async function mount(root, context) {
     parts.tokens.mark(null);
     parts.totals.replaceChildren(summary(found.described));
     parts.figure.replaceChildren(layers(found));
-    parts.exports.show(found.described);
+    parts.exports.show(found.described, parts.figure);
     parts.choice.hint(found.described[0]);
   }
 
