@@ -143,6 +143,13 @@ def test_the_keyboard_alone_selects_and_sorts(explorer: Explorer) -> None:
     expect(row).not_to_be_focused()
 
 
+def test_large_numbers_have_large_units(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__input_size="9999", network__head="average")
+    expect(page.locator(".total-macs")).to_have_text("30.6\u202fT")
+    expect(page.locator("tfoot")).to_contain_text("30.6 T")
+    expect(page.locator(".summary")).to_contain_text("47.7\u202fGiB")
+
+
 def test_the_drawing_is_one_stop_of_the_tab_key(explorer: Explorer) -> None:
     page = explorer.open(tab="network")
     drawing = page.locator("[data-drawing]")

@@ -20,7 +20,8 @@ from vggnet.drawing.theme import MEANINGS, ROLES
 from vggnet.layers import Layer
 from vggnet.printable import printable
 
-_MARGIN, _AXIS = 16, 26  # pixels around the drawing, and for the figures of the scale
+_MARGIN = 16  # pixels around the drawing
+_AXIS, _BESIDE = 20, 6  # least width of the figures of the scale, and from them to the drawing
 _OCTAVE, _LOWEST = 20, 10  # height of each doubling of the map's side, and of a side of 1
 _WIDENING, _NARROWEST = 3, 3  # width of each doubling of the channels, and of one channel
 _NORM = 3  # width of a normalisation, at the end of its column
@@ -87,7 +88,8 @@ def network_scene(networks: Sequence[Drawn]) -> Scene:
 def _places(all_folds: Sequence[Fold], num_networks: int) -> list[_Place]:
     """The folds from left to right, each as wide as its columns and its labels need."""
     found: list[_Place] = []
-    x = float(_MARGIN + _AXIS)
+    sides = [_side(unit) for fold in all_folds for slot in fold for unit in slot if unit]
+    x = _MARGIN + _BESIDE + max(_AXIS, *(text_width(f"{side:.0f}", _SMALL) for side in sides))
     for fold in all_folds:
         widths = [max(_width(unit) for unit in slot if unit) for slot in fold]
         if len(fold) > _MOST_COLUMNS:
@@ -142,15 +144,13 @@ class _Row:
 
     def _scale(self, right: float) -> Iterator[Shape]:
         """Rules at the sides of the maps, those left out whose figures would touch."""
-        above = float("inf")
+        left, above = self.places[0].x, float("inf")
         for side in sorted({_side(unit) for unit in self.units}, reverse=True):
             height = _LOWEST + _OCTAVE * log2(side)
             if above - height >= _LINE:
                 y, above = self.ground - height, height
-                yield Rule(_MARGIN + _AXIS, y, right, y)
-                yield Words(
-                    _MARGIN + _AXIS - 6, y + 4, f"{side:.0f}", _SMALL, "end", role="faint"
-                )  # fmt: skip
+                yield Rule(left, y, right, y)
+                yield Words(left - _BESIDE, y + 4, f"{side:.0f}", _SMALL, "end", role="faint")
 
     def _columns(self, place: _Place, shown: list[Unit]) -> Iterator[Shape]:
         top = self.ground - _height(shown[0])
