@@ -160,6 +160,20 @@ def test_drawings(client: Any) -> None:
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
+def test_drawings_and_tables_in_chinese(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = client.get("/api/draw?config=A&language=zh").text
+    assert "卷积" in drawn
+    assert "卷积" not in client.get("/api/draw?config=A&language=zh&legend=0").text
+    page = client.get("/api/draw?config=A&language=zh&format=html").text
+    assert '<html lang="zh-Hans">' in page
+    assert "感受野" in client.get("/api/table?config=A&language=zh").json()["html"]
+    assert "give en or zh" in problem(client.get("/api/table?config=A&language=fr"), 422)
+    # Rather than question marks a server without such a font writes English.
+    png = "/api/draw?config=A&format=png"
+    monkeypatch.setattr("vggnet.web.networks.system_font", lambda _: None)
+    assert client.get(f"{png}&language=zh").content == client.get(png).content
+
+
 def test_a_drawing_that_is_too_large(client: Any) -> None:
     tokens = " / ".join(f"conv3-{number} / maxpool1/1" for number in range(1, 500))
     response = client.get("/api/draw", params={"config": tokens, "format": "png"})

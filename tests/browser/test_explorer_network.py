@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from in_browser import Explorer
-from playwright.sync_api import Download, Page, Route, expect
+from playwright.sync_api import Browser, Download, Page, Route, expect
 
 from vggnet.analysis import analyze
 from vggnet.configurations import configuration
@@ -312,6 +312,32 @@ def test_the_drawing_is_saved(shown: Page, tmp_path: Path) -> None:
     drawn = ElementTree.fromstring(saved(shown, "SVG", tmp_path))
     assert drawn.get("aria-label", "").startswith("B (")
     assert saved(shown, "PNG", tmp_path).startswith(b"\x89PNG\r\n")
+
+
+def test_in_chinese_the_drawing_that_is_saved_is_so_too(explorer: Explorer, tmp_path: Path) -> None:
+    page = explorer.open(tab="network")
+    expect(page.locator(".total-parameters")).to_be_visible()
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("thead")).to_contain_text("感受野")
+    drawn = saved(page, "SVG", tmp_path).decode()
+    assert "个参数" in drawn
+    assert "全连接" in drawn  # its legend, which stands beside it on the page
+    assert saved(page, "CSV", tmp_path).decode().startswith("network,layer,input,")
+
+
+def test_the_legend_fits_a_narrow_phone(browser: Browser, address: str) -> None:
+    explorer = Explorer(browser, address, viewport={"width": 360, "height": 800})
+    page = explorer.open(tab="network", network__config="A-LRN", network__beside="E")
+    entries = page.locator(".legend li")
+    expect(entries).to_have_text(
+        ["input, output", "convolution", "normalisation", "pool", "fully connected",
+         "not the same in all"]
+    )  # fmt: skip
+    for each in [*entries.all(), page.locator(".legend p")]:
+        box = each.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 360
+    explorer.close()
 
 
 def test_the_costs_are_saved_to_the_unit(shown: Page, tmp_path: Path) -> None:

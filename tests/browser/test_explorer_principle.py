@@ -87,8 +87,8 @@ def test_no_number_of_the_drawing_lies_on_another(
             const touch = (one, other) =>
                 one.left < other.right && other.left < one.right &&
                 one.top + 3 < other.bottom && other.top + 3 < one.bottom;
-            return texts.filter((_, at) => boxes.slice(0, at).some((each) => touch(each, boxes[at])))
-                .map((each) => each.textContent);
+            const lies = (at) => boxes.slice(0, at).some((each) => touch(each, boxes[at]));
+            return texts.filter((_, at) => lies(at)).map((each) => each.textContent);
         }"""
     )
     assert touching == []

@@ -3,7 +3,7 @@
 import { address } from "../api.js";
 import { element } from "../elements.js";
 import { revokeLater } from "../shared/blobs.js";
-import { words } from "../words.js";
+import { language, words } from "../words.js";
 import { asked } from "./choice.js";
 import { markdown } from "./markdown.js";
 
@@ -26,7 +26,7 @@ export function files() {
     /** @param {any[]} described @param {HTMLElement} tables what is shown of them */
     show(described, tables) {
       const name = described.map((each) => each.name.replace(/\W+/g, "-")).join("-");
-      const drawing = (format) => address("draw", { ...asked(), format, download: 1 });
+      const drawing = (format) => address("draw", { ...asked(), language: language(), format, download: 1 });
       const costs = (suffix, text) => ({
         onclick: () => save(text(), `${name}.${suffix}`),
         type: "button",

@@ -9,7 +9,7 @@ import * as api from "../api.js";
 import { element } from "../elements.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
-import { words } from "../words.js";
+import { language, words } from "../words.js";
 import { asked, controls } from "./choice.js";
 import { editor } from "./editor.js";
 import { files } from "./files.js";
@@ -45,8 +45,8 @@ export async function mount(root, context) {
     // What is wrong with a network is said once, before the others are asked for.
     const described = await api.get("describe", params, { signal });
     const [drawing, table] = await Promise.all([
-      api.getText("draw", { ...params, format: "svg" }, { signal }),
-      api.get("table", params, { signal }),
+      api.getText("draw", { ...params, language: language(), legend: 0 }, { signal }),
+      api.get("table", { ...params, language: language() }, { signal }),
     ]);
     return { drawing, table: table.html, described: [described].flat() };
   }
@@ -91,7 +91,10 @@ export async function mount(root, context) {
     parts.tokens.show();
     computeAgain();
   });
-  context.onChange(build);
+  context.onChange(() => {
+    build();
+    computeAgain(true); // the drawing and the tables are the server's, in the page's language
+  });
   build();
   computeAgain(true);
 }
