@@ -36,7 +36,8 @@ def costs_table(described: Mapping[str, Any], network: int = 0, language: Langua
     ]
     total = [
         f'<td class="name">{said("total", language)}</td>', "<td></td>", "<td></td>",
-        _number(described["parameters"]), "<td></td>", _number(described["macs"], short), "<td></td>",
+        _number(described["parameters"]), "<td></td>",
+        _number(described["macs"], short), "<td></td>",
         _number(described["activations"], short), "<td></td>", "<td></td>",
     ]  # fmt: skip
     return "\n".join(
@@ -52,8 +53,8 @@ def _picture(shape: Sequence[int], network: int, language: Language) -> str:
     """The row of the input."""
     details = said(f"input: a picture of {dimensions(shape)}", language)
     cells = [_name(said("input", language), "input", language), _text(""),
-             _text(dimensions(shape), prod(shape)), _number(0), _share(0), _number(0), _share(0), _number(prod(shape), short), _number(1),
-             _number(1)]  # fmt: skip
+             _text(dimensions(shape), prod(shape)), _number(0), _share(0), _number(0), _share(0),
+             _number(prod(shape), short), _number(1), _number(1)]  # fmt: skip
     return _tr("input", network, details, cells)
 
 
