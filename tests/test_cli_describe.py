@@ -201,6 +201,9 @@ def test_table_where_only_ascii_can_be_shown(monkeypatch: pytest.MonkeyPatch) ->
         (["vgg17"], "no configuration 'vgg17': there are A, A-LRN, B, C, D, E, AlexNet, vgg11, "
          "vgg13, vgg16, vgg19 (each also with -BN or _bn); nor is there a weight file of that "
          "name"),
+        (["conv-64 / maxpol"], "spec 'custom': bad token 'conv-64', 'maxpol': did you mean "
+         "conv3-64, maxpool? the tokens are like conv3-64, conv11-96/4p0, LRN, maxpool, "
+         "maxpool3/2, avgpool, FC-4096, soft-max"),
         (["D", "--width", "-1"], "spec 'D': width -1.0 must be above 0 and at most 1,000,000"),
         (["D", "--width", "inf"], "spec 'D': width inf must be above 0 and at most 1,000,000"),
         (["D", "--classes", "0"], "spec 'D': 0 classes: there must be 1 to 1,000,000"),

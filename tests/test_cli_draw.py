@@ -32,6 +32,21 @@ def test_html_of_the_embedded_model(capsys: pytest.CaptureFixture[str], tmp_path
     assert "D (width 0.688, global average, 10 classes)" in text
 
 
+def test_in_chinese(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("net.svg", "net.html"):
+        out = tmp_path / name
+        assert run(capsys, "draw", "D", "--language", "zh", "-o", str(out))[0] == 0
+        assert "全连接" in out.read_text(encoding="utf-8")
+    monkeypatch.setattr("vggnet.drawing.fonts.system_font", lambda _: None)
+    out = tmp_path / "net.png"
+    status, _, err = run(capsys, "draw", "D", "--language", "zh", "-o", str(out))
+    assert status == 2
+    assert "no font with Chinese characters" in err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

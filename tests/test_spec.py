@@ -8,6 +8,7 @@ import pytest
 from table_1 import STAGES, WEIGHT_LAYERS
 
 from vggnet.configurations import configuration
+from vggnet.layers import nearest_token
 from vggnet.spec import Spec, SpecError
 
 EVERY_NAME = (*STAGES, "AlexNet", "vgg11", "vgg13", "vgg16", "vgg19")
@@ -226,7 +227,13 @@ ORDER = "first come the convolutions and pools, then avgpool, then FC layers, th
     ("rows", "options", "fault"),
     [
         (("conv3-64 conv3", "pool"), {}, f"bad token 'conv3', 'pool': {TOKENS}"),
-        (("conv3--64",), {}, f"bad token 'conv3--64': {TOKENS}"),
+        (("conv3--64",), {}, f"bad token 'conv3--64': did you mean conv3-64? {TOKENS}"),
+        (
+            ("conv3_64 conv3_64", "maxpol relu"),
+            {},
+            "bad token 'conv3_64', 'conv3_64', 'maxpol', 'relu': did you mean conv3-64, maxpool? "
+            f"{TOKENS}",
+        ),
         (("conv0-64",), {}, f"bad token 'conv0-64': {TOKENS}"),
         (
             ("conv3-8",),
@@ -276,6 +283,21 @@ def test_rows_that_are_no_network(
     with pytest.raises(ValueError, match="spec") as caught:
         Spec("mine", rows, **options)
     assert str(caught.value) == f"spec 'mine': {fault}"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("conv-64", "conv3-64"), ("cnv11-96/4p0", "conv11-96/4p0"), ("conv3x3-64", "conv3-64"),
+        ("Conv3-64-lin", "conv3-64-linear"), ("lrn", "LRN"), ("max-pool", "maxpool"),
+        ("maxpool3:2", "maxpool3/2"), ("softmax", "soft-max"), ("fc4096", "FC-4096"),
+        # Which one was meant, nobody knows; or what was meant is no token either.
+        ("conv3", None), ("pool", None), ("relu", None), ("64", None), ("conv0_64", None),
+        ("{}conv3_64", None), ("conv3_64" * 1000, None),
+    ],
+)  # fmt: skip
+def test_which_token_was_meant(written: str, meant: str | None) -> None:
+    assert nearest_token(written) == meant
 
 
 @pytest.mark.parametrize(

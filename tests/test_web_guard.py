@@ -138,7 +138,7 @@ def test_a_browser_may_ask_first_without_the_token(asked: Ask) -> None:
     assert response.headers["access-control-allow-origin"] == origin
 
 
-def test_names_under_which_a_loopback_server_answers() -> None:
+def test_names_under_which_a_server_answers(asked: Ask) -> None:
     with listen("127.0.0.1", 0) as listening:
         assert is_loopback(listening)
         access = access_to(listening, "127.0.0.1", "t", ["https://example.org:444"])
@@ -147,6 +147,11 @@ def test_names_under_which_a_loopback_server_answers() -> None:
     with listen("0.0.0.0", 0) as listening:
         assert not is_loopback(listening)
         assert access_to(listening, "0.0.0.0", None, []).hosts is None
+        access = access_to(listening, "0.0.0.0", None, [], ["VGG.example.org"])
+    assert access.hosts == ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "vgg.example.org")
+    assert asked(access, headers={"Host": "vgg.example.org:8000"}).status_code == 200
+    told = problem(asked(access, headers={"Host": "evil.example"}), 421)
+    assert "vgg.example.org" in told
 
 
 def test_an_address_that_cannot_be_had() -> None:

@@ -55,7 +55,7 @@ def test_several_networks_are_a_list(client: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "part", "code"),
     [
-        ("conv3-64\nmaxpol", 2, 1, "bad token 'maxpol'", "bad-token"),
+        ("conv3-64\nmaxpol", 2, 1, "bad token 'maxpol': did you mean maxpool?", "bad-token"),
         ("conv3-64 /\n  conv3-64 maxpool / conv0-3", 2, 22, "bad token 'conv0-3'", "bad-token"),
         ("cnv3-64 / maxpool", 1, 1, "bad token 'cnv3-64'", "bad-token"),
         ("conv3-8 / FC-5 / maxpool", 1, 18, "stands too late", "late-token"),
@@ -71,7 +71,9 @@ def test_a_token_at_fault_is_found(
     assert part in problem(response, 422)
     assert (response.json()["line"], response.json()["column"]) == (line, column)
     token = text.split("\n")[line - 1][column - 1 :].split()[0]
-    assert (response.json()["code"], response.json()["values"]) == (code, {"token": token})
+    meant = {"maxpol": {"meant": "maxpool"}, "cnv3-64": {"meant": "conv3-64"}}.get(token, {})
+    assert response.json()["code"] == code
+    assert response.json()["values"] == {"token": token, **meant}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,20 @@ def test_drawings(client: Any) -> None:
     assert page.headers["content-disposition"].startswith("attachment")
     assert page.text.startswith("<!DOCTYPE html>")
     assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_drawings_and_tables_in_chinese(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = client.get("/api/draw?config=A&language=zh").text
+    assert "卷积" in drawn
+    assert "卷积" not in client.get("/api/draw?config=A&language=zh&legend=0").text
+    page = client.get("/api/draw?config=A&language=zh&format=html").text
+    assert '<html lang="zh-Hans">' in page
+    assert "感受野" in client.get("/api/table?config=A&language=zh").json()["html"]
+    assert "give en or zh" in problem(client.get("/api/table?config=A&language=fr"), 422)
+    # Rather than question marks a server without such a font writes English.
+    png = "/api/draw?config=A&format=png"
+    monkeypatch.setattr("vggnet.web.networks.system_font", lambda _: None)
+    assert client.get(f"{png}&language=zh").content == client.get(png).content
 
 
 def test_a_drawing_that_is_too_large(client: Any) -> None:

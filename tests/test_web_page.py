@@ -6,16 +6,12 @@ import re
 from importlib import resources
 from pathlib import Path
 
-import pytest
-
 import vggnet
 from vggnet.analysis import analyze
 from vggnet.configurations import configuration
-from vggnet.drawing.costs import _HEADERS
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.page import page
 from vggnet.drawing.scales import _STEPS
-from vggnet.drawing.scene import Words
 from vggnet.drawing.svg import svg
 
 PAGE = resources.files("vggnet") / "web" / "page"
@@ -106,13 +102,6 @@ def test_what_a_style_sheet_styles_stands_in_the_page() -> None:
                 assert given & {name, f"{first}-{{}}", f"{{}}-{last}"}, f"{file.name}: {name}"
 
 
-def chinese() -> set[str]:
-    """What network/chinese.js has a word for."""
-    listed = re.search(r"const WORDS = \{(.*?)\n\};", read("network/chinese.js"), re.DOTALL)
-    assert listed is not None
-    return {quoted or plain for quoted, plain in re.findall(r'(?:"([^"]+)"|(\w+)):', listed[1])}
-
-
 def codes() -> set[str]:
     """The names that the package gives to a user's mistakes, wherever a problem is raised."""
     where = {"Problem": 2, "busy": 1, "checking": 0, "SpecError": 2, "_error": 2}
@@ -135,22 +124,3 @@ def test_every_mistake_that_has_a_name_is_told_in_chinese() -> None:
     # "network" is any fault of a network that has no name of its own: it is told as it is.
     assert {"bad-token", "picture", "stopping"} < codes()
     assert (codes() | {"busy"}) - {"network"} <= set(known)
-
-
-def test_every_heading_of_the_table_is_known_in_chinese() -> None:
-    assert {heading for heading, _ in _HEADERS} | {"total"} <= chinese()
-
-
-@pytest.mark.parametrize("name", ["A", "A-LRN", "C", "vgg16_bn", "AlexNet"])
-def test_every_word_of_a_drawing_is_known_in_chinese(name: str) -> None:
-    known = chinese()
-    small = configuration(name).scaled(head="average", num_classes=10)
-    drawn = [analyze(small).drawn(), analyze(configuration("E")).drawn()]
-    # Names of layers, shapes and numbers are the same in both languages.
-    plain = r"[a-z]+[\d_–]+|[\d×/ .\u202fGMK]+|soft-max|prob|avgpool"
-    for shape in network_scene(drawn).shapes:
-        if isinstance(shape, Words) and not re.fullmatch(plain, shape.text):
-            put_together = "parameters," in shape.text or shape.text in [
-                each.name for each in drawn
-            ]
-            assert put_together or shape.text in known, shape.text

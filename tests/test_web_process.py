@@ -393,6 +393,8 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--token", "two words"), "--token: give printable ASCII characters without blanks"),
+        (("--allow-host", "http://a.b"), "--allow-host http://a.b: give a name without scheme"),
+        (("--allow-host", "a.b:80"), "--allow-host a.b:80: give a name without scheme and port"),
         (("--allow-origin", "example.org"), "--allow-origin example.org: give scheme and host"),
         (("--port", "70000"), "70000"),
         (("--weights", "nothing.safetensors"), "nothing.safetensors"),
@@ -408,6 +410,27 @@ def test_mistakes_of_the_command_line(
     assert (status, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+@posix
+def test_under_other_names_than_those_it_is_told_it_does_not_answer() -> None:
+    command = ("-m", "vggnet", "serve", "--port", "0", "--threads", "1", "--host", "0.0.0.0")
+    process = subprocess.Popen(
+        [sys.executable, *command, "--allow-host", "vgg.example.org"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr
+        process.stderr.readline()  # the warning
+        port = int(process.stderr.readline().rpartition(":")[2].split(";")[0])
+        for name, status in (("vgg.example.org", 200), ("127.0.0.1", 200), ("evil.example", 421)):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", "/healthz", headers={"Host": f"{name}:{port}"})
+            assert connection.getresponse().status == status, name
+            connection.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 @posix

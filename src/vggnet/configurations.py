@@ -102,7 +102,7 @@ def configuration(name: str) -> Spec:
 
 def is_spelled_out(name: str) -> bool:
     """Whether it is tokens, as `configuration` takes them, and not the name of a net."""
-    return re.match(r"\s*conv\d", name) is not None
+    return re.search(r"^\s*conv\d|\s/\s", name) is not None
 
 
 def _plain(name: str) -> str:

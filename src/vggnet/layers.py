@@ -37,6 +37,29 @@ TOKEN = re.compile(
     r"|LRN|avgpool|FC(?P<window>[1-9]\d*)?-(?P<features>[1-9]\d*)|soft-max",
     re.ASCII,
 )
+# How tokens look, # for a number; where one number is missing in a convolution it is the kernel's.
+_LOOKS = (
+    "conv#-#", "conv#-#/#", "conv#-#p#", "conv#-#/#p#", "conv#-#-linear", "conv3-#", "LRN",
+    "maxpool", "maxpool#/#", "avgpool", "FC-#", "FC#-#", "soft-max",
+)  # fmt: skip
+_LONGEST = 40  # characters of a text that may be a token with a slip in it
+_NEAR = 0.85  # of difflib's ratio: conw#-# is near conv#-#, pool is not near maxpool
+
+
+def nearest_token(text: str) -> str | None:
+    """The token that a text was meant to be: conv3-64 for conv3_64. None if not clear."""
+    from difflib import get_close_matches
+
+    if len(text) > _LONGEST:
+        return None
+    once = re.sub(r"([0-9]+)[x×]\1(?![0-9])", r"\1", text)  # 3x3 for 3
+    numbers = re.findall("[0-9]+", once)
+    looks = {look.lower(): look for look in _LOOKS if look.count("#") == len(numbers)}
+    look = re.sub("[0-9]+", "#", once).lower()
+    for near in get_close_matches(look, looks, n=1, cutoff=_NEAR):
+        token = looks[near].replace("#", "{}").format(*numbers)
+        return token if TOKEN.fullmatch(token) else None
+    return None
 
 
 class TooSmall(ValueError):

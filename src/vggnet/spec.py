@@ -14,7 +14,7 @@ from math import prod
 from reprlib import repr as short_repr
 from typing import Literal, get_args
 
-from vggnet.layers import LARGEST, TOKEN, Layer, TooSmall, spell_out
+from vggnet.layers import LARGEST, TOKEN, Layer, TooSmall, nearest_token, spell_out
 from vggnet.versions import checked, latest
 
 Head = Literal["fc", "average"]
@@ -84,9 +84,12 @@ class Spec:
         """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
         bad = [token for token in self.tokens if not TOKEN.fullmatch(token)]
         if bad:
+            near = ", ".join(dict.fromkeys(filter(None, map(nearest_token, bad))))
             raise self._error(
-                f"bad token {', '.join(map(repr, bad))}: the tokens are like conv3-64, "
-                "conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, FC-4096, soft-max",
+                f"bad token {', '.join(map(repr, bad))}: "
+                + (f"did you mean {near}? " if near else "")
+                + "the tokens are like conv3-64, conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, "
+                "FC-4096, soft-max",
                 self.tokens.index(bad[0]),
                 "bad-token",
             )

@@ -51,8 +51,11 @@ def test_no_serious_fault(explorer: Explorer, tab: str) -> None:
 
 def test_no_serious_fault_where_something_is_wrong(explorer: Explorer) -> None:
     explorer.expected.append("status of 422")
-    page = explorer.open(tab="network", network__config="own", network__tokens="conv3-8 / nothing")
+    page = explorer.open(tab="network", network__config="own")
+    expect(page.locator(".total-parameters")).to_be_visible()
+    page.get_by_label(re.compile("Layers, as Table 1")).fill("conv3-8 / nothing")
     expect(page.locator(".editor mark")).to_be_attached()
+    expect(page.locator(".stale")).to_have_count(2)
     assert faults(explorer) == []
 
 

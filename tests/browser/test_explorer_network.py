@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from in_browser import Explorer
-from playwright.sync_api import Download, Page, Route, expect
+from playwright.sync_api import Browser, Download, Page, Route, expect
 
 from vggnet.analysis import analyze
 from vggnet.configurations import configuration
@@ -57,12 +57,22 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     expect(page.locator(".editor mark")).to_have_text("conw3-16")
     expect(editor).to_have_attribute("aria-invalid", "true")
     expect(total).to_have_text(grouped(138_357_544))  # until there is something to count
+    # What is shown of the network before is not to be taken for this one.
+    expect(page.locator(".totals")).to_have_class(re.compile(r"\bstale\b"))
+    expect(page.locator(".files .button")).to_have_count(0)
+    buttons = page.locator(".files button")
+    expect(buttons).to_have_count(5)
+    for button in buttons.all():
+        expect(button).to_be_disabled()
+        expect(button).to_have_accessible_description("once what is wrong above is mended")
     place.click()
     assert page.evaluate("getSelection().toString()") == "conw3-16"
     page.keyboard.type("conv3-16")
     expect(place).to_be_hidden()
     mended = configuration("conv3-8 conv3-8 / maxpool / conv3-16 / FC-10 / soft-max")
     expect(total).to_have_text(grouped(analyze(mended).parameters))
+    expect(page.locator(".stale")).to_have_count(0)
+    expect(page.locator(".files .button").first).to_have_attribute("href", re.compile("conv3-16"))
 
 
 def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> None:
@@ -71,7 +81,7 @@ def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> Non
         tab="network", language="zh", network__config="own", network__tokens="conv3-8 conw3-8"
     )
     wrong = page.locator(".editor .wrong")
-    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8")
+    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8：是否想写 conv3-8？")
     page.get_by_role("button", name="English").click()
     expect(wrong).to_contain_text("Line 1, column 9 bad token 'conw3-8'")
     page.get_by_role("button", name="中文").click()
@@ -131,6 +141,31 @@ def test_the_keyboard_alone_selects_and_sorts(explorer: Explorer) -> None:
     row.focus()
     page.keyboard.press("ArrowUp")
     expect(row).not_to_be_focused()
+
+
+def test_large_numbers_have_large_units(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__input_size="9999", network__head="average")
+    expect(page.locator(".total-macs")).to_have_text("30.6\u202fT")
+    expect(page.locator("tfoot")).to_contain_text("30.6 T")
+    expect(page.locator(".summary")).to_contain_text("47.7\u202fGiB")
+
+
+def test_the_drawing_is_one_stop_of_the_tab_key(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    drawing = page.locator("[data-drawing]")
+    expect(drawing).to_be_visible()
+    drawing.focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("thead button").first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(drawing).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("complementary")).to_contain_text("pool5")  # before fc6
+    page.locator("tr[data-layers=pool5]").focus()  # and so is the table
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("tr[data-layers=conv5_3]")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".files .button").first).to_be_focused()
 
 
 def test_the_keyboard_alone_edits(explorer: Explorer) -> None:
@@ -208,6 +243,64 @@ def saved(page: Page, name: str, tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
+def copied(page: Page, of: str) -> tuple[str, str]:
+    """What lies in the clipboard, as text and as HTML, when all of that element was copied."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(of).first.evaluate("(found) => getSelection().selectAllChildren(found)")
+    page.keyboard.press("ControlOrMeta+c")
+    text, html = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const of = async (kind) => (await item.getType(kind)).text();
+            return [await of("text/plain"), await of("text/html")];
+        }"""
+    )
+    return text, html
+
+
+def test_copied_numbers_are_plain(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__layer="conv1_1")
+    assert copied(page, ".total-parameters")[0] == "138357544"
+    text, html = copied(page, ".costs tbody")  # rows without their table
+    assert re.search(r"^\s*fc6\s+7×7\s+4096×1×1\s+102764544\s+74\.3%\s+103 M\s", text, re.MULTILINE)
+    assert re.search(r"<table><tbody>.*<td[^>]*>102764544</td>.*</tbody></table>", html, re.DOTALL)
+    assert "\u202f" not in text + html
+    assert "<svg" not in html
+    # A field gives what was written into it.
+    tokens = page.get_by_label("Input, pixels")
+    tokens.fill("1\u202f000")
+    tokens.press("ControlOrMeta+a")
+    page.keyboard.press("ControlOrMeta+c")
+    assert page.evaluate("navigator.clipboard.readText()") == "1\u202f000"
+
+
+def test_the_table_is_copied_as_markdown(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="A", network__sort="3-descending")
+    button = page.get_by_role("button", name="Copy as Markdown")
+    expect(button).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button.click()
+    expect(page.locator(".files [role=status]")).to_have_text("copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    counted = analyze(configuration("A"))
+    fc6 = next(each for each in counted.layers if each.name == "fc6")
+    assert lines[0].startswith("| layer | kernel | output | parameters | share | MACs |")
+    assert lines[1].startswith("| :-- | :-- | :-- | --: |")
+    assert lines[2].startswith(f"| fc6 | 7×7 | 4096×1×1 | {fc6.parameters} | 77.3% | {fc6.macs} |")
+    assert lines[-1].startswith(f"| total |  |  | {counted.parameters} |  | {counted.macs} |")
+    assert len({line.count("|") for line in lines}) == 1
+    # Two networks are two tables; where there is no clipboard, as over plain HTTP, a file.
+    page.get_by_label("Compare with").select_option("B")
+    expect(page.locator(".tables h3")).to_have_text(["A", "B"])
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    with page.expect_download() as waiting:
+        button.click()
+    written = waiting.value.path().read_text()
+    assert waiting.value.suggested_filename == "A-B.md"
+    assert [line for line in written.splitlines() if line.startswith("#")] == ["### A", "### B"]
+    assert "| conv1_2 ◆ |" in written
+
+
 @pytest.fixture
 def shown(explorer: Explorer) -> Page:
     page = explorer.open(tab="network", network__config="B", network__width="0.5")
@@ -219,6 +312,32 @@ def test_the_drawing_is_saved(shown: Page, tmp_path: Path) -> None:
     drawn = ElementTree.fromstring(saved(shown, "SVG", tmp_path))
     assert drawn.get("aria-label", "").startswith("B (")
     assert saved(shown, "PNG", tmp_path).startswith(b"\x89PNG\r\n")
+
+
+def test_in_chinese_the_drawing_that_is_saved_is_so_too(explorer: Explorer, tmp_path: Path) -> None:
+    page = explorer.open(tab="network")
+    expect(page.locator(".total-parameters")).to_be_visible()
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("thead")).to_contain_text("感受野")
+    drawn = saved(page, "SVG", tmp_path).decode()
+    assert "个参数" in drawn
+    assert "全连接" in drawn  # its legend, which stands beside it on the page
+    assert saved(page, "CSV", tmp_path).decode().startswith("network,layer,input,")
+
+
+def test_the_legend_fits_a_narrow_phone(browser: Browser, address: str) -> None:
+    explorer = Explorer(browser, address, viewport={"width": 360, "height": 800})
+    page = explorer.open(tab="network", network__config="A-LRN", network__beside="E")
+    entries = page.locator(".legend li")
+    expect(entries).to_have_text(
+        ["input, output", "convolution", "normalisation", "pool", "fully connected",
+         "not the same in all"]
+    )  # fmt: skip
+    for each in [*entries.all(), page.locator(".legend p")]:
+        box = each.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 360
+    explorer.close()
 
 
 def test_the_costs_are_saved_to_the_unit(shown: Page, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from in_browser import Explorer
 from playwright.sync_api import expect
 
@@ -68,6 +69,31 @@ def test_a_step_that_is_none_is_the_last(explorer: Explorer) -> None:
     page = explorer.open(tab="principle", principle__step="1.5", principle__seed="-3")
     expect(page.locator(".field figcaption")).to_contain_text("sees all 7×7 pixels")
     expect(page.locator(".composition [role=img]")).to_have_count(4)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "numbers"), [("3,3,3", 49), ("3,3,3,3,3", 0), ("5,5,5", 0), ("7,7", 0), ("5,3", 49)]
+)
+def test_no_number_of_the_drawing_lies_on_another(
+    explorer: Explorer, kernels: str, numbers: int
+) -> None:
+    page = explorer.open(tab="principle", principle__kernels=kernels)
+    expect(page.locator(".ways text")).to_have_count(numbers)
+    touching = page.evaluate(
+        """() => {
+            const texts = [...document.querySelectorAll(".pyramid text")];
+            const boxes = texts.map((each) => each.getBoundingClientRect());
+            // 3 pixels of a line's height are above and below its letters.
+            const touch = (one, other) =>
+                one.left < other.right && other.left < one.right &&
+                one.top + 3 < other.bottom && other.top + 3 < one.bottom;
+            const lies = (at) => boxes.slice(0, at).some((each) => touch(each, boxes[at]));
+            return texts.filter((_, at) => lies(at)).map((each) => each.textContent);
+        }"""
+    )
+    assert touching == []
+    scale = page.locator(".pyramid").evaluate("(drawing) => drawing.getScreenCTM().a")
+    assert scale > 0.9  # of its letters
 
 
 def test_it_pauses(explorer: Explorer) -> None:

@@ -59,7 +59,8 @@ def test_the_language_changes_every_text_and_stays_in_the_address(explorer: Expl
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     expect(page.get_by_role("tab", name="网络")).to_be_visible()
-    expect(page.locator(".network")).to_contain_text("卷积")
+    expect(page.locator(".network")).to_contain_text("输入")
+    expect(page.locator(".legend")).to_contain_text("卷积")
     expect(page.locator("thead")).to_contain_text("感受野")
     expect(page).to_have_url(re.compile("language=zh"))
     page.reload()
@@ -130,6 +131,76 @@ def test_on_paper_the_controls_are_left_out(explorer: Explorer) -> None:
     for name in (".tabs", ".switches", ".controls"):
         expect(page.locator(name).first).to_be_hidden()
     expect(page.locator("table").first).to_be_visible()
+
+
+def test_back_undoes_what_was_chosen_and_what_was_typed(explorer: Explorer) -> None:
+    explorer.expected.append("status of 422")  # while 6 of 64 pixels are typed
+    page = explorer.open(tab="network")
+    config = page.get_by_role("combobox", name="Network", exact=True)
+    size = page.get_by_label("Input, pixels")
+    batch_norm = page.get_by_role("checkbox", name="batch norm")
+    heading = page.locator(".network text").first
+    expect(heading).to_have_text("D")
+    config.select_option("A")
+    config.select_option("E")
+    size.press_sequentially("64")  # one step, for it is one entry
+    page.get_by_label("Head").select_option("average")
+    expect(heading).to_have_text("E (global average)")
+    batch_norm.check()
+    page.go_back()
+    expect(batch_norm).not_to_be_checked()
+    expect(heading).to_have_text("E (global average)")
+    page.go_back()
+    expect(heading).to_have_text("E")
+    expect(size).to_have_value("64")
+    page.go_back()
+    expect(size).to_have_value("")
+    expect(config).to_have_value("E")
+    page.go_back()
+    expect(config).to_have_value("A")
+    expect(heading).to_have_text("A")
+    page.go_back()
+    expect(heading).to_have_text("D")
+    for _ in range(5):
+        page.go_forward()
+    expect(batch_norm).to_be_checked()
+    expect(heading).to_have_text("E (batch norm, global average)")
+    page.get_by_role("tab", name="Principle").click()
+    page.get_by_role("button", name="two 3×3 for one 5×5").click()
+    slider = page.get_by_label(re.compile("^channels"))
+    slider.press("Home")
+    slider.press("ArrowRight")  # sliding is no step
+    expect(page.locator(".field figcaption")).to_contain_text("5×5 pixels")
+    page.go_back()
+    expect(page.locator(".field figcaption")).to_contain_text("7×7 pixels")
+    page.go_back()
+    expect(page.get_by_role("tabpanel", name="Network")).to_be_visible()
+
+
+def test_what_is_typed_after_leaving_a_field_is_another_step(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="own")
+    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor.fill("conv3-8 / FC-5")
+    editor.blur()
+    editor.fill("conv3-8 / FC-6")
+    page.go_back()
+    expect(editor).to_have_value("conv3-8 / FC-5")
+    editor.fill("conv3-8 / FC-7")
+    page.go_back()
+    expect(editor).to_have_value("conv3-8 / FC-5")
+
+
+def test_bars_are_printed(explorer: Explorer) -> None:
+    """Without "background graphics", as browsers print at first: a bar's colour is in the file."""
+    page = explorer.open(tab="principle", theme="dark")
+    expect(page.locator(".headline")).to_contain_text("81% more weights")
+    page.emulate_media(media="print")
+    adjusts = "(bar) => getComputedStyle(bar).printColorAdjust"
+    assert page.locator(".counts .bar").first.evaluate(adjusts) == "exact"
+    for name in (".player", ".slider input", ".trained"):  # what nobody can move, or has measured
+        expect(page.locator(name).first).to_be_hidden()
+    colour = "(bar) => getComputedStyle(bar).backgroundColor"
+    assert page.locator(".counts .bar").first.evaluate(colour) == "rgb(0, 114, 178)"
 
 
 def test_a_busy_server_is_asked_again(explorer: Explorer) -> None:

@@ -14,6 +14,7 @@ import click
 from vggnet.analysis import Analysis
 from vggnet.cli.networks import NetworkChoice, network_options
 from vggnet.cli.options import command
+from vggnet.drawing.language import Language
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.scene import Scene
 from vggnet.drawing.svg import svg
@@ -23,6 +24,7 @@ from vggnet.variants import title_of
 @command(
     "vggnet draw D -o vgg16.svg",
     "vggnet draw A E -o a-and-e.html        # one beneath the other, differences marked",
+    "vggnet draw D --language zh -o net.svg",
     "vggnet draw D --head average --classes 10 --input-size 64 -o small.png",
 )
 @network_options
@@ -30,7 +32,10 @@ from vggnet.variants import title_of
     "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", required=True,
     help="The file to write: .svg, .png, or .html, which needs no other file.",
 )  # fmt: skip
-def draw(choice: NetworkChoice, out: Path) -> None:
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", help="Of the drawing's words."
+)
+def draw(choice: NetworkChoice, out: Path, language: Language) -> None:
     """Draw networks as SVG, PNG or a page of HTML.
 
     Columns of layers: their height is the side of the map and their width the channels, both on a
@@ -51,29 +56,36 @@ def draw(choice: NetworkChoice, out: Path) -> None:
         analysis.drawn(title_of(analysis.spec, name))
         for analysis, name in zip(analyses, choice.names, strict=True)
     ]
-    scene = network_scene(drawn)
+    scene = network_scene(drawn, language)
     with whole_path(out) as partial:
-        write(partial, scene, analyses)
+        write(partial, scene, analyses, language)
     print(f"written to {picture_name(out)}")
 
 
-def _write_svg(path: Path, scene: Scene, _: Sequence[Analysis]) -> None:
+def _write_svg(path: Path, scene: Scene, _: Sequence[Analysis], __: Language) -> None:
     path.write_text(svg(scene), encoding="utf-8")
 
 
-def _write_png(path: Path, scene: Scene, _: Sequence[Analysis]) -> None:
+def _write_png(path: Path, scene: Scene, _: Sequence[Analysis], language: Language) -> None:
+    from vggnet.drawing.fonts import system_font
     from vggnet.drawing.raster import raster
 
+    if language == "zh" and system_font(1) is None:
+        raise ValueError(
+            "there is no font with Chinese characters to write a .png with: install one, such as "
+            "Noto Sans CJK, or write .svg or .html"
+        )
     raster(scene).save(path, "PNG")
 
 
-def _write_html(path: Path, scene: Scene, analyses: Sequence[Analysis]) -> None:
+def _write_html(path: Path, scene: Scene, analyses: Sequence[Analysis], language: Language) -> None:
     from vggnet.drawing.page import page
 
-    path.write_text(page(svg(scene), [each.to_json() for each in analyses]), encoding="utf-8")
+    text = page(svg(scene), [each.to_json() for each in analyses], language)
+    path.write_text(text, encoding="utf-8")
 
 
-_WRITERS: dict[str, Callable[[Path, Scene, Sequence[Analysis]], None]] = {
+_WRITERS: dict[str, Callable[[Path, Scene, Sequence[Analysis], Language], None]] = {
     ".svg": _write_svg,
     ".png": _write_png,
     ".html": _write_html,

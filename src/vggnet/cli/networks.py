@@ -18,7 +18,7 @@ from vggnet.analysis import Analysis, analyze
 from vggnet.cli.model_options import with_options
 from vggnet.cli.options import PathOrName, Real, Whole, network_names
 from vggnet.configurations import configuration
-from vggnet.spec import Head, Spec
+from vggnet.spec import Head, Spec, SpecError
 from vggnet.variants import parse_size
 
 
@@ -95,5 +95,7 @@ def spec_of(name: str) -> Spec:
         from vggnet.weights.named import EMBEDDED, load_weights
 
         if name not in EMBEDDED and "://" not in name and not Path(name).exists():
+            if isinstance(error, SpecError):  # it is tokens
+                raise
             raise ValueError(f"{error}; nor is there a weight file of that name") from None
     return load_weights(name).spec

@@ -5,6 +5,7 @@ In: a model, and where to listen. Out: answers over HTTP until Ctrl-C or SIGTERM
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 import click
@@ -31,12 +32,22 @@ from vggnet.cli.output import note
     "VGGNET_TOKEN no list of processes shows it.",
 )  # fmt: skip
 @click.option(
+    "--allow-host", "hosts", metavar="NAME", multiple=True,
+    help="Answer only under this name of the server, as vgg.example.org, and those of this machine "
+    "alone; may be given again. By default under any where other machines reach it.",
+)  # fmt: skip
+@click.option(
     "--allow-origin", "origins", metavar="ORIGIN", multiple=True,
     help="Let pages of this origin ask, as https://example.org; may be given again.",
 )  # fmt: skip
 @model_options
 def serve(
-    port: int, host: str, token: str | None, origins: tuple[str, ...], choice: ModelChoice
+    port: int,
+    host: str,
+    token: str | None,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    choice: ModelChoice,
 ) -> int:
     """Show networks at work in a browser, and answer programs.
 
@@ -55,6 +66,12 @@ def serve(
     if token is not None and not (token and token.isascii() and token.isprintable()
                                   and " " not in token):  # fmt: skip
         raise ValueError("--token: give printable ASCII characters without blanks")
+    for name in hosts:
+        # An IPv6 address stands in brackets, as in an address of the web.
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", name):
+            raise ValueError(
+                f"--allow-host {name}: give a name without scheme and port, as vgg.example.org"
+            )
     for origin in origins:
         scheme, _, rest = origin.partition("://")
         if origin != "*" and (scheme not in ("http", "https") or not rest or "/" in rest):
@@ -74,7 +91,8 @@ def serve(
         if not is_loopback(listening):
             note("other machines can reach this server" + ("" if token else
                  ", and whoever does may use it: --token keeps others out"))  # fmt: skip
-        ended_by = serve_on(service, listening, access_to(listening, host, token, origins), started)
+        access = access_to(listening, host, token, origins, hosts)
+        ended_by = serve_on(service, listening, access, started)
     status = 128 + ended_by if ended_by else 0
     leave_threads(service, status)
     return status

@@ -11,6 +11,7 @@ from html import escape
 from math import prod
 from typing import Any
 
+from vggnet.drawing.language import Language, said
 from vggnet.drawing.quantities import dimensions, grouped, short
 from vggnet.drawing.theme import LIGHT, MEANINGS, ROLES
 
@@ -23,37 +24,44 @@ _HEADERS = (  # with the class of the column
 )  # fmt: skip
 
 
-def costs_table(described: Mapping[str, Any], network: int = 0) -> str:
+def costs_table(described: Mapping[str, Any], network: int = 0, language: Language = "en") -> str:
     """The table of the network that is drawn as number `network`."""
-    headers = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in _HEADERS)
-    rows = [_row(layer, network) for layer in described["layers"] if layer["type"] not in _IN_PLACE]
+    headers = "".join(
+        f'<th scope="col" class="{kind}">{said(name, language)}</th>' for name, kind in _HEADERS
+    )
+    rows = [
+        _row(layer, network, language)
+        for layer in described["layers"]
+        if layer["type"] not in _IN_PLACE
+    ]
     total = [
-        '<td class="name">total</td>', "<td></td>", "<td></td>", _number(described["parameters"]),
-        "<td></td>", _number(described["macs"], short), "<td></td>",
+        f'<td class="name">{said("total", language)}</td>', "<td></td>", "<td></td>",
+        _number(described["parameters"]), "<td></td>",
+        _number(described["macs"], short), "<td></td>",
         _number(described["activations"], short), "<td></td>", "<td></td>",
     ]  # fmt: skip
     return "\n".join(
         [
             f"<table><thead><tr>{headers}</tr></thead>",
-            "<tbody>", _picture(described["input"], network), *rows, "</tbody>",
+            "<tbody>", _picture(described["input"], network, language), *rows, "</tbody>",
             f"<tfoot><tr>{''.join(total)}</tr></tfoot></table>",
         ]
     )  # fmt: skip
 
 
-def _picture(shape: Sequence[int], network: int) -> str:
+def _picture(shape: Sequence[int], network: int, language: Language) -> str:
     """The row of the input."""
-    details = f"input: a picture of {dimensions(shape)}"
-    cells = [_name("input", "input"), _text(""), _text(dimensions(shape), prod(shape)), _number(0),
-             _share(0), _number(0), _share(0), _number(prod(shape), short), _number(1),
-             _number(1)]  # fmt: skip
+    details = said(f"input: a picture of {dimensions(shape)}", language)
+    cells = [_name(said("input", language), "input", language), _text(""),
+             _text(dimensions(shape), prod(shape)), _number(0), _share(0), _number(0), _share(0),
+             _number(prod(shape), short), _number(1), _number(1)]  # fmt: skip
     return _tr("input", network, details, cells)
 
 
-def _row(layer: Mapping[str, Any], network: int) -> str:
+def _row(layer: Mapping[str, Any], network: int, language: Language) -> str:
     output = dimensions(layer["output"])
     cells = [
-        _name(layer["name"], ROLES[layer["type"]]),
+        _name(layer["name"], ROLES[layer["type"]], language),
         _text(_kernel(layer)),
         _text(output, prod(layer["output"])),
         _number(layer["parameters"]),
@@ -64,7 +72,7 @@ def _row(layer: Mapping[str, Any], network: int) -> str:
         _number(layer["receptive_field"]),
         _number(layer["jump"]),
     ]
-    return _tr(layer["name"], network, _details(layer), cells)
+    return _tr(layer["name"], network, said(_details(layer), language), cells)
 
 
 def _tr(name: str, network: int, details: str, cells: Sequence[str]) -> str:
@@ -107,10 +115,11 @@ def _kernel(layer: Mapping[str, Any]) -> str:
     return f"{layer['kernel']}×{layer['kernel']}{stride}"
 
 
-def _name(name: str, role: str) -> str:
+def _name(name: str, role: str, language: Language) -> str:
     """With a square in the colour of the drawing."""
+    meaning = said(MEANINGS[role], language)
     square = (
-        f'<svg class="kind" width="10" height="10" role="img" aria-label="{MEANINGS[role]}">'
+        f'<svg class="kind" width="10" height="10" role="img" aria-label="{meaning}">'
         f'<rect width="10" height="10" fill="{LIGHT[role]}"/></svg>'
     )
     return f'<td class="name">{square}{escape(name)}</td>'

@@ -14,13 +14,15 @@ from itertools import chain
 from math import log2, prod, sqrt
 
 from vggnet.drawing.columns import Fold, Unit, fold_name, folds, slots
+from vggnet.drawing.language import Language, said
 from vggnet.drawing.quantities import dimensions, grouped
 from vggnet.drawing.scene import Box, Diamond, Rule, Scene, Shape, Words, text_width
 from vggnet.drawing.theme import MEANINGS, ROLES
 from vggnet.layers import Layer
 from vggnet.printable import printable
 
-_MARGIN, _AXIS = 16, 26  # pixels around the drawing, and for the figures of the scale
+_MARGIN = 16  # pixels around the drawing
+_AXIS, _BESIDE = 20, 6  # least width of the figures of the scale, and from them to the drawing
 _OCTAVE, _LOWEST = 20, 10  # height of each doubling of the map's side, and of a side of 1
 _WIDENING, _NARROWEST = 3, 3  # width of each doubling of the channels, and of one channel
 _NORM = 3  # width of a normalisation, at the end of its column
@@ -62,14 +64,19 @@ class _Place:
         return [unit for slot in self.fold if (unit := slot[network])]
 
 
-def network_scene(networks: Sequence[Drawn]) -> Scene:
-    """The drawing of one network or of several. Raises ValueError for none."""
+def network_scene(
+    networks: Sequence[Drawn], language: Language = "en", legend: bool = True
+) -> Scene:
+    """The drawing of one network or of several, with what its colours mean beneath it or without.
+
+    Raises ValueError for no network.
+    """
     if not networks:
         raise ValueError("there is no network to draw: name one or more")
     places = _places(folds(slots([network.layers for network in networks])), len(networks))
     right = places[-1].x + places[-1].width
-    legend = list(_legend(places, several=len(networks) > 1))
-    texts = [shape for shape in legend if isinstance(shape, Words)]
+    beneath = list(_legend(places, len(networks) > 1, language)) if legend else []
+    texts = [shape for shape in beneath if isinstance(shape, Words)]
     texts += [_heading(each, 0) for each in networks]
     texts += [Words(_MARGIN, 0, each.facts, _SIZE + 1) for each in networks]
     width = max(right, *(each.left + each.width for each in texts)) + _MARGIN
@@ -79,15 +86,18 @@ def network_scene(networks: Sequence[Drawn]) -> Scene:
         row = _Row(number, network, places, y)
         shapes += row.shapes(right)
         y = row.bottom + 2 * _SPACE
-    shapes += [_moved(shape, y) for shape in legend]
-    title = " and ".join(printable(network.name) for network in networks)
-    return Scene(width, y + 2 * _LINE + _MARGIN, title, tuple(shapes))
+    shapes = [_translated(shape, language) for shape in shapes]
+    shapes += [_moved(shape, y) for shape in beneath]
+    title = said(" and ".join(printable(network.name) for network in networks), language)
+    bottom = y + 2 * _LINE if beneath else y - 2 * _SPACE
+    return Scene(width, bottom + _MARGIN, title, tuple(shapes))
 
 
 def _places(all_folds: Sequence[Fold], num_networks: int) -> list[_Place]:
     """The folds from left to right, each as wide as its columns and its labels need."""
     found: list[_Place] = []
-    x = float(_MARGIN + _AXIS)
+    sides = [_side(unit) for fold in all_folds for slot in fold for unit in slot if unit]
+    x = _MARGIN + _BESIDE + max(_AXIS, *(text_width(f"{side:.0f}", _SMALL) for side in sides))
     for fold in all_folds:
         widths = [max(_width(unit) for unit in slot if unit) for slot in fold]
         if len(fold) > _MOST_COLUMNS:
@@ -142,15 +152,13 @@ class _Row:
 
     def _scale(self, right: float) -> Iterator[Shape]:
         """Rules at the sides of the maps, those left out whose figures would touch."""
-        above = float("inf")
+        left, above = self.places[0].x, float("inf")
         for side in sorted({_side(unit) for unit in self.units}, reverse=True):
             height = _LOWEST + _OCTAVE * log2(side)
             if above - height >= _LINE:
                 y, above = self.ground - height, height
-                yield Rule(_MARGIN + _AXIS, y, right, y)
-                yield Words(
-                    _MARGIN + _AXIS - 6, y + 4, f"{side:.0f}", _SMALL, "end", role="faint"
-                )  # fmt: skip
+                yield Rule(left, y, right, y)
+                yield Words(left - _BESIDE, y + 4, f"{side:.0f}", _SMALL, "end", role="faint")
 
     def _columns(self, place: _Place, shown: list[Unit]) -> Iterator[Shape]:
         top = self.ground - _height(shown[0])
@@ -191,22 +199,32 @@ def _heading(network: Drawn, y: float) -> Words:
     return Words(_MARGIN, y, printable(network.name), 15, bold=True)
 
 
-def _legend(places: Sequence[_Place], several: bool) -> Iterator[Shape]:
+def _legend(places: Sequence[_Place], several: bool, language: Language) -> Iterator[Shape]:
     """What the colours, the diamond and the scales mean, on two lines from y = 0 on."""
     units = [unit for place in places for slot in place.fold for unit in slot if unit]
     roles = {_role(unit) for unit in units}
     if any(len(unit.layers) > 1 for unit in units):
         roles.add("norm")
     x = float(_MARGIN)
-    for role, meaning in MEANINGS.items():
+    for role, english in MEANINGS.items():
         if role in roles:
+            meaning = said(english, language)
             yield Box(x, 1, 10, 10, role)
             yield Words(x + 15, 10, meaning, _SIZE)
             x += 15 + text_width(meaning, _SIZE) + _SPACE
     if several:
         yield Diamond(x + 5, 6)
-        yield Words(x + 15, 10, "not the same in all", _SIZE)
-    yield Words(_MARGIN, 10 + _LINE + 2, _CAPTION, _SIZE, role="faint")
+        yield Words(x + 15, 10, said("not the same in all", language), _SIZE)
+    yield Words(_MARGIN, 10 + _LINE + 2, said(_CAPTION, language), _SIZE, role="faint")
+
+
+def _translated(shape: Shape, language: Language) -> Shape:
+    if isinstance(shape, Words):
+        return replace(shape, text=said(shape.text, language))
+    if isinstance(shape, Box):
+        lines = (said(line, language) for line in shape.title.split("\n"))
+        return replace(shape, title="\n".join(lines))
+    return shape
 
 
 def _moved(shape: Shape, down: float) -> Shape:

@@ -13,8 +13,8 @@ def grouped(count: int) -> str:
 
 
 def short(count: int) -> str:
-    """Three digits and G, M or K: 1.85 G, 925 M, 86.7 M."""
-    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
+    """Three digits and T, G, M or K: 1.85 G, 925 M, 86.7 M."""
+    for unit, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K")):
         if count >= unit:
             scaled = count / unit
             return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {letter}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import east_asian_width
 
 Anchor = Literal["start", "middle", "end"]
 # Mean width of a character by the size of its text: that of wide fonts such as DejaVu Sans, so that
@@ -87,4 +88,5 @@ class Scene:
 
 def text_width(text: str, size: float) -> float:
     """Width in pixels that a line of text may need."""
-    return _CHARACTER * size * len(text)
+    wide = sum(east_asian_width(each) in "WF" for each in text)
+    return size * (_CHARACTER * (len(text) - wide) + wide)

@@ -13,9 +13,10 @@ import numpy as np
 from vggnet.analysis import Analysis, analyze
 from vggnet.configurations import configuration, configuration_names
 from vggnet.drawing.costs import costs_table
+from vggnet.drawing.fonts import system_font
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.svg import svg
-from vggnet.layers import LARGEST
+from vggnet.layers import LARGEST, nearest_token
 from vggnet.spec import MAX_TOKENS, Spec, SpecError
 from vggnet.stacks import KernelStack, compose
 from vggnet.variants import parse_size, title_of
@@ -73,8 +74,10 @@ def _analysis(asked: Asked, text: str, size: tuple[int, int] | None) -> Analysis
             size = (crop, crop)
         return analyze(varied, size)
     except SpecError as error:
-        token, place = _place(text, error.token)
-        raise Problem(422, one_line(error), error.code, values=token, **place) from None
+        values, place = _place(text, error.token)
+        if error.code == "bad-token" and (meant := nearest_token(values.get("token", ""))):
+            values["meant"] = meant
+        raise Problem(422, one_line(error), error.code, values=values, **place) from None
     except ValueError as error:
         raise Problem(422, one_line(error), "network") from None
 
@@ -109,19 +112,22 @@ def _describe(asked: Asked) -> Any:
 
 def _table(asked: Asked) -> Any:
     found = [each.to_json() for each in _analyses(asked)]
-    return {"html": "\n".join(costs_table(each, number) for number, each in enumerate(found))}
+    language = asked.values["language"]
+    tables = (costs_table(each, number, language) for number, each in enumerate(found))
+    return {"html": "\n".join(tables)}
 
 
 def _draw(asked: Asked) -> File:
     analyses = _analyses(asked)
-    names = asked.values["config"]
-    scene = network_scene(
-        [
-            analysis.drawn(title_of(analysis.spec, name))
-            for analysis, name in zip(analyses, names, strict=True)
-        ]
-    )
-    kind = asked.values["format"]
+    names, kind = asked.values["config"], asked.values["format"]
+    language = asked.values["language"]
+    if kind == "png" and language == "zh" and system_font(1) is None:
+        language = "en"  # rather than question marks
+    drawn = [
+        analysis.drawn(title_of(analysis.spec, name))
+        for analysis, name in zip(analyses, names, strict=True)
+    ]
+    scene = network_scene(drawn, language, bool(asked.values["legend"]))
     # A page with scripts of its own is saved: here none may run but those of the explorer.
     saved = asked.values["download"] or kind == "html"
     name = f"{_file_name(analyses)}.{kind}" if saved else None
@@ -135,7 +141,7 @@ def _draw(asked: Asked) -> File:
     if kind == "html":
         from vggnet.drawing.page import page
 
-        text = page(svg(scene), [each.to_json() for each in analyses])
+        text = page(svg(scene), [each.to_json() for each in analyses], language)
         return File(text.encode(), HTML, name)
     return File(svg(scene).encode(), SVG, name)
 
@@ -171,6 +177,10 @@ def _compose(asked: Asked) -> Any:
 
 _FORMAT = Parameter("format", "What is drawn: svg, png or html", default="svg",
                     choices=("svg", "png", "html"))  # fmt: skip
+_LANGUAGE = Parameter("language", "Of the words: en, or zh; a png is in English where the server "
+                      "has no font for zh", default="en", choices=("en", "zh"))  # fmt: skip
+_LEGEND = Parameter("legend", "Whether what the colours mean stands beneath", "integer", default=1,
+                    low=0, high=1)  # fmt: skip
 _DESCRIBED = ("name", "input", "parameters", "macs", "layers")
 ENDPOINTS = (
     Endpoint("/api/networks", "GET", "All networks that have a name", _titles,
@@ -179,13 +189,13 @@ ENDPOINTS = (
              members=_DESCRIBED),
     Endpoint("/api/describe", "POST", "The same, of an object of JSON", _describe, _NETWORKS,
              "object", members=_DESCRIBED),
-    Endpoint("/api/table", "GET", "What networks cost, as a table of HTML", _table, _NETWORKS,
-             members=("html",)),
-    Endpoint("/api/table", "POST", "The same, of an object of JSON", _table, _NETWORKS, "object",
-             members=("html",)),
+    Endpoint("/api/table", "GET", "What networks cost, as a table of HTML", _table,
+             (*_NETWORKS, _LANGUAGE), members=("html",)),
+    Endpoint("/api/table", "POST", "The same, of an object of JSON", _table,
+             (*_NETWORKS, _LANGUAGE), "object", members=("html",)),
     Endpoint(
         "/api/draw", "GET", "Networks as a drawing", _draw,
-        (*_NETWORKS, _FORMAT,
+        (*_NETWORKS, _FORMAT, _LANGUAGE, _LEGEND,
          Parameter("download", "Whether it is to be saved", "integer", default=0, low=0, high=1)),
         gives=(SVG, PNG, HTML),
     ),

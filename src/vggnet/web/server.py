@@ -59,13 +59,22 @@ def is_loopback(listening: socket.socket) -> bool:
 
 
 def access_to(
-    listening: socket.socket, host: str, token: str | None, origins: Sequence[str]
+    listening: socket.socket,
+    host: str,
+    token: str | None,
+    origins: Sequence[str],
+    allowed: Sequence[str] = (),
 ) -> Access:
-    """Who may ask: where only this machine reaches it, under names that lead to this machine."""
+    """Who may ask, and under which names of the server.
+
+    Where only this machine reaches it, those that lead to this machine; else any, unless `allowed`
+    says which: these, and those.
+    """
     hosts = None
-    if is_loopback(listening):
+    if allowed or is_loopback(listening):
         named = [urlsplit(origin).hostname or "" for origin in origins]
-        hosts = tuple(dict.fromkeys((*_LOOPBACK, host.lower(), *filter(None, named))))
+        given = (host.lower(), *map(str.lower, allowed), *filter(None, named))
+        hosts = tuple(dict.fromkeys((*_LOOPBACK, *given)))
     return Access(token, hosts, tuple(origins))
 
 

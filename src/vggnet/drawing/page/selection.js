@@ -43,8 +43,9 @@ export function linkSelection(root, tell = () => {}) {
 
   for (const element of root.querySelectorAll("[data-layers]")) {
     element.addEventListener("pointerenter", () => select(element));
-    element.addEventListener("focus", () => select(element));
   }
+  // Of rows alone: some browsers make a stop of the Tab key of each box that listens for the focus.
+  rows.forEach((row) => row.addEventListener("focus", () => select(row)));
   for (const box of root.querySelectorAll("rect[data-layers]")) {
     box.addEventListener("click", () => {
       select(box);

@@ -13,7 +13,7 @@ const PARAMETERS = {
 
 /** @type {Record<string, (values: Record<string, any>) => string>} */
 const CHINESE = {
-  "bad-token": ({ token }) => `无法识别 ${token ?? "其中一项"}：写法如 conv3-64、maxpool、LRN、avgpool、FC-4096、soft-max。`,
+  "bad-token": ({ token, meant }) => `无法识别 ${token ?? "其中一项"}：${meant ? `是否想写 ${meant}？` : ""}写法如 conv3-64、maxpool、LRN、avgpool、FC-4096、soft-max。`,
   "late-token": ({ token }) => `${token ?? "其中一项"} 的位置太靠后：先是卷积和池化，再是 avgpool，再是全连接层，最后是 soft-max。`,
   "no-convolution": () => "这个网络没有卷积层，至少写一个，如 conv3-64。",
   "early-soft-max": () => "soft-max 之前需要一个全连接层，如 FC-10。",

@@ -3,6 +3,8 @@
  * opened and keeps what it shows in the address.
  */
 
+// @ts-ignore: the server has what is drawn elsewhere beneath the page
+import { copyPlainly } from "./drawing/copying.js";
 import * as state from "./state.js";
 import { mountSwitches } from "./switches.js";
 import { mountTabs } from "./tabs.js";
@@ -29,3 +31,4 @@ mountSwitches(document.querySelector(".switches"), () => {
   listeners.forEach((each) => each());
 });
 const tabs = mountTabs(document.querySelector(".tabs"), document.querySelector("main"), context);
+copyPlainly(document);

@@ -3,8 +3,8 @@
  * seen.
  *
  * Keys bear their tab: "network.config". A control that stands as it does at first has no key, so
- * that addresses stay short. Going to another tab is a step of the browser's history; moving a
- * slider is not.
+ * that addresses stay short. Going to another tab and choosing are steps of the browser's history,
+ * and so is what is typed into a field from entering it to leaving it; moving a slider is none.
  */
 
 /** @typedef {(key: string | null) => void} Listener `null`: anything may have changed. */
@@ -15,6 +15,8 @@ const WRITE_AFTER = 150; // milliseconds; browsers refuse an address that change
 const listeners = new Set();
 let values = new URLSearchParams(location.search);
 let waiting = 0;
+/** The key whose typing is the newest step of the history, while that goes on. @type {string | null} */
+let typed = null;
 
 /** @param {string} key @returns {string | null} */
 export function get(key) {
@@ -35,25 +37,35 @@ export function whole(key, { least = 0, most, initial = 0 }) {
 
 /** @param {string} key @param {string | number | null | undefined} value none or "" removes it */
 export function set(key, value) {
-  const before = values.get(key);
-  put(key, value);
-  if (values.get(key) === before) return;
+  if (!put({ [key]: value }).length) return;
   waiting ||= setTimeout(write, WRITE_AFTER);
   listeners.forEach((each) => each(key));
 }
 
 /**
- * Set several at once, as a step that "back" undoes.
+ * Set one key or several at once, as a step that "back" undoes.
  *
  * @param {Record<string, string | number | null | undefined>} changes
  */
 export function go(changes) {
   write();
-  const before = address();
-  Object.entries(changes).forEach(([key, value]) => put(key, value));
-  if (address() === before) return;
+  const changed = put(changes);
+  if (!changed.length) return;
+  typed = null;
   history.pushState(null, "", address());
-  listeners.forEach((each) => each(null));
+  changed.forEach((key) => listeners.forEach((each) => each(key)));
+}
+
+/** Set what is being typed: a step at first, then the same one until `settle`. */
+export function type(key, value) {
+  if (typed === key) return set(key, value);
+  go({ [key]: value });
+  typed = key;
+}
+
+/** What is typed next is another step. */
+export function settle() {
+  typed = null;
 }
 
 /** @param {Listener} listener @returns {() => void} which ends it */
@@ -62,9 +74,14 @@ export function onChange(listener) {
   return () => listeners.delete(listener);
 }
 
-function put(key, value) {
-  if (value === null || value === undefined || value === "") values.delete(key);
-  else values.set(key, String(value));
+/** @returns {string[]} the keys whose values are others now */
+function put(changes) {
+  return Object.entries(changes).flatMap(([key, value]) => {
+    const before = values.get(key);
+    if (value === null || value === undefined || value === "") values.delete(key);
+    else values.set(key, String(value));
+    return values.get(key) === before ? [] : [key];
+  });
 }
 
 function write() {
@@ -79,6 +96,7 @@ function address() {
 }
 
 addEventListener("popstate", () => {
+  settle();
   values = new URLSearchParams(location.search);
   listeners.forEach((each) => each(null));
 });

@@ -1,8 +1,7 @@
 /**
  * The drawing, the tables and the panel of one layer, joined by one selection.
  *
- * Drawing and tables are the server's, those of `vggnet draw`; they come in English, and are put
- * into the page's language here.
+ * Drawing and tables are the server's, those of `vggnet draw`.
  */
 
 // @ts-ignore: the server has what is drawn elsewhere beneath the page
@@ -12,7 +11,7 @@ import { makeSortable } from "../drawing/sorting.js";
 import { element } from "../elements.js";
 import * as state from "../state.js";
 import { words } from "../words.js";
-import { translate } from "./chinese.js";
+import { legend } from "./legend.js";
 import { panel } from "./panel.js";
 
 const WIDEST_THAT_FITS = 1400; // pixels
@@ -32,6 +31,7 @@ export function layers({ drawing, table, described }) {
     const heading = described.length > 1 ? element("h3", {}, described[number].name) : null;
     return element("div", {}, heading, element("div", scrolled, each));
   });
+  const drawn = drawingOf(drawing);
   const root = element(
     "div",
     {},
@@ -47,11 +47,11 @@ export function layers({ drawing, table, described }) {
           "各层；用方向键逐层移动",
         ),
       },
-      drawingOf(drawing),
+      drawn,
     ),
+    legend(drawn),
     element("div", { class: "aside" }, aside, element("div", { class: "tables" }, ...tables)),
   );
-  translate(root);
   markDifferences(root);
   root.querySelectorAll("table").forEach(keepSorted);
 

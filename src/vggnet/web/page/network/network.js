@@ -9,7 +9,7 @@ import * as api from "../api.js";
 import { element } from "../elements.js";
 import { recomputed } from "../shared/recompute.js";
 import * as state from "../state.js";
-import { words } from "../words.js";
+import { language, words } from "../words.js";
 import { asked, controls } from "./choice.js";
 import { editor } from "./editor.js";
 import { files } from "./files.js";
@@ -29,7 +29,7 @@ export async function mount(root, context) {
     const choice = controls(networks);
     const tokens = editor();
     const status = element("p", { class: "status wrong", role: "alert" });
-    const totals = element("div", {});
+    const totals = element("div", { class: "totals" });
     const figure = element("div", { class: "figure" });
     const exports = files();
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
@@ -45,8 +45,8 @@ export async function mount(root, context) {
     // What is wrong with a network is said once, before the others are asked for.
     const described = await api.get("describe", params, { signal });
     const [drawing, table] = await Promise.all([
-      api.getText("draw", { ...params, format: "svg" }, { signal }),
-      api.get("table", params, { signal }),
+      api.getText("draw", { ...params, language: language(), legend: 0 }, { signal }),
+      api.get("table", { ...params, language: language() }, { signal }),
     ]);
     return { drawing, table: table.html, described: [described].flat() };
   }
@@ -59,11 +59,11 @@ export async function mount(root, context) {
 
   function draw() {
     parts.status.textContent = "";
-    parts.figure.classList.remove("stale");
+    stale(false);
     parts.tokens.mark(null);
     parts.totals.replaceChildren(summary(found.described));
     parts.figure.replaceChildren(layers(found));
-    parts.exports.show(found.described);
+    parts.exports.show(found.described, parts.figure);
     parts.choice.hint(found.described[0]);
   }
 
@@ -71,7 +71,16 @@ export async function mount(root, context) {
     fault = problem;
     const own = parts.tokens.mark(problem);
     parts.status.textContent = own ? "" : api.sentenceFor(problem);
-    parts.figure.classList.add("stale");
+    stale(true);
+    parts.exports.close();
+  }
+
+  /** What is shown is of the network before: it is grey, and not to be read or copied as this one's. */
+  function stale(is) {
+    for (const part of [parts.totals, parts.figure]) {
+      part.classList.toggle("stale", is);
+      part.inert = is;
+    }
   }
 
   const computeAgain = recomputed(compute, show, fail);
@@ -82,7 +91,10 @@ export async function mount(root, context) {
     parts.tokens.show();
     computeAgain();
   });
-  context.onChange(build);
+  context.onChange(() => {
+    build();
+    computeAgain(true); // the drawing and the tables are the server's, in the page's language
+  });
   build();
   computeAgain(true);
 }

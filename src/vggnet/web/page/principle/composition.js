@@ -18,7 +18,7 @@ export function composition() {
   const text = element("p", {});
   const other = element(
     "button",
-    { type: "button", onclick: () => state.set(KEY, seed() + 1) },
+    { type: "button", onclick: () => state.go({ [KEY]: seed() + 1 }) },
     words("Other numbers", "换一组数"),
   );
   const node = element("div", { class: "composed" }, element("div", {}, text, other), figure);

@@ -48,7 +48,7 @@ export function effectiveField() {
   function choose(model) {
     const chosen = select(layers.map((name) => [name, name]));
     chosen.value = layer();
-    chosen.addEventListener("input", () => state.set(KEY, chosen.value === FIRST ? null : chosen.value));
+    chosen.addEventListener("input", () => state.go({ [KEY]: chosen.value === FIRST ? null : chosen.value }));
     const label = words(`Layer of ${model.weights}`, `${model.weights} 的层`);
     node.prepend(labelled(label, chosen));
   }

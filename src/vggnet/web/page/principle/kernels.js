@@ -79,6 +79,5 @@ function allowed(kernels) {
 
 function ask(kernels) {
   // Another stack has other steps.
-  state.set("principle.step", null);
-  state.set(KEY, kernels.join() === FIRST.join() ? null : kernels.join());
+  state.go({ "principle.step": null, [KEY]: kernels.join() === FIRST.join() ? null : kernels.join() });
 }

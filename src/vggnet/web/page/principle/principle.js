@@ -29,8 +29,12 @@ export async function mount(root, context) {
       element("div", { class: "halves" }, seen.node, cost.node),
       element("h2", {}, words("Without ReLU a stack is one kernel", "没有 ReLU，几个卷积核就是一个")),
       composed.node,
-      element("h2", {}, words("What a trained unit really sees", "训练好的单元实际看到什么")),
-      measured.node,
+      element(
+        "div",
+        { class: "trained" },
+        element("h2", {}, words("What a trained unit really sees", "训练好的单元实际看到什么")),
+        measured.node,
+      ),
     );
   }
 

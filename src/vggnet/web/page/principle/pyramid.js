@@ -4,9 +4,11 @@ import { svgElement } from "../elements.js";
 import { reach, sides, ways } from "./stack.js";
 
 const [SLANT, DEPTH] = [0.5, 0.42]; // how far a row nearer to the reader lies to the left and below
-const GAP = 56; // between a map and the one above it
+const [GAP, LEAST_GAP, GAPS] = [56, 36, 168]; // between a map and the one above it; in all, if many
 const LABEL = 104; // width of what is written on the right
 const LARGEST_CELL = 48;
+const HIGHEST = 560; // as the style sheet has it: a higher one would be shown with smaller letters
+const DIGIT = 8; // width of one, in the letters of the numbers
 
 /**
  * @param {number[]} kernels @param {(level: number) => string[]} label the lines beside a level
@@ -18,7 +20,13 @@ export function pyramid(kernels, label) {
   const width = matchMedia("(max-width: 600px)").matches ? 380 : 640;
   const all = sides(kernels);
   const [field] = all;
-  const cell = Math.min(LARGEST_CELL, (width - LABEL) / (field * (1 + SLANT)));
+  const gap = Math.max(LEAST_GAP, Math.min(GAP, GAPS / (all.length - 1)));
+  const rows = all.reduce((sum, side) => sum + side);
+  const cell = Math.min(
+    LARGEST_CELL,
+    (width - LABEL) / (field * (1 + SLANT)),
+    (HIGHEST - 32 - gap * (all.length - 1)) / (rows * DEPTH),
+  );
   const centre = (width - LABEL) / 2;
   // From the top down: each level needs half of its own depth above and below its middle.
   const middles = [];
@@ -27,9 +35,9 @@ export function pyramid(kernels, label) {
     const half = (all[level] * cell * DEPTH) / 2;
     y += half;
     middles[level] = y;
-    y += half + GAP;
+    y += half + gap;
   }
-  const height = y - GAP + 8;
+  const height = y - gap + 8;
 
   /** The place of a corner of the cells of a level. */
   function point(level, row, column) {
@@ -66,7 +74,7 @@ export function pyramid(kernels, label) {
 
   /** How often a pixel is used, written into the cells where there is room. */
   const numbers = svgElement("g", { class: "ways" });
-  const numbered = cell * DEPTH >= 13;
+  const numbered = cell * DEPTH >= 13 && cell >= DIGIT * (String(Math.max(...counts)).length + 0.5);
   if (numbered) {
     counts.forEach((count, at) => {
       const [x, y0] = point(0, Math.floor(at / field) + 0.5, (at % field) + 0.5);

@@ -28,17 +28,22 @@ export function input(type, attributes = {}) {
 }
 
 /**
- * Keep what a control says under `key`; what it says at first has no key.
+ * Keep what a control says under `key`; what it says at first has no key. Each choice is a step that
+ * "back" undoes, and so is what is typed before the control is left.
  *
  * @param {Control} control @param {string} key @param {string} initial "true" or "" of a box to tick
  * @returns {() => void} which shows again what the address says
  */
 export function keepInAddress(control, key, initial) {
   const check = control instanceof HTMLInputElement && control.type === "checkbox";
+  const typing = !check && !(control instanceof HTMLSelectElement);
   control.addEventListener("input", () => {
     const value = check ? String(control.checked) : control.value;
-    state.set(key, value === initial || (check && !initial && value === "false") ? null : value);
+    const kept = value === initial || (check && !initial && value === "false") ? null : value;
+    if (typing) state.type(key, kept);
+    else state.go({ [key]: kept });
   });
+  if (typing) control.addEventListener("blur", state.settle);
   function show() {
     const value = state.get(key) ?? initial;
     if (check) control.checked = value === "true";
