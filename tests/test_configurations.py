@@ -83,6 +83,7 @@ def test_a_net_of_ones_own_is_spelled_out() -> None:
     spec = configuration(" conv11-8/4p0 LRN / maxpool3/2 /  conv3-9\n/ FC-10 soft-max")
     rows = ("conv11-8/4p0 LRN", "maxpool3/2", "conv3-9", "FC-10 soft-max")
     assert spec == Spec("custom", rows)
+    assert configuration(" conv3-8") == Spec("custom", ("conv3-8",))
     with pytest.raises(ValueError, match="did you mean conv3-64, maxpool"):
         configuration("conv-64 / maxpol")  # it need not begin as a token does
     with pytest.raises(ValueError, match="spec 'custom': bad token 'pool'"):
