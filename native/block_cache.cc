@@ -2,31 +2,50 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes) ((void)(start), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)(start), (void)(bytes))
+#endif
 
 namespace vggnet {
+namespace {
 
-void* BlockCache::take(std::size_t bytes) {
-  constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPage = 4096;
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::size_t kGap = kPage;  // after each block, so that AddressSanitizer sees who writes there
+#else
+constexpr std::size_t kGap = 0;
+#endif
+
+}  // namespace
+
+void* BlockCache::take(std::size_t asked) {
   constexpr std::int64_t kForgotten = 2000;  // of which a step of VGG19 has about two hundred
-  bytes = (bytes + kPage - 1) / kPage * kPage;
+  const std::size_t bytes = (asked + kPage - 1) / kPage * kPage + kGap;
   ++time_;
   for (auto region = oldest_free_region();
        region != blocks_.end() && time_ - region->second.since > kForgotten;
        region = oldest_free_region())
     drop(region);
-  in_use_at_most_ = std::max(in_use_at_most_, in_use_ + bytes);
   auto block = smallest_that_fits(bytes);
   if (block == blocks_.end()) block = new_region(bytes);
   if (block->second.bytes > bytes)
     blocks_[block->first + bytes] = {block->second.bytes - bytes, true, block->second.since};
   block->second = {bytes, false, time_};
   in_use_ += bytes;
+  in_use_at_most_ = std::max(in_use_at_most_, in_use_);
+  ASAN_UNPOISON_MEMORY_REGION(block->first, asked);
   return block->first;
 }
 
 void BlockCache::give(void* data) {
   auto block = blocks_.find(static_cast<char*>(data));
   in_use_ -= block->second.bytes;
+  ASAN_POISON_MEMORY_REGION(block->first, block->second.bytes);
   block->second.free = true;
   block->second.since = ++time_;
   // With the free ones beside it, in the same region, it is one again.
@@ -45,12 +64,14 @@ void BlockCache::give(void* data) {
   if (is_free_region(block)) regions_.find(block->first)->second.offer();
 }
 
-// Of equal ones the last given, nearest in the caches.
+// Of equal ones the last given, nearest in the caches. A region that is free as a whole is not cut for
+// less than a sixteenth of it, which would keep it for ever.
 BlockCache::Blocks::iterator BlockCache::smallest_that_fits(std::size_t bytes) {
   auto best = blocks_.end();
   for (auto it = blocks_.begin(); it != blocks_.end(); ++it) {
     const Block& block = it->second;
     if (!block.free || block.bytes < bytes) continue;
+    if (block.bytes / 16 > bytes && is_free_region(it)) continue;
     if (best == blocks_.end() || block.bytes < best->second.bytes ||
         (block.bytes == best->second.bytes && block.since > best->second.since))
       best = it;
@@ -58,18 +79,35 @@ BlockCache::Blocks::iterator BlockCache::smallest_that_fits(std::size_t bytes) {
   return best;
 }
 
-// A quarter more than there is, if that is more than is asked for: the maps of a network halve from
-// stage to stage, and regions of one map each would be cut up badly on the way back.
+// Up to four times what is asked for, and a quarter of what there is, while that leaves no more than a
+// third unused: the maps of a network halve from stage to stage, and regions of one map each would be
+// cut up badly on the way back.
 BlockCache::Blocks::iterator BlockCache::new_region(std::size_t bytes) {
-  Memory memory(std::max(bytes, region_bytes_ / 4));
-  for (auto region = oldest_free_region();
-       region != blocks_.end() && region_bytes_ + memory.bytes() > in_use_at_most_;
+  const std::size_t most = std::max(in_use_at_most_, in_use_ + bytes);
+  const std::size_t room = most + most / 3 - std::min(region_bytes_, most + most / 3);
+  const std::size_t size = std::max(bytes, std::min({region_bytes_ / 4, 4 * bytes, room}));
+  for (auto region = oldest_free_region(); region != blocks_.end() && region_bytes_ + size > most;
        region = oldest_free_region())
     drop(region);
-  region_bytes_ += memory.bytes();
+  Memory memory;
+  try {
+    memory = Memory(size);
+  } catch (const std::bad_alloc&) {
+    for (auto region = oldest_free_region(); region != blocks_.end(); region = oldest_free_region())
+      drop(region);
+    memory = Memory(bytes);
+  }
   char* const start = memory.as<char>();
-  const auto block = blocks_.insert_or_assign(start, Block{memory.bytes(), true, time_}).first;
-  regions_[start] = std::move(memory);
+  const std::size_t had = memory.bytes();
+  const auto block = blocks_.emplace(start, Block{had, true, time_}).first;
+  try {
+    regions_.emplace(start, std::move(memory));
+  } catch (...) {
+    blocks_.erase(block);
+    throw;
+  }
+  region_bytes_ += had;
+  ASAN_POISON_MEMORY_REGION(start, had);
   return block;
 }
 
@@ -90,6 +128,7 @@ bool BlockCache::is_free_region(Blocks::const_iterator block) const {
 
 void BlockCache::drop(Blocks::iterator region) {
   region_bytes_ -= region->second.bytes;
+  ASAN_UNPOISON_MEMORY_REGION(region->first, region->second.bytes);
   regions_.erase(region->first);
   blocks_.erase(region);
 }

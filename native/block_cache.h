@@ -12,11 +12,13 @@
 
 namespace vggnet {
 
-// Blocks are cut from regions. Regions hold about as much as was taken at the same time at most, and
-// of that the system may have back the regions that nobody uses. For one thread at a time.
+// Blocks are cut from regions. Regions hold as much as was taken at the same time at most, where steps
+// are alike; blocks of any sizes in any order leave gaps, of half as much again. The system may have
+// back the regions that nobody uses. For one thread at a time.
 class BlockCache {
  public:
-  // `bytes`, which are not nothing, at the start of a page; what is in them is not said.
+  // `bytes`, which are not nothing, at the start of a page; what is in them is not said. Throws
+  // std::bad_alloc, after which all is as it was.
   void* take(std::size_t bytes);
   void give(void* block);
 

@@ -89,8 +89,8 @@ def empty_maps(images: int, channels: int, height: int, width: int) -> Tensor:
     """x_NCHW, float32 and channels-last, whatever is in it.
 
     Large ones lie in memory that is kept from step to step, about as much as was in use at most.
-    After the last step it stays with the process, until a thousand more large ones were asked for;
-    the system may take it where memory is short.
+    After the last step it stays with the process, until a thousand more large ones were asked for
+    that had no use for it; the system may take it where memory is short.
     """
     shape, size = (images, channels, height, width), images * channels * height * width
     # Not torch's defaults, which may be others.
