@@ -190,6 +190,41 @@ def test_what_is_typed_after_leaving_a_field_is_another_step(explorer: Explorer)
     expect(editor).to_have_value("conv3-8 / FC-5")
 
 
+def test_an_emptied_field_is_filled_when_it_is_left(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__width="2")
+    width = page.get_by_label("Width ×")
+    width.focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    expect(page).not_to_have_url(re.compile("network.width"))
+    expect(width).to_have_value("")
+    page.keyboard.type("0.5")
+    expect(width).to_have_value("0.5")
+    width.fill("")
+    width.blur()
+    expect(width).to_have_value("1")
+
+
+def test_an_emptied_editor_stays_empty(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", network__config="own")
+    total = page.locator(".total-parameters")
+    expect(total).to_be_visible()
+    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor.fill("")
+    told = page.get_by_text("There is no layer yet: write one at least")
+    expect(told).to_be_visible()
+    expect(page.locator(".totals")).to_have_class(re.compile(r"\bstale\b"))
+    editor.blur()
+    expect(editor).to_have_value("")
+    page.reload()
+    expect(told).to_be_visible()
+    expect(editor).to_have_value("")
+    editor.press_sequentially("conv3-8 FC-5")
+    expect(editor).to_have_value("conv3-8 FC-5")
+    expect(told).to_be_hidden()
+    expect(page.locator(".figure .network")).to_be_visible()
+
+
 def test_bars_are_printed(explorer: Explorer) -> None:
     """Without "background graphics", as browsers print at first: a bar's colour is in the file."""
     page = explorer.open(tab="principle", theme="dark")

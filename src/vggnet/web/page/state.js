@@ -35,7 +35,7 @@ export function whole(key, { least = 0, most, initial = 0 }) {
   return value >= least && value <= most ? value : initial;
 }
 
-/** @param {string} key @param {string | number | null | undefined} value none or "" removes it */
+/** @param {string} key @param {string | number | null | undefined} value none removes it */
 export function set(key, value) {
   if (!put({ [key]: value }).length) return;
   waiting ||= setTimeout(write, WRITE_AFTER);
@@ -78,7 +78,7 @@ export function onChange(listener) {
 function put(changes) {
   return Object.entries(changes).flatMap(([key, value]) => {
     const before = values.get(key);
-    if (value === null || value === undefined || value === "") values.delete(key);
+    if (value === null || value === undefined) values.delete(key);
     else values.set(key, String(value));
     return values.get(key) === before ? [] : [key];
   });
