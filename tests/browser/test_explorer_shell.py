@@ -225,6 +225,18 @@ def test_an_emptied_editor_stays_empty(explorer: Explorer) -> None:
     expect(page.locator(".figure .network")).to_be_visible()
 
 
+def test_typing_is_a_step_of_its_own_though_it_began_with_no_change(explorer: Explorer) -> None:
+    page = explorer.open(tab="network")
+    config = page.get_by_role("combobox", name="Network", exact=True)
+    width = page.get_by_label("Width ×")
+    config.select_option("A")
+    width.fill("")  # which says the same as 1
+    width.press_sequentially("0.5")
+    page.go_back()
+    expect(width).to_have_value("1")
+    expect(config).to_have_value("A")
+
+
 def test_bars_are_printed(explorer: Explorer) -> None:
     """Without "background graphics", as browsers print at first: a bar's colour is in the file."""
     page = explorer.open(tab="principle", theme="dark")

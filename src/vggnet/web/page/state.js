@@ -46,21 +46,22 @@ export function set(key, value) {
  * Set one key or several at once, as a step that "back" undoes.
  *
  * @param {Record<string, string | number | null | undefined>} changes
+ * @returns {boolean} whether there was anything to change
  */
 export function go(changes) {
   write();
   const changed = put(changes);
-  if (!changed.length) return;
+  if (!changed.length) return false;
   typed = null;
   history.pushState(null, "", address());
   changed.forEach((key) => listeners.forEach((each) => each(key)));
+  return true;
 }
 
 /** Set what is being typed: a step at first, then the same one until `settle`. */
 export function type(key, value) {
-  if (typed === key) return set(key, value);
-  go({ [key]: value });
-  typed = key;
+  if (typed === key) set(key, value);
+  else if (go({ [key]: value })) typed = key;
 }
 
 /** What is typed next is another step. */
