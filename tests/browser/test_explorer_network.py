@@ -65,6 +65,8 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     for button in buttons.all():
         expect(button).to_be_disabled()
         expect(button).to_have_accessible_description("once what is wrong above is mended")
+        button.focus()  # the keyboard leads to it, so that why is heard
+        expect(button).to_be_focused()
     place.click()
     assert page.evaluate("getSelection().toString()") == "conw3-16"
     page.keyboard.type("conv3-16")
