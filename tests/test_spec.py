@@ -294,6 +294,10 @@ def test_rows_that_are_no_network(
         # Which one was meant, nobody knows; or what was meant is no token either.
         ("conv3", None), ("pool", None), ("relu", None), ("64", None), ("conv0_64", None),
         ("{}conv3_64", None), ("conv3_64" * 1000, None),
+        # Elsewhere s stands for the stride. Two are equally near, or a padding would be lost.
+        ("conv11-96s4", "conv11-96/4"), ("conv11-96s4p0", "conv11-96/4p0"),
+        ("maxpool3s2", "maxpool3/2"), ("conv3-64x2", None), ("conv3-64,1", None),
+        ("conv3-64 2", None), ("maxpool3p2", None),
     ],
 )  # fmt: skip
 def test_which_token_was_meant(written: str, meant: str | None) -> None:

@@ -154,6 +154,18 @@ def test_names_under_which_a_server_answers(asked: Ask) -> None:
     assert "vgg.example.org" in told
 
 
+def test_an_ipv6_address_is_a_name_in_brackets_and_any_case(asked: Ask) -> None:
+    with listen("0.0.0.0", 0) as listening:
+        access = access_to(
+            listening, "2001:DB8::A", None, ["http://[2001:db8::b]:80"], ["[2001:DB8::C]"]
+        )
+    for last in "aBcC":
+        host = {"Host": f"[2001:db8::{last}]:8000"}
+        assert asked(access, headers=host).status_code == 200, host
+    for host in ("[2001:db8::d]", "[2001:db8::c", "2001:db8::c"):
+        problem(asked(access, headers={"Host": host}), 421)
+
+
 def test_an_address_that_cannot_be_had() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

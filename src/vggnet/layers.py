@@ -47,19 +47,24 @@ _NEAR = 0.85  # of difflib's ratio: conw#-# is near conv#-#, pool is not near ma
 
 
 def nearest_token(text: str) -> str | None:
-    """The token that a text was meant to be: conv3-64 for conv3_64. None if not clear."""
-    from difflib import get_close_matches
+    """The token that a text was meant to be: conv3-64 for conv3_64. None if not clear.
+
+    It is not clear where two tokens are equally near, nor where a padding would be lost.
+    """
+    from difflib import SequenceMatcher, get_close_matches
 
     if len(text) > _LONGEST:
         return None
     once = re.sub(r"([0-9]+)[x×]\1(?![0-9])", r"\1", text)  # 3x3 for 3
     numbers = re.findall("[0-9]+", once)
     looks = {look.lower(): look for look in _LOOKS if look.count("#") == len(numbers)}
-    look = re.sub("[0-9]+", "#", once).lower()
-    for near in get_close_matches(look, looks, n=1, cutoff=_NEAR):
-        token = looks[near].replace("#", "{}").format(*numbers)
-        return token if TOKEN.fullmatch(token) else None
-    return None
+    look = re.sub("[0-9]+", "#", once).lower().replace("#s#", "#/#")  # s for stride
+    nearest = get_close_matches(look, looks, n=2, cutoff=_NEAR)
+    ratios = [SequenceMatcher(None, near, look).ratio() for near in nearest]
+    if not nearest or ratios[1:] == ratios[:1] or ("#p#" in look and "#p#" not in nearest[0]):
+        return None
+    token = looks[nearest[0]].replace("#", "{}").format(*numbers)
+    return token if TOKEN.fullmatch(token) else None
 
 
 class TooSmall(ValueError):

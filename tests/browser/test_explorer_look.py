@@ -347,6 +347,33 @@ def test_layers_maps_and_pages(explorer: Explorer) -> None:
     expect(page.get_by_label("after the ReLU")).not_to_be_checked()
 
 
+def test_back_undoes_what_was_chosen(explorer: Explorer) -> None:
+    page = explorer.open(tab="look", look__layer="conv4_1", look__channel="40", look__unit="3.4")
+    settled(page)
+    strip = page.locator(".strip")
+    pressed = strip.locator("[aria-pressed=true]")
+    page.get_by_role("button", name="a cup of espresso").click()
+    settled(page)
+    strip.get_by_role("button", name="conv3_2").click()  # one step, though it resets three others
+    expect(page).not_to_have_url(re.compile("look.(channel|unit)"))
+    page.get_by_role("button", name="channel 5", exact=True).click()
+    settled(page)
+    page.get_by_label("Class to explain").select_option(index=2)
+    settled(page)
+    page.go_back()
+    expect(page.get_by_label("Class to explain").locator("option:checked")).to_have_text("espresso")
+    expect(page).to_have_url(re.compile("look.channel=5"))
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("look.channel"))
+    expect(pressed).to_contain_text("conv3_2")
+    page.go_back()
+    expect(pressed).to_contain_text("conv4_1")
+    expect(page).to_have_url(re.compile(r"look.channel=40&look.unit=3\.4"))
+    page.go_back()
+    expect(page.get_by_role("button", name="a cat")).to_have_attribute("aria-pressed", "true")
+    settled(page)
+
+
 def test_what_excites_a_channel_is_sought_in_all_photographs(explorer: Explorer) -> None:
     page = explorer.open(tab="look", look__layer="conv4_2", look__channel="8")
     found = part(page, "What excites this channel most")

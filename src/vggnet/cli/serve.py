@@ -33,8 +33,9 @@ from vggnet.cli.output import note
 )  # fmt: skip
 @click.option(
     "--allow-host", "hosts", metavar="NAME", multiple=True,
-    help="Answer only under this name of the server, as vgg.example.org, and those of this machine "
-    "alone; may be given again. By default under any where other machines reach it.",
+    help="Answer only under this name of the server, as vgg.example.org, besides those of this "
+    "machine alone, that of --host and those of --allow-origin; may be given again. By default "
+    "under any where other machines reach it.",
 )  # fmt: skip
 @click.option(
     "--allow-origin", "origins", metavar="ORIGIN", multiple=True,

@@ -166,10 +166,9 @@ def _complete(headers: MutableHeaders, shared: bool) -> None:
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without the port."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].lower()
+    """The name in a Host header, in lower case, without the port."""
+    end = host.find("]") + 1 if host.startswith("[") else host.find(":")
+    return (host if end < 1 else host[:end]).lower()
 
 
 def _token_of(scope: Scope, headers: Headers) -> str:

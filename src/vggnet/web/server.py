@@ -67,14 +67,14 @@ def access_to(
 ) -> Access:
     """Who may ask, and under which names of the server.
 
-    Where only this machine reaches it, those that lead to this machine; else any, unless `allowed`
-    says which: these, and those.
+    Where only this machine reaches it, those that lead to this machine, `host`'s, and those of
+    `origins`; else any, unless `allowed` says which: these, and those.
     """
     hosts = None
     if allowed or is_loopback(listening):
         named = [urlsplit(origin).hostname or "" for origin in origins]
-        given = (host.lower(), *map(str.lower, allowed), *filter(None, named))
-        hosts = tuple(dict.fromkeys((*_LOOPBACK, *given)))
+        given = [f"[{name}]" if ":" in name else name for name in (host, *filter(None, named))]
+        hosts = tuple(dict.fromkeys((*_LOOPBACK, *map(str.lower, (*given, *allowed)))))
     return Access(token, hosts, tuple(origins))
 
 

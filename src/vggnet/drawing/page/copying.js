@@ -15,7 +15,7 @@ export function copyPlainly(page) {
     const text = selection.toString();
     if (plain(text) === text) return;
     event.clipboardData.setData("text/plain", plain(text));
-    event.clipboardData.setData("text/html", plain(html(selection.getRangeAt(0))));
+    event.clipboardData.setData("text/html", plain(html(page, selection)));
     event.preventDefault();
   });
 }
@@ -27,8 +27,16 @@ function plain(text) {
     .replace(/\u2212(?=\d)/g, "-");
 }
 
-/** What is selected, without pictures; rows of a table stand in a table. */
-function html(range) {
+/** What is selected, without pictures. In Firefox single cells of a table may be, each a range. */
+function html(page, selection) {
+  const holder = page.createElement("div");
+  for (let at = 0; at < selection.rangeCount; at++) holder.append(inItsTable(selection.getRangeAt(at)));
+  holder.querySelectorAll("svg").forEach((each) => each.remove());
+  return holder.innerHTML;
+}
+
+/** What is in a range; rows of a table stand in a table. */
+function inItsTable(range) {
   let found = range.cloneContents();
   const common = range.commonAncestorContainer;
   for (let each = common.closest ? common : common.parentElement; each?.closest("table"); each = each.parentElement) {
@@ -36,8 +44,5 @@ function html(range) {
     around.append(found);
     found = around;
   }
-  const holder = range.startContainer.ownerDocument.createElement("div");
-  holder.append(found);
-  holder.querySelectorAll("svg").forEach((each) => each.remove());
-  return holder.innerHTML;
+  return found;
 }

@@ -73,9 +73,9 @@ export function chooser(look, root) {
 
   function lostLine() {
     return element("p", {}, words(
-      "Your photograph was in the memory of this page only, and the page was loaded anew: please choose it " +
-        "again. Until then, an example.",
-      "你的照片只存在于本页的内存中，页面重新载入后就没有了：请再选一次。在此之前先看一张示例。",
+      "Your photograph was in the memory of this page only, and is there no more: please choose it again. " +
+        "Until then, an example.",
+      "你的照片只存在于本页的内存中，现在已经没有了：请再选一次。在此之前先看一张示例。",
     ));
   }
 

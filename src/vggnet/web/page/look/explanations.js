@@ -69,7 +69,7 @@ export function explanationsPart(look) {
       if (!known.some(([value]) => value === chosen)) known.push([chosen, words(`class ${chosen}`, `类别 ${chosen}`)]);
       // The first answer, whatever the photograph, needs no key.
       const choice = select(known, {
-        onchange: () => state.set("look.class", choice.value === known[0][0] ? null : choice.value),
+        onchange: () => state.go({ "look.class": choice.value === known[0][0] ? null : choice.value }),
       });
       choice.value = chosen;
       const focused = classes.contains(document.activeElement);

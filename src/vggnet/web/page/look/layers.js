@@ -16,7 +16,7 @@ export function layersPart(look) {
   const strip = element("ol", { class: "strip", "aria-label": words("Layers", "层") });
   const relu = element("input", {
     type: "checkbox",
-    onchange: () => state.set("look.relu", relu.checked ? null : "before"),
+    onchange: () => state.go({ "look.relu": relu.checked ? null : "before" }),
   });
   const relus = labelled(words("after the ReLU", "ReLU 之后"), relu);
   const map = mapView(look);
@@ -39,10 +39,7 @@ export function layersPart(look) {
       "button",
       {
         type: "button", value: name, class: `layer kind-${type}`,
-        onclick() {
-          ["look.page", "look.channel", "look.unit"].forEach((key) => state.set(key, null));
-          state.set("look.layer", name);
-        },
+        onclick: () => state.go({ "look.layer": name, "look.page": null, "look.channel": null, "look.unit": null }),
       },
       element("span", {}, name),
       element("span", { class: "layer-channels" }, `${channels}`),

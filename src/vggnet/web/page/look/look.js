@@ -47,7 +47,7 @@ export async function mount(root, context) {
     choose(photograph) {
       const before = new Set([...order, look.current()]);
       order = [...before].filter((each) => each !== photograph).concat(photograph);
-      state.set("look.photo", photograph.example ?? OWN);
+      state.go({ "look.photo": nameOf(photograph) });
       updateSoon();
     },
     lost: () => state.get("look.photo") === OWN && !newestOwn(),
@@ -90,9 +90,15 @@ export async function mount(root, context) {
   onPhotographs(() => {
     const shown = look.current();
     order = order.filter((each) => photographs.includes(each));
-    if (!photographs.includes(shown)) look.choose(order.at(-1) ?? photographs[0]);
+    // Nobody chose this one: no step.
+    if (!photographs.includes(shown)) state.set("look.photo", nameOf(order.at(-1) ?? photographs[0]));
     updateSoon();
   });
+}
+
+/** What the address says of it. @param {import("../shared/photographs.js").Photograph} photograph */
+function nameOf(photograph) {
+  return photograph.example ?? OWN;
 }
 
 function example(name) {

@@ -35,10 +35,7 @@ export function mapsGrid(look) {
       {
         type: "button", class: "map-tile", value: channel, "aria-pressed": String(channel === opened),
         "aria-label": words(`channel ${channel}`, `通道 ${channel}`),
-        onclick() {
-          state.set("look.unit", null);
-          state.set("look.channel", channel);
-        },
+        onclick: () => state.go({ "look.channel": channel, "look.unit": null }),
       },
       paintedMatrix(map),
       element("span", { "aria-hidden": "true" }, `${channel}`),
@@ -54,7 +51,7 @@ export function mapsGrid(look) {
   function turnPages({ layer, page, pages }) {
     const last = Math.min((page + 1) * PER_PAGE, layer.channels) - 1;
     const turn = (to, text) =>
-      element("button", { type: "button", disabled: to < 0 || to >= pages, onclick: () => state.set("look.page", to) }, text);
+      element("button", { type: "button", disabled: to < 0 || to >= pages, onclick: () => state.go({ "look.page": to }) }, text);
     const which = words(
       `channels ${page * PER_PAGE} to ${last} of ${layer.channels}`,
       `通道 ${page * PER_PAGE} 到 ${last}，共 ${layer.channels} 个`,

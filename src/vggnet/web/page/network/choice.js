@@ -64,7 +64,8 @@ export function controls(networks) {
   );
   return {
     node,
-    show: () => shows.forEach((each) => each()),
+    /** @param {string | null} changed */
+    show: (changed) => shows.forEach((each) => each(changed)),
     /** Say what the network's own size and number of classes are, where nothing else is asked. */
     hint(described) {
       size.placeholder = [...new Set(described.input.slice(1))].join("×");

@@ -100,8 +100,9 @@ export function editor() {
   return {
     node,
     mark,
-    show() {
-      show();
+    /** @param {string | null} changed */
+    show(changed) {
+      show(changed);
       fit();
       node.hidden = ![state.get("network.config"), state.get("network.beside")].includes(OWN);
       if (!place) mark(null);

@@ -13,12 +13,12 @@ export function files() {
     node.replaceChildren(element("span", { class: "note" }, words("Take away", "导出")), ...made);
   return {
     node,
-    /** Nothing to take away: the network that is asked for is none. */
+    /** Nothing to take away: the network that is asked for is none. The Tab key still leads to what says why. */
     close() {
       const id = "network-files-closed";
       buttons(
         ...["SVG", "PNG", "CSV", "JSON", copyMarkdown()].map((name) =>
-          element("button", { type: "button", disabled: true, "aria-describedby": id }, name),
+          element("button", { type: "button", "aria-disabled": "true", "aria-describedby": id }, name),
         ),
         element("span", { class: "note", id }, words("once what is wrong above is mended", "改正上面的错误之后才能导出")),
       );

@@ -35,13 +35,14 @@ export async function mount(root, context) {
     root.replaceChildren(choice.node, tokens.node, status, totals, figure, exports.node);
     root.append(element("p", { class: "note" }, note()));
     parts = { choice, tokens, status, totals, figure, exports };
-    parts.tokens.show();
+    parts.tokens.show(null);
     if (found) draw();
     if (fault) fail(fault);
   }
 
   async function compute(signal) {
     const params = asked();
+    if (params.config.some((each) => !each.trim())) throw nothingWritten();
     // What is wrong with a network is said once, before the others are asked for.
     const described = await api.get("describe", params, { signal });
     const [drawing, table] = await Promise.all([
@@ -87,8 +88,8 @@ export async function mount(root, context) {
   state.onChange((key) => {
     if (key === "network.layer" || key?.startsWith("network.sort")) return;
     if (key !== null && !key.startsWith("network.")) return;
-    parts.choice.show();
-    parts.tokens.show();
+    parts.choice.show(key);
+    parts.tokens.show(key);
     computeAgain();
   });
   context.onChange(() => {
@@ -97,6 +98,11 @@ export async function mount(root, context) {
   });
   build();
   computeAgain(true);
+}
+
+/** The server would take an empty network for none that is asked for. */
+function nothingWritten() {
+  return new api.Problem({ detail: "There is no layer yet: write one at least, as conv3-64.", code: "no-convolution" });
 }
 
 function note() {

@@ -28,23 +28,33 @@ export function input(type, attributes = {}) {
 }
 
 /**
- * Keep what a control says under `key`; what it says at first has no key. Each choice is a step that
- * "back" undoes, and so is what is typed before the control is left.
+ * Keep what a control says under `key`; what it says at first has no key, nor has an empty line: it is
+ * filled again when it is left. Lines of text may stay empty. Each choice is a step that "back" undoes,
+ * and so is what is typed before the control is left.
  *
  * @param {Control} control @param {string} key @param {string} initial "true" or "" of a box to tick
- * @returns {() => void} which shows again what the address says
+ * @returns {(changed?: string | null) => void} which shows again what the address says after a change of
+ *   that key; what is being typed stays as it is unless anything may have changed
  */
 export function keepInAddress(control, key, initial) {
   const check = control instanceof HTMLInputElement && control.type === "checkbox";
   const typing = !check && !(control instanceof HTMLSelectElement);
+  const maybeEmpty = control instanceof HTMLTextAreaElement;
   control.addEventListener("input", () => {
     const value = check ? String(control.checked) : control.value;
-    const kept = value === initial || (check && !initial && value === "false") ? null : value;
+    const none = value === initial || (check && !initial && value === "false") || (!value && !maybeEmpty);
+    const kept = none ? null : value;
     if (typing) state.type(key, kept);
     else state.go({ [key]: kept });
   });
-  if (typing) control.addEventListener("blur", state.settle);
-  function show() {
+  function leave() {
+    state.settle();
+    show();
+  }
+  if (typing) control.addEventListener("blur", leave);
+  /** @param {string | null} changed */
+  function show(changed = null) {
+    if (typing && changed !== null && control === document.activeElement) return;
     const value = state.get(key) ?? initial;
     if (check) control.checked = value === "true";
     else if (control.value !== value) control.value = value;
