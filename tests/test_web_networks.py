@@ -31,6 +31,12 @@ def test_a_description_is_that_of_the_command_line(client: Any) -> None:
     assert varied == analyze(spec, (64, 96)).to_json()
 
 
+def test_a_size_may_be_written_as_the_page_writes_it(client: Any) -> None:
+    asked = {"config": "A", "input_size": " 224×160 "}
+    found = client.get("/api/describe", params=asked).json()
+    assert found == client.get("/api/describe?config=A&input_size=224x160").json()
+
+
 def test_the_served_model_is_among_the_configurations(client: Any, embedded_service: Any) -> None:
     found = client.get("/api/describe?config=loaded").json()
     assert found["parameters"] == 7_026_868

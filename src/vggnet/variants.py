@@ -14,8 +14,8 @@ from vggnet.spec import Head, Spec
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width in pixels of "224" or "256x320". Raises ValueError for other texts."""
-    match = re.fullmatch(r"([0-9]{1,7})(?:x([0-9]{1,7}))?", text.strip(), re.IGNORECASE)
+    """Height and width in pixels of "224", "256x320" or "256×320". Raises ValueError for others."""
+    match = re.fullmatch(r"([0-9]{1,7})(?:[xX×]([0-9]{1,7}))?", text.strip())
     if not match:
         raise ValueError(
             f"input size {short_repr(text)}: give a side or HEIGHTxWIDTH, as 224 or 256x320, "

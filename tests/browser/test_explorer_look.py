@@ -284,6 +284,35 @@ def test_a_photograph_lost_by_loading_anew_is_said_to_be(explorer: Explorer) -> 
     settled(page)
 
 
+def test_back_leads_from_one_photograph_to_the_one_before(explorer: Explorer) -> None:
+    explorer.expected.append("status of 415")
+    page = explorer.open(tab="look")
+    first = page.locator(".answer-name").first
+    espresso, uniform = (
+        (EXAMPLES / f"{each}.jpg").read_bytes() for each in ("espresso", "uniform")
+    )
+    upload(page, "mine.jpg", espresso)
+    expect(first).to_have_text("espresso")
+    upload(page, "other.jpg", uniform)
+    expect(first).not_to_have_text("espresso")
+    upload(page, "text.jpg", b"no picture")
+    line = page.locator(".told").get_by_text("text.jpg was not taken")
+    expect(line).to_be_visible()
+    upload(page, "again.jpg", espresso)
+    expect(line).to_have_count(0)
+    expect(first).to_have_text("espresso")
+    pressed = page.locator('.photographs [aria-pressed="true"] img')
+    page.go_back()
+    expect(pressed).to_have_attribute("alt", "other.jpg")
+    page.go_back()
+    page.go_back()
+    expect(pressed).to_have_attribute("alt", "mine.jpg")
+    page.go_back()
+    expect(pressed).to_have_attribute("alt", "a cat")
+    expect(first).to_have_text("tabby")
+    settled(page)
+
+
 def test_a_clicked_unit_shows_its_sum_and_its_field(
     explorer: Explorer, model: vggnet.Model
 ) -> None:

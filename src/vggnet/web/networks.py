@@ -34,7 +34,7 @@ _CONFIG = Parameter(
 )  # fmt: skip
 _VARIATION = (
     Parameter("input_size", "Give the picture's size in pixels, as 224 or 256x320",
-              pattern=r"^[0-9]{1,7}(x[0-9]{1,7})?$"),
+              pattern="^ *[0-9]{1,7}([xX×][0-9]{1,7})? *$"),
     Parameter("width", "Factor for the channels of each layer", "number", low=0, high=LARGEST),
     Parameter("batch_norm", "Whether a batch norm follows each convolution", "boolean"),
     Parameter("head", "Three FC layers, or a global average and one", choices=("fc", "average")),

@@ -30,7 +30,7 @@ import { markAllOutdated } from "./of_photograph.js";
 /** @typedef {{node: HTMLElement, update: () => void}} Part shows anew what has changed */
 
 const SIDE = 224; // of the views, where the network takes any size
-const OWN = "own"; // what the address says of a photograph of the reader's: no more than that it is one
+const OWN = "own"; // what the address says of a photograph of the reader's, and which it is by number
 
 /** @param {Element} root @param {import("../main.js").Context} context */
 export async function mount(root, context) {
@@ -43,16 +43,15 @@ export async function mount(root, context) {
   const look = {
     model,
     side: model.any_size ? SIDE : null,
-    current: () => (state.get("look.photo") === OWN && newestOwn()) || example(state.get("look.photo")),
+    current: () => chosen() ?? photographs[0],
     choose(photograph) {
       const before = new Set([...order, look.current()]);
       order = [...before].filter((each) => each !== photograph).concat(photograph);
       state.go({ "look.photo": nameOf(photograph) });
       updateSoon();
     },
-    lost: () => state.get("look.photo") === OWN && !newestOwn(),
+    lost: () => Boolean(state.get("look.photo")?.startsWith(OWN)) && !chosen(),
   };
-  const newestOwn = () => order.findLast((each) => each.example === null);
 
   function build() {
     const [pictures, answer] = [chooser(look, root), answerPart(look)];
@@ -88,19 +87,20 @@ export async function mount(root, context) {
   context.onChange(build);
   state.onChange((key) => (key === null || key.startsWith("look.")) && updateSoon());
   onPhotographs(() => {
-    const shown = look.current();
     order = order.filter((each) => photographs.includes(each));
     // Nobody chose this one: no step.
-    if (!photographs.includes(shown)) state.set("look.photo", nameOf(order.at(-1) ?? photographs[0]));
+    if (look.lost()) state.set("look.photo", nameOf(order.at(-1) ?? photographs[0]));
     updateSoon();
   });
 }
 
 /** What the address says of it. @param {import("../shared/photographs.js").Photograph} photograph */
 function nameOf(photograph) {
-  return photograph.example ?? OWN;
+  return photograph.example ?? `${OWN}-${photograph.id}`;
 }
 
-function example(name) {
-  return photographs.find((each) => each.example === name) ?? photographs[0];
+/** The one that the address is of, if the page has it. */
+function chosen() {
+  const name = state.get("look.photo");
+  return photographs.find((each) => nameOf(each) === name);
 }
