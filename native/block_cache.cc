@@ -23,14 +23,22 @@ constexpr std::size_t kGap = 0;
 
 }  // namespace
 
+template <class Wanted>
+void BlockCache::drop_free_regions(const Wanted& wanted) {
+  for (auto region = oldest_free_region(); region != blocks_.end() && wanted(region->second);
+       region = oldest_free_region()) {
+    region_bytes_ -= region->second.bytes;
+    ASAN_UNPOISON_MEMORY_REGION(region->first, region->second.bytes);
+    regions_.erase(region->first);
+    blocks_.erase(region);
+  }
+}
+
 void* BlockCache::take(std::size_t asked) {
   constexpr std::int64_t kForgotten = 2000;  // of which a step of VGG19 has about two hundred
   const std::size_t bytes = (asked + kPage - 1) / kPage * kPage + kGap;
   ++time_;
-  for (auto region = oldest_free_region();
-       region != blocks_.end() && time_ - region->second.since > kForgotten;
-       region = oldest_free_region())
-    drop(region);
+  drop_free_regions([&](const Block& region) { return time_ - region.since > kForgotten; });
   auto block = smallest_that_fits(bytes);
   if (block == blocks_.end()) block = new_region(bytes);
   if (block->second.bytes > bytes)
@@ -86,15 +94,12 @@ BlockCache::Blocks::iterator BlockCache::new_region(std::size_t bytes) {
   const std::size_t most = std::max(in_use_at_most_, in_use_ + bytes);
   const std::size_t room = most + most / 3 - std::min(region_bytes_, most + most / 3);
   const std::size_t size = std::max(bytes, std::min({region_bytes_ / 4, 4 * bytes, room}));
-  for (auto region = oldest_free_region(); region != blocks_.end() && region_bytes_ + size > most;
-       region = oldest_free_region())
-    drop(region);
+  drop_free_regions([&](const Block&) { return region_bytes_ + size > most; });
   Memory memory;
   try {
     memory = Memory(size);
   } catch (const std::bad_alloc&) {
-    for (auto region = oldest_free_region(); region != blocks_.end(); region = oldest_free_region())
-      drop(region);
+    drop_free_regions([](const Block&) { return true; });
     memory = Memory(bytes);
   }
   char* const start = memory.as<char>();
@@ -124,13 +129,6 @@ bool BlockCache::is_free_region(Blocks::const_iterator block) const {
   const auto region = regions_.find(block->first);
   return block->second.free && region != regions_.end() &&
          region->second.bytes() == block->second.bytes;
-}
-
-void BlockCache::drop(Blocks::iterator region) {
-  region_bytes_ -= region->second.bytes;
-  ASAN_UNPOISON_MEMORY_REGION(region->first, region->second.bytes);
-  regions_.erase(region->first);
-  blocks_.erase(region);
 }
 
 }  // namespace vggnet

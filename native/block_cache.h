@@ -32,9 +32,11 @@ class BlockCache {
 
   Blocks::iterator smallest_that_fits(std::size_t bytes);
   Blocks::iterator new_region(std::size_t bytes);
+  // Gives free regions back to the system, the oldest first, while `wanted` says so of the next one.
+  template <class Wanted>
+  void drop_free_regions(const Wanted& wanted);
   Blocks::iterator oldest_free_region();
   bool is_free_region(Blocks::const_iterator block) const;
-  void drop(Blocks::iterator region);
 
   std::map<char*, Memory> regions_;  // by where they start
   Blocks blocks_;                    // all that they are cut into, by where they start
