@@ -43,14 +43,14 @@ export async function mount(root, context) {
   const look = {
     model,
     side: model.any_size ? SIDE : null,
-    current: () => chosen() ?? photographs[0],
+    current: () => inAddress() ?? photographs[0],
     choose(photograph) {
       const before = new Set([...order, look.current()]);
       order = [...before].filter((each) => each !== photograph).concat(photograph);
       state.go({ "look.photo": nameOf(photograph) });
       updateSoon();
     },
-    lost: () => Boolean(state.get("look.photo")?.startsWith(OWN)) && !chosen(),
+    lost: () => Boolean(state.get("look.photo")?.startsWith(OWN)) && !inAddress(),
   };
 
   function build() {
@@ -99,8 +99,8 @@ function nameOf(photograph) {
   return photograph.example ?? `${OWN}-${photograph.id}`;
 }
 
-/** The one that the address is of, if the page has it. */
-function chosen() {
+/** The photograph that the address is of, if the page has it. */
+function inAddress() {
   const name = state.get("look.photo");
   return photographs.find((each) => nameOf(each) === name);
 }
