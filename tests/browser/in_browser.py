@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 HANGS = 120_000  # milliseconds after which something hangs, on however slow a machine
 CHROMIUM = next(
@@ -101,3 +109,8 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options, timeout=HANGS)
         yield browser
         browser.close()
+
+
+def layers_editor(page: Page) -> Locator:
+    """Where the layers of one's own network are written."""
+    return page.get_by_label(re.compile("Layers, as Table 1"))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from in_browser import Explorer
+from in_browser import Explorer, layers_editor
 from playwright.sync_api import expect
 
 CHINESE = {"light": "浅色主题", "dark": "深色主题"}
@@ -53,7 +53,7 @@ def test_no_serious_fault_where_something_is_wrong(explorer: Explorer) -> None:
     explorer.expected.append("status of 422")
     page = explorer.open(tab="network", network__config="own")
     expect(page.locator(".total-parameters")).to_be_visible()
-    page.get_by_label(re.compile("Layers, as Table 1")).fill("conv3-8 / nothing")
+    layers_editor(page).fill("conv3-8 / nothing")
     expect(page.locator(".editor mark")).to_be_attached()
     expect(page.locator(".stale")).to_have_count(2)
     assert faults(explorer) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from in_browser import Explorer
+from in_browser import Explorer, layers_editor
 from playwright.sync_api import Browser, Download, Page, Route, expect
 
 from vggnet.analysis import analyze
@@ -50,7 +50,7 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     page = explorer.open(tab="network", network__config="own")
     total = page.locator(".total-parameters")
     expect(total).to_have_text(grouped(138_357_544))
-    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor = layers_editor(page)
     editor.fill("conv3-8 conv3-8\nmaxpool conw3-16\nFC-10 soft-max")
     place = page.get_by_role("button", name="Line 2, column 9")
     expect(place).to_be_visible()

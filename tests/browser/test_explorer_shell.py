@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from in_browser import Explorer
+from in_browser import Explorer, layers_editor
 from playwright.sync_api import Browser, Route, expect
 
 
@@ -179,7 +179,7 @@ def test_back_undoes_what_was_chosen_and_what_was_typed(explorer: Explorer) -> N
 
 def test_what_is_typed_after_leaving_a_field_is_another_step(explorer: Explorer) -> None:
     page = explorer.open(tab="network", network__config="own")
-    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor = layers_editor(page)
     editor.fill("conv3-8 / FC-5")
     editor.blur()
     editor.fill("conv3-8 / FC-6")
@@ -209,7 +209,7 @@ def test_an_emptied_editor_stays_empty(explorer: Explorer) -> None:
     page = explorer.open(tab="network", network__config="own")
     total = page.locator(".total-parameters")
     expect(total).to_be_visible()
-    editor = page.get_by_label(re.compile("Layers, as Table 1"))
+    editor = layers_editor(page)
     editor.fill("")
     told = page.get_by_text("There is no layer yet: write one at least")
     expect(told).to_be_visible()
