@@ -36,6 +36,14 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text(f"docs/{page}"), re.DOTALL | re.MULTILINE)
 
 
+@pytest.fixture
+def beside_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder has the photographs that the pages speak of."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("beside_examples")
 @pytest.mark.parametrize(
     "code",
     [
@@ -45,13 +53,8 @@ def blocks(page: str) -> list[str]:
     ],
 )
 def test_a_block_prints_what_stands_beside_it(
-    code: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
     exec(compile(code, "a page of docs/", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     expected = re.findall(r"print\(.*\)  # (.+)", code)
@@ -190,15 +193,11 @@ def tree(page: str) -> dict[Path, str]:
     return entries
 
 
+@pytest.mark.usefixtures("beside_examples")
 @pytest.mark.parametrize("page", [*READMES, "docs/explain.md", "docs/explain.zh-CN.md"])
 def test_a_transcript_is_what_is_printed(
-    page: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    page: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     shown = re.findall(
         r"^```\n\$ (vggnet [^\n]*)\n(.*?)^```$", text(page), re.DOTALL | re.MULTILINE
