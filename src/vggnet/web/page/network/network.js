@@ -107,7 +107,7 @@ function nothingWritten() {
 
 function note() {
   return words(
-    "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's. AlexNet is counted without groups, as on one GPU; with its own, which halve conv2, conv4 and conv5, it has 61.0 M parameters and 724 M MACs.",
-    "以上都按一张图片计算；一次 MAC 是一次乘法加一次加法。ReLU 与 dropout 就地改写输入，不另占行。感受野是一个单元能看到的像素方块的边长，步距是相邻单元的感受野相隔的像素数。AlexNet 按不分组（单块 GPU）计算；原作分组，conv2、conv4、conv5 减半，为 61.0 M 参数、724 M MACs。",
+    "Counts are of one picture; a MAC is one multiplication with its addition. ReLU and dropout write over their input and have no row. The field is the side of the square of pixels that one unit can see, the jump its distance from its neighbour's. AlexNet is counted without groups, as on one GPU.",
+    "以上都按一张图片计算；一次 MAC 是一次乘法加一次加法。ReLU 与 dropout 就地改写输入，不另占行。感受野是一个单元能看到的像素方块的边长，步距是相邻单元的感受野相隔的像素数。AlexNet 按不分组（单块 GPU）计算。",
   );
 }
