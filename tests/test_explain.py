@@ -3,11 +3,11 @@
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from places import EXAMPLES
 from small_nets import AVERAGE, FULLY_CONNECTED, random_state
 
 import vggnet
@@ -18,7 +18,7 @@ from vggnet.model import Model
 from vggnet.preprocess import Preprocess
 from vggnet.weights.weights import Weights
 
-CAT = Path(__file__).parent.parent / "examples" / "cat.jpg"
+CAT = EXAMPLES / "cat.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from bad_pictures import BAD_PICTURES, encoded
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
+from places import EXAMPLES
 
 from vggnet import image as image_module
 from vggnet.image import (
@@ -27,7 +28,6 @@ from vggnet.image import (
     ten_crops,
 )
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 ORIENTATION = 0x0112
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)  # rows, columns, RGB
 

@@ -8,6 +8,8 @@ import pytest
 from in_browser import CHROMIUM, Explorer, chromium, served
 from playwright.sync_api import Browser
 
+import vggnet
+
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
@@ -30,3 +32,8 @@ def explorer(browser: Browser, address: str) -> Iterator[Explorer]:
     opened = Explorer(browser, address)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def model() -> vggnet.Model:
+    return vggnet.load("tiny-imagenet")
