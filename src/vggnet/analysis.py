@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from vggnet.configurations import configuration
 from vggnet.drawing.quantities import dimensions, grouped, short
 from vggnet.layers import ActivationShape, Kind, Layer
-from vggnet.spec import Spec
+from vggnet.spec import Spec, SpecError
 
 if TYPE_CHECKING:
     from vggnet.drawing.network import Drawn
@@ -211,9 +211,10 @@ def analyze(spec: Spec | str, input_size: int | tuple[int, int] | None = None) -
     height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
     if not spec.any_size:
         if height != width:
-            raise ValueError(
+            raise SpecError(
                 f"spec {spec.name!r}: its FC layers take square pictures, not {height} x {width}; "
-                "give it the average head for these"
+                "give it the average head for these",
+                code="not-square",
             )
         spec = spec.scaled(input_size=height)
     layers = spec.layers_at(height, width)

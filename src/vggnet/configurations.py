@@ -84,7 +84,7 @@ def configuration(name: str) -> Spec:
     nearest one, for any other name.
     """
     if is_spelled_out(name):
-        return Spec("custom", tuple(re.split(r"\s+/\s+", name.strip())))
+        return spelled_out(name)
     plain = _plain(name)
     batch_norm = plain.endswith("bn")
     plain = plain.removesuffix("bn")
@@ -103,6 +103,11 @@ def configuration(name: str) -> Spec:
 def is_spelled_out(name: str) -> bool:
     """Whether it is tokens, as `configuration` takes them, and not the name of a net."""
     return re.search(r"^\s*conv\d|\s/\s", name) is not None
+
+
+def spelled_out(tokens: str) -> Spec:
+    """The net of these tokens, rows joined by " / ". Raises SpecError for what is no network."""
+    return Spec("custom", tuple(re.split(r"\s+/\s+", tokens.strip())))
 
 
 def _plain(name: str) -> str:

@@ -58,7 +58,8 @@ class Spec:
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= LARGEST:
             raise self._error(
                 f"input size {short_repr(self.input_size)} must be a whole number from 1 to "
-                f"{LARGEST:,}"
+                f"{LARGEST:,}",
+                code="size",
             )
         if self.numbering not in get_args(Numbering):
             raise self._error(f"numbering {self.numbering!r} must be 'stage' or 'layer'")
@@ -189,7 +190,7 @@ class Spec:
                 code="too-small",
             )
         if max(height, width) > LARGEST:
-            raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more")
+            raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more", code="size")
         return self._spell_out(height, width)
 
     @property
@@ -220,7 +221,9 @@ class Spec:
         if num_classes is not None and not 1 <= num_classes <= LARGEST:
             raise self._error(f"{short_repr(num_classes)} classes: there must be 1 to {LARGEST:,}")
         if num_classes is not None and head is None and self.num_classes is None:
-            raise self._error(f"it has no head to give {num_classes} classes; choose one")
+            raise self._error(
+                f"it has no head to give {num_classes} classes; choose one", code="no-head"
+            )
         classes = self.num_classes if num_classes is None else num_classes
         body = [[token for token in row.split() if _rank(token) == 0] for row in self.rows]
         tail = [token for token in self.tokens if _rank(token) > 0]

@@ -46,6 +46,14 @@ def test_a_clicked_unit_shows_its_sum_and_its_field(
     expect(page).to_have_url(re.compile(r"look\.unit=10\.21"))
     settled(page)
     assert float(frame.get_attribute("x") or 0) == pytest.approx(left + 4)  # the jump
+    page.keyboard.press("ArrowDown")  # of the same step
+    expect(page).to_have_url(re.compile(r"look\.unit=11\.21"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"look\.unit=10\.20"))
+    expect(unit.get_by_role("heading")).to_contain_text("row 10, column 20")
+    page.go_back()
+    expect(page).not_to_have_url(re.compile(r"look\.unit"))
+    settled(page)
 
 
 def test_a_field_is_cut_at_the_border(explorer: Explorer) -> None:

@@ -45,10 +45,12 @@ def test_a_broken_token_is_pointed_at(explorer: Explorer) -> None:
     total = page.locator(".total-parameters")
     expect(total).to_have_text(grouped(138_357_544))
     editor = layers_editor(page)
-    editor.fill("conv3-8 conv3-8\nmaxpool conw3-16\nFC-10 soft-max")
+    editor.fill("conv3-8 conv3-8\nmaxpool conw3-16\nFC-10 soft-max softmax")
     place = page.get_by_role("button", name="Line 2, column 9")
     expect(place).to_be_visible()
-    expect(page.locator(".editor mark")).to_have_text("conw3-16")
+    expect(page.locator(".editor mark")).to_have_text(["conw3-16", "softmax"])
+    editor.fill("conv3-8 conv3-8\nmaxpool conw3-16\nFC-10 soft-max")
+    expect(page.locator(".editor mark")).to_have_text(["conw3-16"])
     expect(editor).to_have_attribute("aria-invalid", "true")
     expect(total).to_have_text(grouped(138_357_544))  # until there is something to count
     # What is shown of the network before is not to be taken for this one.
@@ -77,13 +79,36 @@ def test_what_is_wrong_is_told_in_the_page_s_language(explorer: Explorer) -> Non
         tab="network", language="zh", network__config="own", network__tokens="conv3-8 conw3-8"
     )
     wrong = page.locator(".editor .wrong")
-    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8：是否想写 conv3-8？")
+    expect(wrong).to_contain_text("第 1 行第 9 列 无法识别 conw3-8（是否想写 conv3-8？）：写法如")
     page.get_by_role("button", name="English").click()
     expect(wrong).to_contain_text("Line 1, column 9 bad token 'conw3-8'")
     page.get_by_role("button", name="中文").click()
     page.get_by_role("combobox", name="网络", exact=True).select_option("D")
     page.get_by_label("输入边长").fill("9")
     expect(page.locator(".status.wrong")).to_contain_text("输入太小")
+    page.get_by_label("输入边长").fill("64x96")
+    expect(page.locator(".status.wrong")).to_contain_text("只接受正方形图片")
+    page.get_by_label("宽度").fill("101")
+    expect(page.locator(".status.wrong")).to_contain_text(
+        "“宽度”的值不能用，请换一个：从 0.01 到 100。"
+    )
+
+
+def test_a_single_token_is_no_name(explorer: Explorer) -> None:
+    explorer.expected.append("status of 422")
+    page = explorer.open(tab="network", network__config="own", network__tokens="maxpol")
+    wrong = page.locator(".editor .wrong")
+    expect(wrong).to_contain_text("Line 1, column 1 bad token 'maxpol': did you mean maxpool?")
+
+
+def test_what_a_keyboard_for_chinese_types_is_read(explorer: Explorer) -> None:
+    page = explorer.open(tab="network", language="zh", network__config="own")
+    layers_editor(page).fill("ｃｏｎｖ３－８　ＦＣ－１０")
+    page.get_by_label("输入边长").fill("３２×４８")
+    page.get_by_label("分类头").select_option("average")
+    spec = configuration("conv3-8 / FC-10").scaled(head="average")
+    expected = grouped(analyze(spec, (32, 48)).parameters)
+    expect(page.locator(".total-parameters")).to_have_text(expected)
 
 
 def test_d_stands_beside_alexnet(explorer: Explorer) -> None:

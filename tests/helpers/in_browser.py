@@ -113,4 +113,4 @@ def chromium() -> Iterator[Browser]:
 
 def layers_editor(page: Page) -> Locator:
     """Where the layers of one's own network are written."""
-    return page.get_by_label(re.compile("Layers, as Table 1"))
+    return page.get_by_label(re.compile("Layers, as Table 1|各层，写法同"))

@@ -77,9 +77,30 @@ def test_a_token_at_fault_is_found(
     assert part in problem(response, 422)
     assert (response.json()["line"], response.json()["column"]) == (line, column)
     token = text.split("\n")[line - 1][column - 1 :].split()[0]
-    meant = {"maxpol": {"meant": "maxpool"}, "cnv3-64": {"meant": "conv3-64"}}.get(token, {})
+    meant = {"maxpol": "maxpool", "cnv3-64": "conv3-64"}.get(token)
     assert response.json()["code"] == code
-    assert response.json()["values"] == {"token": token, **meant}
+    expected = {"tokens": [{"token": token, "meant": meant}]}
+    assert response.json()["values"] == (expected if code == "bad-token" else {"token": token})
+
+
+def test_every_token_at_fault_is_found(client: Any) -> None:
+    text = "conw3-64 conv3-64\nmaxpol mystery"
+    response = client.post("/api/describe", json={"config": text})
+    assert "did you mean conv3-64, maxpool" in problem(response, 422)
+    places = [{"line": 1, "column": 1}, {"line": 2, "column": 1}, {"line": 2, "column": 8}]
+    assert response.json()["places"] == places
+    meant = {"conw3-64": "conv3-64", "maxpol": "maxpool", "mystery": None}
+    found = response.json()["values"]["tokens"]
+    assert {each["token"]: each["meant"] for each in found} == meant
+
+
+def test_a_single_token_is_no_name_where_white_space_follows(client: Any) -> None:
+    response = client.get("/api/describe", params={"config": "maxpol\n"})
+    assert "bad token 'maxpol'" in problem(response, 422)
+    assert response.json()["places"] == [{"line": 1, "column": 1}]
+    alone = client.get("/api/describe", params={"config": "conv3-8\n"}).json()
+    assert [each["name"] for each in alone["layers"]] == ["conv1_1", "relu1_1"]
+    assert "no configuration" in problem(client.get("/api/describe?config=maxpol"), 422)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +109,17 @@ def test_a_token_at_fault_is_found(
         ("config=X", "unknown-network", {"network": "X"}),
         ("config=conv3-8&input_size=0", "too-small", {}),
         ("config=maxpool / FC-5", "no-convolution", {}),
-        ("config=D&input_size=64x96", "network", {}),
-        ("config=D&classes=0", "parameter", {"parameter": "classes"}),
+        ("config=D&input_size=64x96", "not-square", {}),
+        ("config=D&input_size=1000001", "size", {}),
+        ("config=conv3-8&input_size=8x1000001", "size", {}),
+        ("config=conv3-8&classes=5", "no-head", {}),
+        (
+            "config=D&classes=0",
+            "parameter",
+            {"parameter": "classes", "least": 1, "most": 1_000_000},
+        ),
+        ("config=D&width=101", "parameter", {"parameter": "width", "least": 0.01, "most": 100}),
+        ("config=D&classes=x", "parameter", {"parameter": "classes"}),
     ],
 )
 def test_mistakes_have_names(client: Any, query: str, code: str, values: Any) -> None:
@@ -115,8 +145,8 @@ def test_a_long_list_of_tokens(client: Any) -> None:
         ("config=D&confg=D", "no parameter 'confg' is known here"),
         ("config=D&input_size=huge", "give the picture's size in pixels"),
         ("config=D&input_size=64x96", "FC layers take square pictures"),
-        ("config=D&width=0", "width 0.0 must be above 0"),
-        ("config=D&width=nan", "give a number from 0 to"),
+        ("config=D&width=0", "give a number from 0.01 to 100"),
+        ("config=D&width=nan", "give a number from 0.01 to 100"),
         ("config=D&width=x", "'x': give a number"),
         ("config=D&batch_norm=maybe", "give true or false"),
         ("config=D&head=none", "give fc or average"),

@@ -81,7 +81,13 @@ def view(model: Model, size: int | None) -> Preprocess:
         return own
     spec = model.spec
     if not spec.any_size:
-        raise Problem(422, f"parameter size, {size}: this network takes {own.crop} pixels only")
+        raise Problem(
+            422, f"parameter size, {size}: this network takes {own.crop} pixels only", "one-size",
+            values={"side": own.crop},
+        )  # fmt: skip
     if size < spec.minimum_size:
-        raise Problem(422, f"parameter size, {size}: give {spec.minimum_size} pixels or more")
+        raise Problem(
+            422, f"parameter size, {size}: give {spec.minimum_size} pixels or more", "small-size",
+            values={"least": spec.minimum_size},
+        )  # fmt: skip
     return in_pixels(own, size)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from vggnet.analysis import Analysis, analyze
-from vggnet.configurations import configuration, configuration_names
+from vggnet.configurations import configuration, configuration_names, spelled_out
 from vggnet.drawing.costs import costs_table
 from vggnet.drawing.fonts import system_font
 from vggnet.drawing.network import network_scene
 from vggnet.drawing.svg import svg
-from vggnet.layers import LARGEST, nearest_token
+from vggnet.layers import LARGEST, TOKEN, nearest_token
 from vggnet.spec import MAX_TOKENS, Spec, SpecError
 from vggnet.stacks import KernelStack, compose
 from vggnet.variants import parse_size, title_of
@@ -25,17 +25,19 @@ from vggnet.web.parameters import Parameter
 from vggnet.web.problems import Problem, checking, one_line
 
 LOADED = "loaded"  # what the model that is served is called among the configurations
+_TOLD = 80  # characters of a token that is none
 
 _CONFIG = Parameter(
     "config",
     "Give a network's name, such as D or vgg16_bn, loaded for the one that is served, or tokens of "
-    "Table 1, such as conv3-64 / maxpool / FC-10; several of it are several networks",
+    "Table 1, such as conv3-64 / maxpool / FC-10, with white space at the end where there is but "
+    "one; several of it are several networks",
     required=True, most=8, longest=20 * MAX_TOKENS,
 )  # fmt: skip
 _VARIATION = (
     Parameter("input_size", "Give the picture's size in pixels, as 224 or 256x320",
               pattern="^ *[0-9]{1,7}([xX×][0-9]{1,7})? *$"),
-    Parameter("width", "Factor for the channels of each layer", "number", low=0, high=LARGEST),
+    Parameter("width", "Factor for the channels of each layer", "number", low=0.01, high=100),
     Parameter("batch_norm", "Whether a batch norm follows each convolution", "boolean"),
     Parameter("head", "Three FC layers, or a global average and one", choices=("fc", "average")),
     Parameter("classes", "Number of classes", "integer", low=1, high=LARGEST),
@@ -75,34 +77,51 @@ def _analysis(asked: Asked, text: str, size: tuple[int, int] | None) -> Analysis
         return analyze(varied, size)
     except SpecError as error:
         values, place = _place(text, error.token)
-        if error.code == "bad-token" and (meant := nearest_token(values.get("token", ""))):
-            values["meant"] = meant
+        if error.code == "bad-token":
+            values, place = _bad_tokens(text)
         raise Problem(422, one_line(error), error.code, values=values, **place) from None
     except ValueError as error:
         raise Problem(422, one_line(error), "network") from None
 
 
 def _spec(text: str) -> Spec:
-    """A configuration; a text of several words that names none is taken for tokens."""
+    """A configuration; a text with white space, at its end too, that names none is tokens."""
     try:
         return configuration(text)
     except SpecError:
         raise
     except ValueError as error:
-        if len(text.split()) < 2:
-            name = {"network": text.strip()}
-            raise Problem(422, one_line(error), "unknown-network", values=name) from None
-        return Spec("custom", tuple(re.split(r"\s+/\s+", text.strip())))
+        if re.search(r"\s", text):
+            return spelled_out(text)
+        name = {"network": text}
+        raise Problem(422, one_line(error), "unknown-network", values=name) from None
 
 
-def _place(text: str, token: int | None) -> tuple[dict[str, str], dict[str, int]]:
-    """A token that stands in the text, and its line and column, from 1 on; or nothing."""
-    tokens = [each for each in re.finditer(r"\S+", text) if each[0] != "/"]
+def _tokens(text: str) -> list[tuple[str, dict[str, int]]]:
+    """Each token of the text with its line and column, from 1 on."""
+    found = []
+    for each in re.finditer(r"\S+", text):
+        if each[0] != "/":
+            before = text[: each.start()].split("\n")
+            found.append((each[0], {"line": len(before), "column": len(before[-1]) + 1}))
+    return found
+
+
+def _place(text: str, token: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A token that stands in the text, and where; or nothing."""
+    tokens = _tokens(text)
     if token is None or token >= len(tokens):
         return {}, {}
-    before = text[: tokens[token].start()].split("\n")
-    place = {"line": len(before), "column": len(before[-1]) + 1}
-    return {"token": tokens[token][0][:80]}, place
+    told, place = tokens[token]
+    return {"token": told[:_TOLD]}, {**place}
+
+
+def _bad_tokens(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is none of Table 1's, each with what may have been meant; where, the first first."""
+    wrong = [(token, place) for token, place in _tokens(text) if not TOKEN.fullmatch(token)]
+    told = [{"token": token[:_TOLD], "meant": nearest_token(token)} for token, _ in wrong]
+    places = [place for _, place in wrong]
+    return {"tokens": told}, {**places[0], "places": places}
 
 
 def _describe(asked: Asked) -> Any:

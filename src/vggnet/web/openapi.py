@@ -62,6 +62,14 @@ _PROBLEM = {
         "values": {"type": "object", "description": "The words and numbers in its sentence"},
         "line": {"type": "integer", "description": "Of the token at fault, from 1 on"},
         "column": {"type": "integer", "description": "In characters, from 1 on"},
+        "places": {
+            "type": "array",
+            "description": "Of all tokens that are none, where they are to be marked",
+            "items": {
+                "type": "object",
+                "properties": {"line": {"type": "integer"}, "column": {"type": "integer"}},
+            },
+        },
     },
 }
 

@@ -118,7 +118,9 @@ class Parameter:
             asked = f"from {low:g} to {high:g}"
             if high == math.inf:
                 asked = f"of {low:g} or more"
-            raise self._problem(f"{short_repr(number)}: give a number {asked}")
+            raise self._problem(
+                f"{short_repr(number)}: give a number {asked}", least=self.low, most=self.high
+            )
         return number
 
     def _checked_text(self, text: str) -> str:
@@ -132,10 +134,9 @@ class Parameter:
             raise self._problem(f"{short_repr(text)}: {self.meaning[:1].lower()}{self.meaning[1:]}")
         return text
 
-    def _problem(self, fault: str) -> Problem:
-        return Problem(
-            422, f"parameter {self.name}, {fault}", "parameter", values={"parameter": self.name}
-        )
+    def _problem(self, fault: str, **values: float | None) -> Problem:
+        told = {"parameter": self.name, **values}
+        return Problem(422, f"parameter {self.name}, {fault}", "parameter", values=told)
 
 
 def of_query(parameters: Iterable[Parameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import { words } from "./words.js";
  * @property {string} detail @property {number} [status] @property {string} [code]
  * @property {Record<string, any>} [values]
  * @property {number} [line] of a token, from 1 @property {number} [column] from 1
+ * @property {{line: number, column: number}[]} [places] of all tokens at fault, where they are several
  */
 
 /** A failure, in a sentence for the reader; of tokens also where. */
@@ -23,6 +24,7 @@ export class Problem extends Error {
     this.told = told;
     this.line = told.line;
     this.column = told.column;
+    this.places = told.places;
   }
 
   /** The sentence, in the language that the page has now. */

@@ -13,7 +13,7 @@ const PARAMETERS = {
 
 /** @type {Record<string, (values: Record<string, any>) => string>} */
 const CHINESE = {
-  "bad-token": ({ token, meant }) => `无法识别 ${token ?? "其中一项"}：${meant ? `是否想写 ${meant}？` : ""}写法如 conv3-64、maxpool、LRN、avgpool、FC-4096、soft-max。`,
+  "bad-token": ({ tokens = [] }) => `无法识别 ${tokens.map(({ token, meant }) => (meant ? `${token}（是否想写 ${meant}？）` : token)).join("、") || "其中一项"}：写法如 conv3-64、maxpool、LRN、avgpool、FC-4096、soft-max。`,
   "late-token": ({ token }) => `${token ?? "其中一项"} 的位置太靠后：先是卷积和池化，再是 avgpool，再是全连接层，最后是 soft-max。`,
   "no-convolution": () => "这个网络没有卷积层，至少写一个，如 conv3-64。",
   "early-soft-max": () => "soft-max 之前需要一个全连接层，如 FC-10。",
@@ -21,7 +21,12 @@ const CHINESE = {
   "large-number": ({ token }) => `${token ?? "其中一项"} 里的数太大，请改小。`,
   "too-small": () => "输入太小，走不到最后一层：请加大输入边长，或减少池化。",
   "unknown-network": ({ network }) => `没有名为 ${network} 的网络，请从列表中选择。`,
-  parameter: ({ parameter }) => `“${PARAMETERS[parameter] ?? parameter}”的值不能用，请换一个。`,
+  size: () => "输入边长不是合适的正整数，或者太大，请改小。",
+  "one-size": ({ side }) => `这个网络只接受边长 ${side} 像素的图片。`,
+  "small-size": ({ least }) => `边长太小：至少 ${least} 像素。`,
+  "not-square": () => "全连接层只接受正方形图片：请只写一个边长，或把分类头换成全局平均。",
+  "no-head": () => "这个网络没有分类头，不能指定类别数：请先选一个分类头。",
+  parameter: ({ parameter, least, most }) => `“${PARAMETERS[parameter] ?? parameter}”的值不能用，请换一个${least == null ? "" : `：${most == null ? `至少 ${least}` : `从 ${least} 到 ${most}`}`}。`,
   "unknown-layer": ({ layer }) => `这个网络没有 ${layer} 层，请另选一层。`,
   "unknown-class": (values) => `这个网络没有“${values.class}”这个类别，请另选一个。`,
   "needs-torch": () => "梯度需要 torch，本服务器没有安装：pip install 'vggnet[train]'。",

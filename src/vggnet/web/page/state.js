@@ -4,8 +4,8 @@
  *
  * Keys bear their tab: "network.config". A control that stands as it does at first has no key, so
  * that addresses stay short. Going to another tab and choosing are steps of the browser's history,
- * and so is what is typed into a field from entering it to leaving it; moving a slider or over a
- * figure is none, nor is what is guessed and tried in Learn, which has its own way back. The language
+ * and so is what is typed into a field, or done with the arrow keys in a map, from entering it to
+ * leaving it; moving a slider or over a figure is none, nor is what is guessed and tried in Learn, which has its own way back. The language
  * and the theme are the reader's: "back" leaves them.
  */
 

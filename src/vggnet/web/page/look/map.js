@@ -10,6 +10,7 @@ import { chosen, chosenUnit } from "./chosen.js";
 import { mapOf } from "./features.js";
 import { fillOf } from "./of_photograph.js";
 
+const UNIT = "look.unit";
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** @typedef {{left: number, top: number, width: number, height: number, cut: boolean, receptive_field: number}} Field */
@@ -57,18 +58,18 @@ export function mapView(look) {
         onclick(event) {
           const box = board.getBoundingClientRect();
           const at = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
-          choose(at((event.clientY - box.top) / box.height, map.height), at((event.clientX - box.left) / box.width, map.width));
+          const [row, column] = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
+          state.go({ [UNIT]: `${at(row, map.height)}.${at(column, map.width)}` });
         },
         onkeydown(event) {
           const move = MOVES[event.key];
           if (!move) return;
           event.preventDefault();
           const { row, column } = chosenUnit(map);
-          choose(
-            Math.min(map.height - 1, Math.max(0, row + move[0])),
-            Math.min(map.width - 1, Math.max(0, column + move[1])),
-          );
+          const to = (from, step, count) => Math.min(count - 1, Math.max(0, from + step));
+          state.type(UNIT, `${to(row, move[0], map.height)}.${to(column, move[1], map.width)}`);
         },
+        onblur: state.settle,
       },
       paintedMatrix(map),
       over,
@@ -76,10 +77,6 @@ export function mapView(look) {
     board.style.aspectRatio = `${map.width} / ${map.height}`;
     opened = map;
     return board;
-  }
-
-  function choose(row, column) {
-    state.set("look.unit", `${row}.${column}`);
   }
 
   function moveCursor() {

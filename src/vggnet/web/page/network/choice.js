@@ -14,7 +14,7 @@ export function asked() {
   const value = (name) => state.get(`network.${name}`);
   const config = value("config") ?? FIRST;
   const beside = value("beside");
-  const named = (name) => (name === OWN ? ownTokens() : name);
+  const named = (name) => (name === OWN ? `${ownTokens()}\n` : name); // a single token is no name
   return {
     config: [config, ...(beside ? [beside] : [])].map(named),
     input_size: value("input_size"),
@@ -34,8 +34,8 @@ export function controls(networks) {
   const config = select([...named, own]);
   const beside = select([["", words("nothing", "不对照")], ...named, own]);
   const size = input("text", { inputmode: "numeric", size: 7, autocomplete: "off" });
-  const width = input("number", { min: 0.05, max: 8, step: 0.05 });
-  const classes = input("number", { min: 1, max: 100000, step: 1 });
+  const width = input("number", { min: 0.05, max: 100, step: 0.05 });
+  const classes = input("number", { min: 1, max: 1000000, step: 1 });
   const batchNorm = input("checkbox");
   const head = select([
     ["", words("as it is", "原样")],

@@ -1,8 +1,8 @@
 /**
  * The reader's own network, in the tokens of the paper's Table 1.
  *
- * A token that is none is marked where it stands; the message names its line and column, and takes
- * the cursor there.
+ * Tokens that are none are marked where they stand; the message names the first one's line and
+ * column, and takes the cursor there.
  */
 
 import { sentenceFor } from "../api.js";
@@ -42,7 +42,7 @@ export function editor() {
   const behind = element("pre", { class: "behind", "aria-hidden": "true" });
   const error = element("p", { class: "wrong", id: `${id}-error`, role: "status" });
   const show = keepInAddress(area, "network.tokens", FIRST);
-  let place = null;
+  let places = [];
 
   area.addEventListener("input", () => {
     mark(null);
@@ -56,14 +56,17 @@ export function editor() {
   }
 
   function mark(problem) {
-    place = problem?.line ? placeOf(area.value, problem.line, problem.column ?? 1) : null;
+    const faults = problem?.places ?? (problem?.line ? [problem] : []);
+    places = faults.map(({ line, column }) => placeOf(area.value, line, column ?? 1));
     const own = problem !== null && !node.hidden;
     area.setAttribute("aria-invalid", String(own));
-    const [start, end] = place ?? [0, 0];
+    const starts = [0, ...places.map(([, end]) => end)];
     behind.replaceChildren(
-      area.value.slice(0, start),
-      ...(place ? [element("mark", {}, area.value.slice(start, end))] : []),
-      `${area.value.slice(end)}\n`,
+      ...places.flatMap(([start, end], at) => [
+        area.value.slice(starts[at], start),
+        element("mark", {}, area.value.slice(start, end)),
+      ]),
+      `${area.value.slice(starts[places.length])}\n`,
     );
     error.replaceChildren(...(own ? message(problem) : []));
     return own;
@@ -71,12 +74,12 @@ export function editor() {
 
   function message(problem) {
     const detail = sentenceFor(problem).replace(/^spec 'custom': /, "");
-    if (!place) return [detail];
+    if (!places.length) return [detail];
     const { line, column } = problem;
     const where = words(`Line ${line}, column ${column}`, `第 ${line} 行第 ${column} 列`);
     const go = () => {
       area.focus();
-      area.setSelectionRange(place[0], place[1]);
+      area.setSelectionRange(places[0][0], places[0][1]);
     };
     const button = element("button", { type: "button", onclick: go }, where);
     return [button, ` ${detail}`];
@@ -105,7 +108,7 @@ export function editor() {
       show(changed);
       fit();
       node.hidden = ![state.get("network.config"), state.get("network.beside")].includes(OWN);
-      if (!place) mark(null);
+      if (!places.length) mark(null);
     },
   };
 }

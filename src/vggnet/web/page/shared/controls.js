@@ -41,7 +41,8 @@ export function keepInAddress(control, key, initial) {
   const typing = !check && !(control instanceof HTMLSelectElement);
   const maybeEmpty = control instanceof HTMLTextAreaElement;
   control.addEventListener("input", () => {
-    const value = check ? String(control.checked) : control.value;
+    // NFKC: as keyboards for Chinese write digits, letters and the space, too.
+    const value = check ? String(control.checked) : control.value.normalize("NFKC");
     const none = value === initial || (check && !initial && value === "false") || (!value && !maybeEmpty);
     const kept = none ? null : value;
     if (typing) state.type(key, kept);
