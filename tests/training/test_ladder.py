@@ -73,9 +73,11 @@ def test_it_shrinks_with_the_input_size_and_keeps_what_is_asked_for(tmp_path: Pa
     assert {rung.recipe.initialization for rung in given[:6]} == {"paper"}
 
 
-@pytest.mark.parametrize(("field", "value"), [("config", "D"), ("short_side", "300")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("config", "D"), ("short_side", "300"), ("min_area", "1")]
+)
 def test_what_the_ladder_sets_is_refused(field: str, value: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"{field.replace('_', '-')} {value} is set by the ladder"):
+    with pytest.raises(ValueError, match=f"{field.replace('_', '-')} {value} is set, or not used"):
         rungs(tmp_path, {field: value})
 
 
@@ -137,7 +139,7 @@ def test_the_command_can_be_read_before_it_runs(
     assert " done, top-1 " in out.splitlines()[2]
     status, out, err = command(capsys, *arguments, "--config", "D")
     assert status == 2
-    assert err == "vggnet: config D is set by the ladder: leave it out\n"
+    assert err == "vggnet: config D is set, or not used, by the ladder: leave it out\n"
 
 
 def test_the_help_has_what_the_ladder_takes(capsys: pytest.CaptureFixture[str]) -> None:

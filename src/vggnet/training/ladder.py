@@ -48,7 +48,9 @@ def rungs(folder: Path, changes: Mapping[str, Any]) -> list[Rung]:
     for field in SET_BY_LADDER:
         if field in changes:
             option = field.replace("_", "-")
-            raise ValueError(f"{option} {changes[field]} is set by the ladder: leave it out")
+            raise ValueError(
+                f"{option} {changes[field]} is set, or not used, by the ladder: leave it out"
+            )
     changes = {"initialization": PAPER.initialization, **changes}
     first = vary(PAPER, changes)
 

@@ -40,8 +40,12 @@ PAPER = Recipe(
     precision="fp32",
 )
 RECIPES = {"modern": MODERN, "paper": PAPER}
-# The fields of PAPER in which the runs of a ladder differ, or which their nets bring.
-SET_BY_LADDER = ("config", "init", "init_from", "short_side", "crop", "head", "normalization")
+# The fields of PAPER in which the runs of a ladder differ, which their nets bring, or which then
+# mean nothing: it crops by the short side, in one process.
+SET_BY_LADDER = (
+    "config", "init", "init_from", "short_side", "crop", "min_area", "head", "normalization",
+    "sync_batch_norm",
+)  # fmt: skip
 
 
 def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
