@@ -16,6 +16,7 @@ from harness.claims import Claim
 from harness.page import accuracies, has_a_seed
 from harness.results import Results
 from harness.statistics import Estimate, difference, estimate
+from harness.titles import title
 
 QUOTED = ("kernels", "nonlinearity", "depth", "head")
 PATH = Path("src/vggnet/web/evidence.json")  # in the repository
@@ -48,7 +49,8 @@ def _claim(claim: Claim, results: Results) -> dict[str, Any] | None:
         numbers = {key: first[key] for key in ("parameters", "macs")}
         top1 = list(found[arm.name].values())
         shown = {**_rounded(estimate(top1)), "runs": [round(x, 2) for x in top1]} if top1 else None
-        arms.append({"name": arm.name, **numbers, "top1": shown})
+        names = {"name": arm.name, "chinese": title(arm.name, "zh")}
+        arms.append({**names, **numbers, "top1": shown})
     differences = []
     for one, other in claim.differences:
         between = difference(found.get(one, {}), found.get(other, {}))

@@ -13,12 +13,13 @@ from harness.figures import Accuracies
 from harness.jobs import all_jobs, distinct, to_do
 from harness.results import RANGE_TEST, Results, accuracy, measure
 from harness.statistics import Estimate, difference, estimate, interval, pooled
+from harness.titles import title
 
 LANGUAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
 UNFINISHED = {"en": "To be concluded.", "zh": "尚待下结论。"}
 _WORDS = {
     "en": {
-        "net": "net", "parameters": "parameters", "macs": "MACs", "rate": "rate",
+        "language": "en", "net": "net", "parameters": "parameters", "macs": "MACs", "rate": "rate",
         "top1": "top-1, %", "seeds": "seeds", "loss": "loss", "diverged": "diverged",
         "calibration_error": "calibration error", "difference": "difference",
         "points": "points of top-1", "none": "Not run yet.", "megabytes": "MB in fp32",
@@ -37,7 +38,8 @@ _WORDS = {
         "best": "best of the rates run",
     },
     "zh": {
-        "net": "网络", "parameters": "参数量", "macs": "乘加次数", "rate": "学习率",
+        "language": "zh", "net": "网络", "parameters": "参数量", "macs": "乘加次数",
+        "rate": "学习率",
         "top1": "top-1，%", "seeds": "种子数", "loss": "损失", "diverged": "发散",
         "calibration_error": "校准误差", "difference": "差", "points": "top-1 百分点",
         "none": "尚未运行。", "megabytes": "fp32 大小，MB",
@@ -154,7 +156,8 @@ def _trials(claim: Claim, results: Results, words: dict[str, str]) -> str:
         chosen = results.rate(claim.arm(name))
         highest += chosen == max(results.scale.rates)
         cells = {rate: _trial(trial, words) for rate, trial in trials.items()}
-        rows.append([name, *(f"**{x}**" if rate == chosen else x for rate, x in cells.items())])
+        called = title(name, words["language"])
+        rows.append([called, *(f"**{x}**" if rate == chosen else x for rate, x in cells.items())])
     epochs = {claim.arm(name).rate_epochs or results.scale.rate_epochs for name in tried}
     caption = words["trials"].format(epochs=" / ".join(map(str, sorted(epochs))))
     if highest:
@@ -180,7 +183,8 @@ def _range_tests(claim: Claim, found: Accuracies, results: Results, words: dict[
             said, ran = result["find_lr"], {x: found[arm] for x, arm in series.arms.items()}
             best = max((x for x in ran if ran[x]), key=lambda x: max(ran[x].values()), default="")
             interval = " – ".join(f"{rate:g}" for rate in said["interval"] or ())
-            rows.append([arm.name, f"{said['suggestion'] or '—'}", interval, f"{best}"])
+            name = title(arm.name, words["language"])
+            rows.append([name, f"{said['suggestion'] or '—'}", interval, f"{best}"])
     heads = [words[each] for each in ("net", "find-lr", "interval", "best")]
     return _table(heads, rows) if rows else ""
 
@@ -215,7 +219,7 @@ def _arm(arm: Arm, claim: Claim, results: Results, words: dict[str, str]) -> lis
         known = [value for value in values if value is not None]
         others.append(_interval(estimate(known), "{:.3f}") if known else words["diverged"])
     return [
-        arm.name,
+        title(arm.name, words["language"]),
         f"{first['parameters']:,}",
         f"{4 * first['parameters'] / 1e6:.1f}",
         f"{first['macs'] / 1e6:.1f} M",
@@ -231,7 +235,8 @@ def _differences(claim: Claim, found: Accuracies, words: dict[str, str]) -> str:
     for one, other in claim.differences:
         between = difference(found[one], found[other])
         if between is not None:
-            rows.append([f"{one} − {other}", _interval(between, "{:+.1f}"), str(between.seeds)])
+            names = " − ".join(title(name, words["language"]) for name in (one, other))
+            rows.append([names, _interval(between, "{:+.1f}"), str(between.seeds)])
             shared = found[one].keys() & found[other].keys()
             samples.append([found[one][seed] - found[other][seed] for seed in sorted(shared)])
     text = _table([words["difference"], words["points"], words["seeds"]], rows)

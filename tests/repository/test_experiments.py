@@ -1,6 +1,7 @@
 """experiments/: claims as data, the choice of rates, statistics, and pages of what was found."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from vggnet.training.recipe import Recipe
 
 sys.path.append(str(ROOT / "experiments"))
 import run as experiments
-from harness import command, evidence, figures, jobs, measures, nets, page, statistics
+from harness import command, evidence, figures, jobs, measures, nets, page, statistics, titles
 from harness.claims import Arm, Claim, Series
 from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
@@ -369,6 +370,15 @@ def test_a_figure_is_the_same_each_time(below: Any, tmp_path: Path) -> None:
     assert (tmp_path / "two.svg").read_bytes() != one
 
 
+def test_every_net_has_a_name_in_chinese() -> None:
+    names = {arm.name for claim in CLAIMS for arm in (*claim.arms, *claim.range_tests)}
+    same = r"TrivialAugment|CutMix|mixup|Glorot"  # as the field writes them in both languages
+    for name in names:
+        chinese = titles.title(name, "zh")
+        assert not re.search(r"[a-z]{2}", re.sub(same, "", chinese)), chinese
+        assert titles.title(name, "en") == name
+
+
 @pytest.mark.parametrize("language", page.LANGUAGES)
 def test_the_pages_say_what_the_results_say(language: str) -> None:
     """After new results: python experiments/summarize.py, then write what is to be concluded."""
@@ -395,7 +405,7 @@ class TestEvidence:
         found = self.found(tmp_path, {"A": [0.40, 0.42], "B": [0.50, 0.53]})
         first = {"mean": 41.0, "half_width": 12.71, "seeds": 2, "runs": [40.0, 42.0]}
         assert found["arms"][0] == {
-            "name": "A", "parameters": 1000, "macs": 2_500_000, "top1": first
+            "name": "A", "chinese": "A", "parameters": 1000, "macs": 2_500_000, "top1": first
         }  # fmt: skip
         points = {"mean": 10.5, "half_width": 6.35, "seeds": 2}
         assert found["differences"] == [{"one": "B", "other": "A", "points": points}]

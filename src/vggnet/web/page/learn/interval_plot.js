@@ -7,11 +7,13 @@ const [WIDTH, ASIDE, ROW, BELOW] = [328, 16, 40, 40]; // as wide as a phone, so 
 const TICKS = [0.5, 1, 2, 5, 10, 20];
 
 /**
- * @param {{name: string, top1: {mean: number, half_width: number | null, runs: number[]} | null}[]} arms
+ * @param {{name: string, chinese?: string, top1: {mean: number, half_width: number | null, runs: number[]} | null}[]} arms
  *   in percent; null of a net that diverged
  */
 export function intervalPlot(arms) {
-  const shown = arms.filter((each) => each.top1);
+  const shown = arms
+    .filter((each) => each.top1)
+    .map(({ name, chinese, top1 }) => ({ name: words(name, chinese ?? name), top1 }));
   const ends = shown.flatMap(({ top1: { mean, half_width: half, runs } }) => [
     ...runs, mean - (half ?? 0), mean + (half ?? 0),
   ]);
