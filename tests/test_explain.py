@@ -43,6 +43,18 @@ def test_answers_at_its_own_size_and_a_map_with_14_positions(model: Model) -> No
     assert cam.caption.startswith("relu5_3, 14x14 positions, at 232x232 pixels, where the class")
 
 
+def test_of_two_classes_with_one_name_the_right_bar_is_marked(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = explain(model, CAT)
+    cranes = [replace(each, label="crane") for each in found.answers[:2]]
+    marked: list[int] = []
+    monkeypatch.setattr("vggnet.explain.panels", lambda *given: marked.append(given[4]))
+    for target in cranes:
+        replace(found, answers=cranes, target=target).picture()
+    assert marked == [0, 1]
+
+
 def test_all_methods_for_a_class_of_ones_own(model: Model) -> None:
     found = explain(model, CAT, METHODS, target=3, patch=40, stride=20)
     assert [each.method for each in found.maps] == list(METHODS)

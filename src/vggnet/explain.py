@@ -151,10 +151,10 @@ class Explanation:
             )
             for each in self.maps
         ]  # fmt: skip
-        bars = [(each.label, each.probability) for each in self.answers]
-        if self.target.index not in [each.index for each in self.answers]:
-            bars.append((self.target.label, self.target.probability))
-        chosen = [label for label, _ in bars].index(self.target.label)
+        classes = {each.index: each for each in self.answers}
+        classes.setdefault(self.target.index, self.target)
+        bars = [(each.label, each.probability) for each in classes.values()]
+        chosen = list(classes).index(self.target.index)
         caption = f"the answers are at {_by(self.size)} pixels"
         return panels(self.photograph, caption, shown, bars, chosen, strength)
 
@@ -240,7 +240,10 @@ def _positions(model: Model, name: str, side: int) -> int:
 
 
 def in_pixels(preprocessing: Preprocess, side: int) -> Preprocess:
-    """The same view with a short side of `side` pixels, the scale of the numbers unchanged."""
+    """The same view with a short side of `side` pixels, the scale of the numbers unchanged.
+
+    A view that is cropped from a picture as it is has its own number of pixels and stays as it is.
+    """
     resize, crop = preprocessing.resize, preprocessing.crop
     if crop is None:
         return replace(preprocessing, resize=side)

@@ -9,7 +9,7 @@ from accessibility import faults
 from in_browser import Explorer
 from learn_tab import STEPS, answered, step
 from places import EXAMPLES
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 import vggnet
 from vggnet.analysis import analyze
@@ -204,7 +204,7 @@ def test_an_address_may_hold_anything(explorer: Explorer) -> None:
     page = explorer.open(tab="learn", **every, **odd, learn__5="some")
     expect(answered(page, 9).locator(".figure-label")).to_contain_text("conv5_3: 196×196")
     expect(answered(page, 4).locator(".array")).to_have_count(3)
-    expect(answered(page, 2).locator(".numbers")).to_have_text("256")
+    expect(answered(page, 2).locator(".slider output")).to_have_text("256")
     step(page, 5).get_by_role("button", name="the same").click()  # neither was a guess
     expect(answered(page, 5).locator(".verdict")).to_contain_text("Right.")
     step(page, 1).locator("input").fill("5")
@@ -237,4 +237,50 @@ def test_a_fault_of_the_server_is_a_sentence(explorer: Explorer) -> None:
     problem = {"detail": "too busy now; try again in a moment", "status": 503}
     explorer.page.route("**/api/stack**", lambda route: route.fulfill(status=503, json=problem))
     page = explorer.open(tab="learn", learn__1="5")
-    expect(step(page, 1).get_by_role("alert")).to_have_text("too busy now; try again in a moment")
+    told = step(page, 1).get_by_role("alert")
+    expect(told).to_contain_text("too busy now; try again in a moment")
+    page.unroute("**/api/stack**")
+    told.get_by_role("button", name="Try again").press("Enter")
+    expect(answered(page, 1).locator(".verdict")).to_contain_text("Right.")
+
+
+def test_what_comes_late_is_not_shown_over_another_question(explorer: Explorer) -> None:
+    held: list[Route] = []
+    explorer.page.route("**/api/times**", lambda route: held.append(route))
+    page = explorer.open(tab="learn", learn__8="-")
+    eighth = step(page, 8)
+    again = eighth.get_by_role("button", name="Guess again")
+    again.press("Enter")
+    choices = eighth.locator(".step-figure button")
+    expect(choices.first).to_be_visible()
+    expect(eighth.locator(".step-text button").first).to_be_focused()  # the guess is asked for
+    for each in held:
+        each.continue_()
+    page.unroute("**/api/times**")
+    choices.first.press("Enter")  # it can still be answered
+    expect(answered(page, 8).locator(".step-figure")).to_contain_text("measured just now")
+
+
+def test_links_leave_nothing_of_other_links_behind(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__6="-", learn__7="-", network__head="average")
+    answered(page, 6).get_by_role("link", name="Put A and E side by side").click()
+    expect(page).to_have_url(re.compile("network.beside=E"))
+    page.go_back()
+    answered(page, 7).get_by_role("link", name="See every layer").click()
+    expect(page.locator(".network text").first).to_have_text("D")
+    expect(page).not_to_have_url(re.compile(r"network\.(beside|head)"))
+
+
+def test_back_leads_to_the_kernels_before(explorer: Explorer) -> None:
+    page = explorer.open(tab="learn", learn__4="-", learn__seed="5")
+    first = answered(page, 4).locator(".array").first
+    before = first.text_content()
+    page.get_by_role("tab", name="Network").click()
+    page.get_by_role("tab", name="Learn").click()
+    another = step(page, 4).get_by_role("button", name="Two other kernels")
+    another.press("Enter")
+    expect(first).not_to_have_text(before or "")
+    expect(another).to_be_focused()
+    page.go_back()
+    page.go_back()
+    expect(first).to_have_text(before or "")

@@ -192,9 +192,34 @@ def test_a_fault_of_the_server_takes_no_photograph_away(explorer: Explorer) -> N
     page.route("**/api/predict*", lambda route: route.fulfill(status=503, json=problem))
     upload(page, "mine.jpg", CAT.read_bytes())
     expect(page.locator(".answer-said").get_by_role("alert")).to_contain_text("too busy now")
-    expect(part(page, "Why it says so")).to_be_hidden()
+    expect(part(page, "What a layer makes of it")).to_be_visible()  # it is a picture all the same
     expect(page.get_by_role("button", name="mine.jpg", exact=True)).to_be_visible()
     expect(page.locator(".chooser .problem")).to_have_count(0)
+    page.unroute("**/api/predict*")
+    page.locator(".answer-said").get_by_role("button", name="Try again").press("Enter")
+    expect(page.locator(".answer-said")).to_contain_text("tabby")
+    page.locator(".controls").get_by_role("button", name="Try again").press("Enter")
+    expect(page.get_by_label("Class to explain")).to_be_visible()
+    settled(page)
+
+
+def test_several_photographs_at_once_are_one_step(explorer: Explorer) -> None:
+    page = explorer.open(tab="look")
+    settled(page)
+    names = ("espresso", "uniform", "cat")
+    page.locator("input[type=file]").first.set_input_files(
+        [EXAMPLES / f"{name}.jpg" for name in names]
+    )
+    last = page.get_by_role("button", name="cat.jpg", exact=True)
+    expect(last).to_have_attribute("aria-pressed", "true")
+    page.go_back()
+    example = page.get_by_role("button", name="a cat", exact=True)
+    expect(example).to_have_attribute("aria-pressed", "true")
+    page.go_forward()
+    page.get_by_role("button", name="Remove cat.jpg").click()
+    before = page.get_by_role("button", name="uniform.jpg", exact=True)
+    expect(before).to_have_attribute("aria-pressed", "true")
+    settled(page)
 
 
 def test_what_is_of_another_photograph_is_hidden_at_once(explorer: Explorer) -> None:

@@ -27,6 +27,17 @@ def test_a_picture_and_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         assert picture.format == "PNG"
 
 
+def test_without_a_font_for_chinese_it_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggnet.drawing.fonts.system_font", lambda _: None)
+    out = tmp_path / "why.png"
+    status, _, err = run(capsys, "explain", CAT, "--language", "zh", "-o", str(out))
+    assert (status, out.exists()) == (2, False)
+    assert "no font with Chinese characters" in err
+    assert "leave --language zh out" in err
+
+
 def test_json_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     status, printed, _ = run(
         capsys, "explain", CAT, "--class", "n02124075", "--format", "json", "--language", "zh"

@@ -78,6 +78,11 @@ def test_ones_own_labels_go_through_a_file(
     target = str(tmp_path / "net.pth")
     _, _, err = run(capsys, "weights", "convert", str(source), target)
     assert "--labels FILE (vggnet labels IN --format json > FILE)" in err
+    hostile = tmp_path / "hostile.txt"
+    hostile.write_text("".join(f"\x1b[31mred {label.index}\n" for label in named))
+    shown = run(capsys, "labels", str(source), "--labels", str(hostile))[1]
+    assert "\\x1b[31mred 0" in shown
+    assert "\x1b" not in shown
     listed = tmp_path / "labels.json"
     listed.write_text(run(capsys, "labels", str(source), "--format", "json")[1])
     assert read_labels(listed) == named

@@ -68,13 +68,13 @@ def test_with_the_token(asked: Ask) -> None:
 
 def test_the_page_with_the_token_keeps_it_in_a_cookie(asked: Ask) -> None:
     response = asked(Access("secret"), "/?token=secret")
-    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert (response.status_code, response.headers["location"]) == (303, "./")
     cookie = response.headers["set-cookie"].lower()
     assert cookie.startswith("vggnet_token_80=secret;")
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     again = asked(Access("secret"), "/?tab=network&token=secret&network.config=conv3-8+/%0AFC-5")
-    assert again.headers["location"] == "/?tab=network&network.config=conv3-8+%2F%0AFC-5"
+    assert again.headers["location"] == "./?tab=network&network.config=conv3-8+%2F%0AFC-5"
     refused = asked(Access("secret"), "/?token=other")
     assert "not the token" in problem(refused, 401)
     assert "set-cookie" not in refused.headers

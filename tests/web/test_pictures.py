@@ -279,9 +279,11 @@ def test_a_net_of_one_size(small: Any) -> None:
     (found,) = small.post("/api/predict", content=picture(), headers=JPEG).json()
     assert found["size"] == [16, 16]
     assert "label_zh" not in found["predictions"][0]
-    response = small.post("/api/view?size=32", content=picture(), headers=JPEG)
+    response = small.post("/api/features?layer=conv1_1&size=32", content=picture(), headers=JPEG)
     assert "takes 16 pixels only" in problem(response, 422)
-    assert small.post("/api/view?size=16", content=picture(), headers=JPEG).status_code == 200
+    assert (response.json()["code"], response.json()["values"]) == ("one-size", {"side": 16})
+    # No net looks at a view: it may have any size.
+    assert small.post("/api/view?size=32", content=picture(), headers=JPEG).status_code == 200
     tiny = small.post("/api/predict", content=picture(10, 10), headers=JPEG)
     assert "a crop of 16 x 16 does not fit" in problem(tiny, 422)
 
@@ -289,9 +291,9 @@ def test_a_net_of_one_size(small: Any) -> None:
 def test_a_net_without_classes() -> None:
     service = small_service(HEADLESS)
     with client_of(service) as client:
-        assert "no class scores" in problem(
-            client.post("/api/predict", content=picture(), headers=JPEG), 422
-        )
+        response = client.post("/api/predict", content=picture(), headers=JPEG)
+        assert "no class scores" in problem(response, 422)
+        assert response.json()["code"] == "no-classes"
         assert "no classifier" in problem(
             client.post("/api/explain", content=picture(), headers=JPEG), 422
         )

@@ -67,14 +67,10 @@ def _write_svg(path: Path, scene: Scene, _: Sequence[Analysis], __: Language) ->
 
 
 def _write_png(path: Path, scene: Scene, _: Sequence[Analysis], language: Language) -> None:
-    from vggnet.drawing.fonts import system_font
+    from vggnet.drawing.fonts import check_font
     from vggnet.drawing.raster import raster
 
-    if language == "zh" and system_font(1) is None:
-        raise ValueError(
-            "there is no font with Chinese characters to write a .png with: install one, such as "
-            "Noto Sans CJK, or write .svg or .html"
-        )
+    check_font(language, "or write .svg or .html")
     raster(scene).save(path, "PNG")
 
 

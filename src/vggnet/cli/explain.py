@@ -76,12 +76,15 @@ def explain(
     import vggnet.explain
     from vggnet.atomic import whole_path
     from vggnet.class_lists import find_class
+    from vggnet.drawing.fonts import check_font
     from vggnet.image import picture_name
 
     if out is None and format != "json":
         raise ValueError("say which file to write, as -o why.png, or --format json")
     if out is not None and out.suffix.lower() != ".png":
         raise ValueError(f"{picture_name(out)}: name a file that ends with .png")
+    if out is not None:
+        check_font(language, "or leave --language zh out")
     model = choice.load(language)
     index = None if target is None else find_class(model.labels, target)
     found = vggnet.explain.explain(model, image, methods, target=index, patch=patch, stride=stride)

@@ -13,6 +13,7 @@ import click
 from vggnet.cli.model_options import ReadAs, read_as_options
 from vggnet.cli.options import PathOrName, command, format_option, language_option, weights_names
 from vggnet.cli.output import print_json
+from vggnet.printable import printable
 
 
 @command(
@@ -46,4 +47,5 @@ def labels(weights: str, language: str | None, read_as: ReadAs, format: str) -> 
         rows.writerows((label.index, label.wnid, label.words) for label in found)
     else:
         for label in found:
-            print(f"{label.index:4}  {label.wnid:9}  {label.words}")
+            wnid, words = printable(label.wnid), printable(label.words)
+            print(f"{label.index:4}  {wnid:9}  {words}")

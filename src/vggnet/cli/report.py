@@ -18,6 +18,7 @@ import click
 
 from vggnet.cli.options import PathOrName, Whole, command, format_option
 from vggnet.cli.output import Format, note, print_json
+from vggnet.printable import printable
 
 if TYPE_CHECKING:
     from vggnet.evaluation.protocols import ScoreAverage
@@ -98,12 +99,13 @@ def _print(found: Report) -> None:
             f"({sure})"
         )
     worst = sorted(found.classes, key=lambda each: (each.top1, -each.pictures))[:_WORST]
-    width = max(len(each.name) for each in worst)
+    names = [printable(each.name) for each in worst]
+    width = max(map(len, names))
     print("   the hardest classes:")
-    for each in worst:
-        taken = f", most often taken for {each.taken_for}" if each.taken_for else ""
+    for name, each in zip(names, worst, strict=True):
+        taken = f", most often taken for {printable(each.taken_for)}" if each.taken_for else ""
         many = "1 picture" if each.pictures == 1 else f"{each.pictures:,} pictures"
-        print(f"   {each.name:{width}}  {100 * each.top1:5.1f}% of {many}{taken}")
+        print(f"   {name:{width}}  {100 * each.top1:5.1f}% of {many}{taken}")
 
 
 def _write(

@@ -39,6 +39,15 @@ def system_font(size: float) -> Font | None:
     return None
 
 
+def check_font(language: str | None, otherwise: str) -> None:
+    """Raises ValueError where Chinese is asked for and has no font; `otherwise` is a way out."""
+    if language == "zh" and system_font(1) is None:
+        raise ValueError(
+            "there is no font with Chinese characters to write a .png with: install one, such as "
+            f"Noto Sans CJK, {otherwise}"
+        )
+
+
 def font_and_text(text: str, size: float) -> tuple[Font, str]:
     """What writes `text`, and the text that it is given; letters that no font has become "?"."""
     plain = text.translate(_IN_ASCII)

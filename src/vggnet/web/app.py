@@ -183,7 +183,8 @@ async def _while_wanted(
             return working.result()
         if gone.done():
             raise ClientDisconnect
-        raise busy(f"this took longer than {seconds:.0f} seconds and was given up; ask for less")
+        detail = f"this took longer than {seconds:.0f} seconds and was given up; ask for less"
+        raise Problem(503, detail, "too-slow", values={"seconds": round(seconds)})
     finally:
         for each in (working, gone):
             each.cancel()

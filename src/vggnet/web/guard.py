@@ -138,7 +138,7 @@ class Guard:
         if not _is_same(token, given):
             return problems.response(Problem(401, "this is not the token of this server"))
         rest = urlencode([each for each in query if each[0] != "token"])
-        answer = RedirectResponse(f"/?{rest}" if rest else "/", 303)
+        answer = RedirectResponse(f"./?{rest}" if rest else "./", 303)
         answer.set_cookie(_cookie_of(scope), token, httponly=True, samesite="strict")
         return answer
 

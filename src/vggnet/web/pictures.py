@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from vggnet.drawing.maps import png
+from vggnet.explain import in_pixels
 from vggnet.image import PictureError
 from vggnet.model import Prediction
 from vggnet.web import problems
 from vggnet.web.endpoint import PNG, Asked, Endpoint, File, Service
-from vggnet.web.given import SIZE, decoded, prepared, view
+from vggnet.web.given import SIZE, decoded, prepared
 from vggnet.web.parameters import Parameter
 from vggnet.web.problems import Problem
 from vggnet.web.uploads import Upload
@@ -27,7 +28,7 @@ async def _predict(asked: Asked) -> Any:
     """
     service, uploads, top = asked.service, asked.pictures, asked.values["top"]
     if service.model.spec.num_classes is None:
-        raise Problem(422, "this network has no class scores, only features")
+        raise Problem(422, "this network has no class scores, only features", "no-classes")
     start = time.perf_counter()
     found = await asyncio.gather(
         *(_predicted(service, each, top) for each in uploads), return_exceptions=True
@@ -67,7 +68,8 @@ async def _predicted(service: Service, upload: Upload, top: int) -> dict[str, An
 
 def _view(asked: Asked) -> File:
     upload = asked.picture
-    preprocessing = view(asked.model, asked.values["size"])
+    own, size = asked.model.preprocessing, asked.values["size"]
+    preprocessing = own if size is None else in_pixels(own, size)  # of any size: no net looks at it
     with decoded(asked.service, upload) as rgb:
         shown = preprocessing.rescale_and_crop(rgb, upload.name)
     return File(png(shown), PNG)

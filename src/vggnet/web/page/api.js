@@ -40,6 +40,12 @@ export function sentenceFor(failure) {
   return words("This could not be shown.", "这里没能显示。");
 }
 
+/** Whether another try may do better: not where the server has refused what it was asked. @param {any} failure */
+export function mayPass(failure) {
+  const status = failure instanceof Problem ? failure.told.status : undefined;
+  return status === undefined || status >= 500;
+}
+
 /** @typedef {Record<string, string | number | boolean | string[] | null | undefined>} Params */
 
 /**

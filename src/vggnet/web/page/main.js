@@ -7,7 +7,7 @@
 import { copyPlainly } from "./drawing/copying.js";
 import * as state from "./state.js";
 import { mountSwitches } from "./switches.js";
-import { mountTabs } from "./tabs.js";
+import { FIRST, mountTabs } from "./tabs.js";
 
 /**
  * What a tab is given; all else it imports.
@@ -23,7 +23,7 @@ const listeners = [];
 /** @type {Context} */
 const context = {
   onChange: (listener) => listeners.push(listener),
-  open: (tab, values = {}) => state.go({ ...values, tab }),
+  open: (tab, values = {}) => state.go({ ...values, tab: tab === FIRST ? null : tab }),
 };
 
 mountSwitches(document.querySelector(".switches"), () => {

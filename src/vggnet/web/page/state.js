@@ -66,6 +66,12 @@ export function go(changes) {
   return true;
 }
 
+/** What `go` takes to leave each key that begins so without a value. @param {string} beginning */
+export function none(beginning) {
+  const keys = [...values.keys()].filter((key) => key.startsWith(beginning));
+  return Object.fromEntries(keys.map((key) => [key, null]));
+}
+
 /** Set what is being typed: a step at first, then the same one until `settle`. */
 export function type(key, value) {
   if (typed === key) set(key, value);

@@ -14,6 +14,8 @@ const TABS = [
   { name: "look", title: () => words("Look", "观察"), load: () => import("./look/look.js") },
 ];
 
+export const FIRST = TABS[0].name; // what an address without a tab shows
+
 /**
  * @param {Element} list @param {Element} main where the panels stand
  * @param {import("./main.js").Context} context
@@ -40,7 +42,7 @@ export function mountTabs(list, main, context) {
   main.append(...tabs.map((tab) => tab.panel));
 
   function current() {
-    return tabs.find((tab) => tab.name === state.get("tab")) ?? tabs[0];
+    return tabs.find((tab) => tab.name === (state.get("tab") ?? FIRST)) ?? tabs[0];
   }
 
   function show() {

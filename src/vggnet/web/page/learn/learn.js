@@ -55,5 +55,5 @@ export async function mount(root, context) {
   build();
   context.onChange(build);
   onPhotographs(() => steps.forEach((step) => step.otherPhotograph()));
-  state.onChange((key) => steps.forEach((step) => (key === null || key === step.key) && step.update()));
+  state.onChange((key) => steps.forEach((step) => step.update(key)));
 }

@@ -15,26 +15,32 @@ import { guessForm, isPossible } from "./guess.js";
  * @property {() => string} title
  * @property {() => (Node | string)[]} question
  * @property {import("./guess.js").Guess} guess
- * @property {(scene: Scene) => void | Promise<void>} figure
+ * @property {(scene: Scene, signal: AbortSignal) => Node[] | Promise<Node[]>} figure
  * @property {(scene: Scene) => Promise<Answer>} answer
  * @property {More} [more]
  * @property {string[]} [newWords] what the glossary explains and no step before uses
+ * @property {string[]} [controls] keys of what can be moved in the figure, which shows that itself
  * @property {"redraw" | "ask"} [withPhotograph] what it does when the reader has another photograph
  */
-/** @typedef {{tab: string, state: Record<string, string>, label: () => string}} More */
+/**
+ * The way on: a tab, and what its controls say then; all others stand as at first. With null all stay
+ * as they are.
+ *
+ * @typedef {{tab: string, state: Record<string, string> | null, label: () => string}} More
+ */
 /** @typedef {{right: boolean | null, verdict: string, body: (Node | string)[]}} Answer */
 /**
  * @typedef {object} Scene
- * @property {HTMLElement} place where the figure stands
  * @property {string | null} guess null before, "" where it was skipped
  * @property {(value: string) => void} propose takes a guess from the figure
+ * @property {() => void} again draws the figure anew
  */
 
 const SKIPPED = "-";
 
 /**
  * @param {Step} step @param {number} number from 1 @param {import("../main.js").Context} context
- * @returns {{node: HTMLElement, key: string, update: () => void, otherPhotograph: () => void}}
+ * @returns {{node: HTMLElement, update: (changed: string | null) => void, otherPhotograph: () => void}}
  */
 export function buildStep(step, number, context) {
   const key = `learn.${number}`;
@@ -61,18 +67,35 @@ export function buildStep(step, number, context) {
   );
   let shown;
 
-  /** Show the step as the address says, unless it is shown so already. */
-  function update() {
+  /** Show the step as the address says, unless it is shown so already. @param {string | null} [changed] the key */
+  function update(changed = null) {
     const kept = state.get(key);
-    if (kept === shown) return;
-    shown = kept;
+    const now = JSON.stringify([kept, ...(step.controls ?? []).map(state.get)]);
+    if (now === shown) return;
+    shown = now;
+    if (changed !== null && changed !== key) return; // a control of the figure, which shows it
     const hadFocus = node.contains(document.activeElement);
     const guess = kept === SKIPPED ? "" : kept !== null && isPossible(step.guess, kept) ? kept : null;
-    const scene = { place, guess, propose };
+    const draw = () => fill(place, null, (signal) => step.figure(scene, signal));
+    const scene = { guess, propose, again: () => keepingFocus(draw) };
     node.dataset.answered = String(guess !== null);
-    fill(place, null, () => step.figure(scene));
-    if (guess === null) below.replaceChildren(guessForm(step.guess, `${heading}-guess`, propose));
+    draw();
+    if (guess === null) ask(hadFocus);
     else reveal(scene, hadFocus);
+  }
+
+  /** Draw, and leave the focus on the control of the figure that had it. */
+  async function keepingFocus(draw) {
+    const controls = () => /** @type {HTMLElement[]} */ ([...place.querySelectorAll("button, input")]);
+    const focused = controls().indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    await draw();
+    controls()[focused]?.focus();
+  }
+
+  function ask(hadFocus) {
+    const form = guessForm(step.guess, `${heading}-guess`, propose);
+    below.replaceChildren(form);
+    if (hadFocus) /** @type {HTMLElement} */ (form.querySelector("input, button"))?.focus({ preventScroll: true });
   }
 
   function propose(value) {
@@ -115,7 +138,8 @@ export function buildStep(step, number, context) {
           onclick(event) {
             if (event.ctrlKey || event.metaKey || event.shiftKey) return;
             event.preventDefault();
-            context.open(step.more.tab, step.more.state);
+            const { tab, state: values } = step.more;
+            context.open(tab, values ? { ...state.none(`${tab}.`), ...values } : {});
             /** @type {HTMLElement} */ (document.querySelector('[role="tab"][aria-selected="true"]')).focus();
             scrollTo(0, 0);
           },
@@ -133,7 +157,7 @@ export function buildStep(step, number, context) {
   }
 
   update();
-  return { node, key, update, otherPhotograph };
+  return { node, update, otherPhotograph };
 }
 
 /** @param {(Node | string)[]} parts */

@@ -36,12 +36,12 @@ export function answerPart(look) {
 
   function facts({ milliseconds }) {
     const time = milliseconds === undefined ? "" : ` ${milliseconds.toFixed(1)} ms`;
-    const side = model.input_size;
+    const { threads, input_size: side } = model;
     return words(
       `${model.weights}, ${model.architecture}, ${model.classes} classes, at ${side}×${side} pixels; ` +
-        `engine ${model.engine}, ${model.precision}, threads: ${model.threads};${time}`,
+        `engine ${model.engine}, ${model.precision}${threads ? `, threads: ${threads}` : ""};${time}`,
       `${model.weights}，${model.architecture}，${model.classes} 类，${side}×${side} 像素；` +
-        `引擎 ${model.engine}，${model.precision}，线程数 ${model.threads}；${time}`,
+        `引擎 ${model.engine}，${model.precision}${threads ? `，线程数 ${threads}` : ""}；${time}`,
     );
   }
 

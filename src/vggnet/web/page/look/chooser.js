@@ -37,7 +37,7 @@ export function chooser(look, root) {
   /** @param {Iterable<File>} given */
   function take(given) {
     refused.length = 0; // what was said of those before
-    [...given].map(add).forEach(look.choose); // the last is shown; where it is no picture, the one before
+    look.choose(...[...given].map(add));
   }
 
   let shown = "";

@@ -31,7 +31,7 @@ export function excitePart(look) {
     const working = words("Searching all photographs…", "正在搜索所有照片…");
     fill(place, working, async (signal) => {
       const all = await readable();
-      const { patches } = await keep(`excite ${now}`, (stop) => ask(all, layer, channel, stop), signal);
+      const { patches } = await keep(`excite ${all.map((each) => each.id)} ${layer} ${channel}`, (stop) => ask(all, layer, channel, stop), signal);
       const found = patches.filter((each) => each.value > 0);
       const pictures = await Promise.all(found.map((each) => patchOf(all[each.image], each)));
       return [

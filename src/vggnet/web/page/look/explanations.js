@@ -42,7 +42,7 @@ export function explanationsPart(look) {
     ),
     element("div", { class: "explanations" }, ...panels),
   );
-  node.dataset.needs = "photograph";
+  node.dataset.needs = "classes";
   let shown = "";
 
   function update() {

@@ -6,6 +6,7 @@
 import { askOnce } from "../shared/asked.js";
 import { onPhotographs, photographs } from "../shared/photographs.js";
 import { isReadable } from "../shared/predicted.js";
+import { SIDE } from "../shared/views.js";
 import * as state from "../state.js";
 import { answerPart } from "./answer.js";
 import { chooser } from "./chooser.js";
@@ -23,13 +24,13 @@ import { markAllOutdated } from "./of_photograph.js";
  * @property {number | null} side pixels of the views on which maps and fields are shown; null: the
  *   network takes one size only
  * @property {() => import("../shared/photographs.js").Photograph} current
- * @property {(photograph: import("../shared/photographs.js").Photograph) => void} choose
+ * @property {(...chosen: import("../shared/photographs.js").Photograph[]) => void} choose shows the last;
+ *   where that is taken away, the one before it
  * @property {() => boolean} lost whether the address was of a photograph of the reader's that the page has
  *   no more
  */
 /** @typedef {{node: HTMLElement, update: () => void}} Part shows anew what has changed */
 
-const SIDE = 224; // of the views, where the network takes any size
 const OWN = "own"; // what the address says of a photograph of the reader's, and which it is by number
 
 /** @param {Element} root @param {import("../main.js").Context} context */
@@ -44,10 +45,11 @@ export async function mount(root, context) {
     model,
     side: model.any_size ? SIDE : null,
     current: () => inAddress() ?? photographs[0],
-    choose(photograph) {
+    choose(...chosen) {
+      if (!chosen.length) return;
       const before = new Set([...order, look.current()]);
-      order = [...before].filter((each) => each !== photograph).concat(photograph);
-      state.go({ "look.photo": nameOf(photograph) });
+      order = [...before].filter((each) => !chosen.includes(each)).concat(chosen);
+      state.go({ "look.photo": nameOf(chosen.at(-1)) });
       updateSoon();
     },
     lost: () => Boolean(state.get("look.photo")?.startsWith(OWN)) && !inAddress(),
@@ -78,7 +80,8 @@ export async function mount(root, context) {
     const readable = await isReadable(photograph);
     if (photograph !== look.current() || !parts.includes(answer)) return;
     for (const part of rest) {
-      part.node.hidden = !readable && part.node.dataset.needs === "photograph";
+      const { needs } = part.node.dataset;
+      part.node.hidden = Boolean(needs) && !(readable && (needs !== "classes" || model.classes));
       if (!part.node.hidden) part.update();
     }
   }

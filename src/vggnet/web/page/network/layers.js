@@ -55,23 +55,32 @@ export function layers({ drawing, table, described }) {
   markDifferences(root);
   root.querySelectorAll("table").forEach(keepSorted);
 
+  const atFirst = heaviest(root, described);
   const select = linkSelection(root, (row) => {
     const { network, layers } = row.dataset;
-    state.set("network.layer", network === "0" ? layers : `${network}:${layers}`);
+    const name = network === "0" ? layers : `${network}:${layers}`;
+    state.set("network.layer", row === atFirst ? null : name);
     aside.replaceChildren(...panel(described[network], layers));
   });
-  select(rowAsked(root, described));
+  select(rowAsked(root) ?? atFirst);
   return root;
 }
 
-/** The row that the address names; else that of the layer with most parameters. */
-function rowAsked(root, described) {
-  const rows = [...root.querySelectorAll("tr[data-layers]")];
+/** The row that the address names, if there is one. */
+function rowAsked(root) {
   const [, network, name] = /^(?:(\d+):)?(.*)$/.exec(state.get("network.layer") ?? "");
-  const heaviest = described[0].layers.reduce((a, b) => (b.parameters > a.parameters ? b : a));
-  const find = (layer, of) =>
-    rows.find((row) => row.dataset.layers === layer && row.dataset.network === of);
-  return find(name, network ?? "0") ?? find(heaviest.name, "0") ?? rows[0];
+  return rowOf(root, name, network ?? "0");
+}
+
+/** The row of the layer with most parameters. */
+function heaviest(root, described) {
+  const { name } = described[0].layers.reduce((a, b) => (b.parameters > a.parameters ? b : a));
+  return rowOf(root, name, "0") ?? root.querySelector("tr[data-layers]");
+}
+
+function rowOf(root, layer, network) {
+  const rows = [...root.querySelectorAll("tr[data-layers]")];
+  return rows.find((row) => row.dataset.layers === layer && row.dataset.network === network);
 }
 
 /** The drawing without its own style, which the page's rules forbid and its themes replace. */

@@ -53,7 +53,7 @@ function picture({ input }) {
 function kernel(layer) {
   if (layer.type !== "conv" && layer.type !== "maxpool") return null;
   const { kernel: side, stride, padding } = layer;
-  const text = words(`, stride ${stride}, padding ${padding}`, `，步幅 ${stride}，填充 ${padding}`);
+  const text = words(`, stride ${stride}, padding ${padding}`, `，步长 ${stride}，填充 ${padding}`);
   return [words("kernel", "卷积核"), `${times([side, side])}${text}`];
 }
 

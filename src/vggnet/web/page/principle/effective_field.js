@@ -65,7 +65,10 @@ export function effectiveField() {
   watch.observe(node);
   return {
     node,
-    stop: () => watch.disconnect(),
+    stop() {
+      watch.disconnect();
+      again.stop();
+    },
     show(key) {
       if (!seen || (key !== null && key !== KEY)) return;
       const chosen = node.querySelector("select");

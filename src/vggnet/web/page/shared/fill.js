@@ -1,18 +1,19 @@
 /** Filling a place of the page with what is computed: what is going on is said, and so is a failure. */
 
-import { sentenceFor } from "../api.js";
+import { mayPass, sentenceFor } from "../api.js";
 import { element } from "../elements.js";
+import { words } from "../words.js";
 
 /** @type {WeakMap<Element, AbortController>} what stops the newest filling of each place */
 const newest = new WeakMap();
 
 /**
  * Show in `place` what `compute` gives. Until then a line says what is being computed, above what
- * stood there; a failure is a sentence. A filling that a newer one overtook shows nothing, and its
+ * stood there; a failure is a sentence, with a button where another try may do better. A filling that a newer one overtook shows nothing, and its
  * signal is aborted.
  *
  * @param {HTMLElement} place @param {string | null} working the line; null says nothing
- * @param {(signal: AbortSignal) => Promise<(Node | string)[] | void> | void} compute the children, or
+ * @param {(signal: AbortSignal) => Promise<(Node | string)[] | void> | (Node | string)[] | void} compute the children, or
  *   none where it fills itself
  * @returns {Promise<boolean>} whether the place shows it, or its failure: no newer filling overtook it
  */
@@ -32,7 +33,11 @@ export async function fill(place, working, compute) {
     if (newest.get(place) === mine && found) place.replaceChildren(...found);
   } catch (problem) {
     if (newest.get(place) !== mine) return false;
-    place.replaceChildren(element("p", { class: "problem", role: "alert" }, sentenceFor(problem)));
+    const again = () => fill(place, working, compute);
+    const retry = element("button", { type: "button", onclick: again }, words("Try again", "重试"));
+    const told = element("p", { class: "problem", role: "alert" }, sentenceFor(problem));
+    if (mayPass(problem)) told.append(" ", retry);
+    place.replaceChildren(told);
   } finally {
     if (newest.get(place) === mine) {
       line?.remove();

@@ -26,7 +26,7 @@ export async function predicted(photograph) {
   }
 }
 
-/** Whether the network could be given the photograph. @param {import("./photographs.js").Photograph} photograph */
+/** Whether the network could be given the photograph, as far as is known. @param {import("./photographs.js").Photograph} photograph */
 export function isReadable(photograph) {
-  return predicted(photograph).then(() => true, () => false);
+  return predicted(photograph).then(() => true, (problem) => !OF_PICTURES.includes(problem.told?.code));
 }

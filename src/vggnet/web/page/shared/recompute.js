@@ -12,7 +12,7 @@ const PAUSE = 100; // milliseconds from a change until it is computed
  * @param {(signal: AbortSignal) => Promise<T>} compute
  * @param {(found: T) => void} show
  * @param {(problem: any) => void} fail
- * @returns {(atOnce?: boolean) => void} call it after each change
+ * @returns {{(atOnce?: boolean): void, stop: () => void}} call it after each change; `stop` drops what is under way
  */
 export function recomputed(compute, show, fail) {
   let timer = 0;
@@ -31,8 +31,14 @@ export function recomputed(compute, show, fail) {
     }
   }
 
-  return (atOnce = false) => {
+  const again = (atOnce = false) => {
     if (atOnce) run();
     else timer ||= setTimeout(run, PAUSE);
   };
+  again.stop = () => {
+    clearTimeout(timer);
+    timer = 0;
+    running.abort();
+  };
+  return again;
 }

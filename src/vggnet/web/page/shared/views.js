@@ -8,6 +8,8 @@ import { keep } from "./asked.js";
 import { revokeLater } from "./blobs.js";
 import { onPhotographs } from "./photographs.js";
 
+export const SIDE = 224; // pixels of the views, where the network takes any size
+
 /** @typedef {import("./photographs.js").Photograph} Photograph */
 /** @typedef {{blob: Blob, url: string}} View `url` is for an <img> */
 

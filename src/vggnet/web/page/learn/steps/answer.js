@@ -3,13 +3,13 @@
 import { element } from "../../elements.js";
 import { percent } from "../../numbers.js";
 import { answerBars, nameOfClass } from "../../shared/answers.js";
-import { ask } from "../../shared/asked.js";
+import { ask, askOnce } from "../../shared/asked.js";
 import { emptiness } from "../../shared/emptiness.js";
 import { colourBar } from "../../shared/matrices.js";
 import { ownOr } from "../../shared/photographs.js";
 import { predicted } from "../../shared/predicted.js";
 import { stage } from "../../shared/stage.js";
-import { view } from "../../shared/views.js";
+import { SIDE, view } from "../../shared/views.js";
 import { words } from "../../words.js";
 
 const WRONG_EXAMPLE = "uniform"; // the network names another thing than what a person would
@@ -30,10 +30,11 @@ export const whatIsIt = {
     kind: "spot",
     hint: () => words("Choose a class below the photograph.", "在照片下面选一个类别。"),
   },
-  async figure({ place, guess, propose }) {
+  async figure({ guess, propose }) {
     const photograph = ownOr(WRONG_EXAMPLE);
     const { predictions } = await predicted(photograph);
-    const { url } = await view(photograph, 224);
+    const { any_size: anySize } = await askOnce("model");
+    const { url } = await view(photograph, anySize ? SIDE : null);
     if (guess === null) {
       const choices = predictions
         .slice(0, 4)
@@ -46,17 +47,17 @@ export const whatIsIt = {
           ),
         );
       const label = words("The photograph in question", "要看的照片");
-      return place.replaceChildren(stage(url, label), element("div", { class: "guess" }, ...choices));
+      return [stage(url, label), element("div", { class: "guess" }, ...choices)];
     }
     const found = await ask(photograph, "explain", { method: "grad-cam" });
     const label = words("Where Grad-CAM finds what speaks for the first class", "Grad-CAM 找到的、支持第一类的位置");
     const nothing = emptiness(found);
-    place.replaceChildren(
+    return [
       stage(url, label, { matrix: found.empty ? null : found.values }),
       ...(found.empty ? [] : [colourBar(found.values)]),
       ...(nothing ? [element("p", { class: "empty" }, nothing)] : []),
       answerBars(predictions),
-    );
+    ];
   },
   async answer({ guess }) {
     const photograph = ownOr(WRONG_EXAMPLE);
@@ -102,7 +103,7 @@ export const whatIsIt = {
   },
   more: {
     tab: "look",
-    state: {},
+    state: null,
     label: () => words("Try a photograph of your own", "换一张自己的照片"),
   },
 };

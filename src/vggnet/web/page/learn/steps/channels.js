@@ -27,7 +27,7 @@ export const doubling = {
       ["double", words("twice as many", "两倍")],
     ],
   },
-  async figure({ place, guess }) {
+  async figure({ guess }) {
     const { layers } = await askOnce("describe", { config: "D" });
     const told = guess !== null;
     const rows = layers
@@ -38,7 +38,7 @@ export const doubling = {
         values: [told ? `${output.join("×")} · ${si(macs)}` : output.join("×")],
       }));
     const measure = words("MACs of D's convolutions, beside their maps", "D 各卷积层的特征图与乘加次数");
-    place.replaceChildren(...layerList(rows, told ? [measure] : []));
+    return layerList(rows, told ? [measure] : []);
   },
   async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D" });

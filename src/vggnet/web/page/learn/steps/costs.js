@@ -25,11 +25,11 @@ export const mostParameters = {
     kind: "spot",
     hint: () => words("Choose a layer in the list.", "在列表中选一层。"),
   },
-  async figure({ place, guess, propose }) {
+  async figure({ guess, propose }) {
     const { layers } = await askOnce("describe", { config: "D" });
     const rows = rowsOf(layers, "parameters", (each) => `${si(each.parameters)} · ${percent(each.parameter_share)}`);
     const measure = words("parameters, and their share", "参数量及其占比");
-    place.replaceChildren(...layerList(rows, [measure], { guess, propose, right: ["fc6"] }));
+    return layerList(rows, [measure], { guess, propose, right: ["fc6"] });
   },
   async answer({ guess }) {
     const { layers, parameters, totals } = await askOnce("describe", { config: "D" });
@@ -72,14 +72,14 @@ export const mostTime = {
     kind: "spot",
     hint: () => words("Choose a layer in the list.", "在列表中选一层。"),
   },
-  async figure({ place, guess, propose }) {
+  async figure({ guess, propose }, signal) {
     const { layers } = await askOnce("describe", { config: "D" });
     const rows = rowsOf(layers, "macs", (each) => si(each.macs));
     const measure = words("MACs of D at 224×224, counted", "D 在 224×224 时的乘加次数（计数）");
-    place.replaceChildren(
+    return [
       ...layerList(rows, [measure], { guess, propose, right: HEAVY }),
-      ...(guess === null ? [] : served(await api.get("times"))),
-    );
+      ...(guess === null ? [] : served(await api.get("times", {}, { signal }))),
+    ];
   },
   async answer({ guess }) {
     const { layers, macs, totals } = await askOnce("describe", { config: "D" });

@@ -23,10 +23,10 @@ export const deeper = {
     ),
   ],
   guess: { kind: "number", unit: () => "%", least: 0, most: 100 },
-  async figure({ place, guess }) {
+  async figure({ guess }) {
     const networks = await askOnce("describe", { config: NAMES });
     const head = ["", "1", "2", "3", "4", "5", words("error", "错误率")];
-    place.replaceChildren(
+    return [
       element(
         "table",
         { class: "stages" },
@@ -41,7 +41,7 @@ export const deeper = {
         element("span", {}, square("1"), "1×1"),
         element("span", {}, square("n"), words("normalisation", "归一化")),
       ),
-    );
+    ];
   },
   async answer({ guess }) {
     const [a, d, e, alexnet] = await askOnce("describe", { config: ["A", "D", "E", "AlexNet"] });

@@ -24,20 +24,20 @@ export const drawbacks = {
     kind: "number", unit: () => words("million", "万"), least: 0, most: 138,
     per: () => (language() === "zh" ? TEN_THOUSANDS : 1),
   },
-  async figure({ place, guess }) {
+  async figure({ guess }) {
     const [whole, average] = await both();
     const told = guess !== null;
     const parts = layerList(
       [
         { name: "D", type: "fc", counts: [whole.parameters], values: [si(whole.parameters)] },
         {
-          name: words("D, average", "D，平均"), type: "conv",
+          name: words("D, average", "D（全局平均）"), type: "conv",
           counts: told ? [average.parameters] : [], values: [told ? si(average.parameters) : "?"],
         },
       ],
       [words("parameters", "参数量")],
     );
-    if (!told) return place.replaceChildren(...parts);
+    if (!told) return parts;
     const { inference } = await evidence();
     const { cores, machine, date, milliseconds } = inference;
     const times = Object.entries(milliseconds)
@@ -47,7 +47,7 @@ export const drawbacks = {
       `VGG16, one picture, ${cores} cores of an ${machine}, ${date}`,
       `VGG16，一张图，${machine} 的 ${cores} 个核，${date}`,
     );
-    place.replaceChildren(...parts, ...layerList(times, [measure]));
+    return [...parts, ...layerList(times, [measure])];
   },
   async answer({ guess }) {
     const [whole, average] = await both();

@@ -20,7 +20,7 @@ export const sameField = {
     ),
   ],
   guess: { kind: "number", unit: () => words("pixels a side", "像素（边长）"), least: 1, most: 99 },
-  figure({ place, guess }) {
+  figure({ guess }) {
     const label = element("p", { class: "figure-label", "aria-live": "polite" });
     const frame = element("div");
     const most = guess === null ? 1 : 3; // the third is what the answer goes on to
@@ -36,14 +36,13 @@ export const sameField = {
     };
     if (guess === null) {
       show(1);
-      place.replaceChildren(frame, label);
-    } else {
-      const controls = player({
-        count: most + 1, at: 2, show, text: String,
-        label: words("Number of 3×3 convolutions", "3×3 卷积的个数"),
-      });
-      place.replaceChildren(frame, label, controls.node);
+      return [frame, label];
     }
+    const controls = player({
+      count: most + 1, at: 2, show, text: String,
+      label: words("Number of 3×3 convolutions", "3×3 卷积的个数"),
+    });
+    return [frame, label, controls.node];
   },
   async answer({ guess }) {
     const two = await askOnce("stack", { kernels: "3,3" });

@@ -5,13 +5,12 @@ import { square } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
 import { ownOr } from "../../shared/photographs.js";
 import { stage } from "../../shared/stage.js";
-import { view } from "../../shared/views.js";
+import { SIDE, view } from "../../shared/views.js";
 import * as state from "../../state.js";
 import { words } from "../../words.js";
 import { same } from "../judge.js";
 import { formula } from "../math.js";
 
-const SIDE = 224;
 const ASKED = "conv5_3";
 const FRAMES = { 1: "conv3_3", 2: "pool4", 3: ASKED, 4: "fc6" }; // no letters: those are networks
 const SHOWN = ["conv1_2", "conv3_3", "pool4", "conv5_3", "pool5", "fc6"];
@@ -20,6 +19,7 @@ const KEY = "learn.field";
 /** @type {import("../step.js").Step} */
 export const onThePhotograph = {
   withPhotograph: "redraw",
+  controls: [KEY],
   title: () => words("What can this unit see?", "这个单元能看到哪里？"),
   question: () => [
     words(
@@ -29,14 +29,14 @@ export const onThePhotograph = {
     ),
   ],
   guess: { kind: "choice", choices: () => Object.keys(FRAMES).map((name) => [name, name]) },
-  async figure({ place, guess }) {
+  async figure({ guess }) {
     const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });
     const { url } = await view(ownOr("cat"), SIDE);
     const fieldOf = (name) => fieldInTheMiddle(layers.find((each) => each.name === name));
     if (guess === null) {
       const frames = Object.entries(FRAMES).map(([name, layer]) => ({ ...fieldOf(layer), name }));
       const label = words("A photograph with four frames, 1 the smallest, 4 all of it", "有四个框的照片，1 最小，4 是全部");
-      return place.replaceChildren(stage(url, label, { frames, side: SIDE }));
+      return [stage(url, label, { frames, side: SIDE })];
     }
     const picture = element("div");
     const caption = element("p", { class: "figure-label", "aria-live": "polite" });
@@ -66,10 +66,10 @@ export const onThePhotograph = {
       ),
     );
     show();
-    place.replaceChildren(
+    return [
       picture, caption,
       element("div", { class: "choices", role: "radiogroup", "aria-label": words("layer", "层") }, ...choices),
-    );
+    ];
   },
   async answer({ guess }) {
     const { layers } = await askOnce("describe", { config: "D", input_size: SIDE });

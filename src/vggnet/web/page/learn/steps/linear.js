@@ -13,6 +13,7 @@ const SEED = "learn.seed";
 
 /** @type {import("../step.js").Step} */
 export const withoutRelu = {
+  controls: [SEED],
   title: () => words("What does the ReLU between do?", "中间的 ReLU 起什么作用？"),
   question: () => [
     words(
@@ -28,8 +29,7 @@ export const withoutRelu = {
       ["other", words("Something no kernel can do", "任何卷积核都做不到的事")],
     ],
   },
-  async figure(scene) {
-    const { place, guess } = scene;
+  async figure({ guess, again }) {
     const seed = state.whole(SEED, { most: 2 ** 31 - 1 });
     const { kernels, composed } = await askOnce("compose", { kernels: "3,3", seed });
     const row = element("div", { class: "arrays" });
@@ -38,18 +38,18 @@ export const withoutRelu = {
       element("span", {}, "∗"),
       arrayPicture(kernels[1], words("The second kernel, 3×3", "第二个卷积核，3×3")),
     );
-    if (guess === null) return place.replaceChildren(row);
+    if (guess === null) return [row];
     const both = arrayPicture(composed, words("The kernel that both equal, 5×5", "与两者等价的卷积核，5×5"));
     row.append(element("span", { class: "together" }, element("span", {}, "="), both));
     const another = element(
       "button",
       {
         type: "button",
-        onclick: () => (state.set(SEED, seed + 1), withoutRelu.figure(scene)),
+        onclick: () => (state.set(SEED, seed + 1), again()),
       },
       words("Two other kernels", "换两个卷积核"),
     );
-    place.replaceChildren(row, table(kernels, composed), element("p", {}, another));
+    return [row, table(kernels, composed), element("p", {}, another)];
   },
   async answer({ guess }) {
     return {
@@ -65,8 +65,8 @@ export const withoutRelu = {
             "中间有 ReLU 时，取负后的答案不再是原答案的相反数，所以没有哪个单独的卷积核能做到。",
         ),
         await measured("nonlinearity", [
-          ["B", "B without inner ReLUs", words("B against B without them", "B 比去掉它们的 B")],
-          ["D", "D without inner ReLUs", words("D against D without them", "D 比去掉它们的 D")],
+          ["B", "B without inner ReLUs", words("B against B without them", "B 比去掉中间 ReLU 的 B")],
+          ["D", "D without inner ReLUs", words("D against D without them", "D 比去掉中间 ReLU 的 D")],
         ]),
       ],
     };

@@ -21,11 +21,11 @@ export const rates = {
     ),
   ],
   guess: { kind: "choice", choices: () => NAMES.map((name) => [name, name]) },
-  async figure({ place, guess }) {
+  async figure({ guess }) {
     const curves = shuffled((await evidence()).loss_curves);
     const listed = sorted(curves.runs).map(({ rate }) => rate).join(words(", ", "、"));
     const smoothed = 2 * curves.first - 1; // steps, of which the first point is the middle
-    place.replaceChildren(
+    return [
       chart(curves, guess !== null),
       element(
         "p",
@@ -37,7 +37,7 @@ export const rates = {
             `${smoothed} 步的均值。虚线是随机猜的损失。`,
         ),
       ),
-    );
+    ];
   },
   async answer({ guess }) {
     const curves = shuffled((await evidence()).loss_curves);

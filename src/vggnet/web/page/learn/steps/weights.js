@@ -1,9 +1,11 @@
 /** Steps 2 and 3: the weights of small kernels on top of each other, and of a large one. */
 
+import { sentenceFor } from "../../api.js";
 import { bar, element } from "../../elements.js";
 import { grouped } from "../../numbers.js";
 import { askOnce } from "../../shared/asked.js";
-import * as state from "../../state.js";
+import { recomputed } from "../../shared/recompute.js";
+import { slider } from "../../shared/slider.js";
 import { words } from "../../words.js";
 import { measured } from "../evidence.js";
 import { near, youSaid } from "../judge.js";
@@ -14,6 +16,7 @@ const CHANNELS = [64, 128, 256, 512];
 /** @type {import("../step.js").Step} */
 export const fewerWeights = {
   newWords: ["channel", "parameter"],
+  controls: ["learn.channels"],
   title: () => words("What do two 3×3 cost?", "两个 3×3 要多少权重？"),
   question: () => [
     words(
@@ -53,6 +56,7 @@ export const fewerWeights = {
 /** @type {import("../step.js").Step} */
 export const threeAgainstOne = {
   newWords: ["relu", "top"],
+  controls: ["learn.channels7"],
   title: () => words("Three 3×3 against one 7×7", "三个 3×3 对一个 7×7"),
   question: () => [
     words(
@@ -88,29 +92,26 @@ export const threeAgainstOne = {
   },
   more: {
     tab: "principle",
-    state: { "principle.kernels": "" }, // three, as it is at first
+    state: {}, // three kernels, as it is at first
     label: () => words("See three slide over a 7×7", "看三个卷积核滑过 7×7"),
   },
 };
 
 /** Bars of both ways' weights; after the guess with numbers, and channels to choose. */
-async function comparison({ place, guess }, kernels, key) {
+async function comparison({ guess }, kernels, key) {
   const bars = element("div", { class: "bars" });
-  const channels = state.whole(key, { most: CHANNELS.length - 1, initial: 2 });
-  const value = element("output", { class: "numbers" });
-  const slider = element("input", {
-    type: "range", min: 0, max: CHANNELS.length - 1, value: channels, id: `${key}-slider`,
-    oninput: () => (state.set(key, slider.value), show()),
-  });
+  const channels = slider({ key, values: CHANNELS, initial: 256, label: words("channels", "通道数") });
 
-  async function show() {
-    const chosen = CHANNELS[Number(slider.value)];
-    value.textContent = `${chosen}`;
-    const found = await askOnce("stack", { kernels, channels: chosen });
-    const sides = kernels.split(",");
-    const single = found.single.kernel;
+  const find = () => askOnce("stack", { kernels, channels: channels.value() });
+  const again = recomputed(find, show, (problem) =>
+    bars.replaceChildren(element("p", { class: "problem", role: "alert" }, sentenceFor(problem))),
+  );
+  channels.node.addEventListener("input", () => again());
+
+  function show(found) {
+    const [pieces, single] = [kernels.split(",").length, found.single.kernel];
     bars.replaceChildren(
-      line(`${sides.length} × (3×3)`, sides.length, found.weights / found.single.weights, found.weights),
+      line(`${pieces} × (3×3)`, pieces, found.weights / found.single.weights, found.weights),
       line(`1 × (${single}×${single})`, 1, 1, found.single.weights),
     );
   }
@@ -126,13 +127,6 @@ async function comparison({ place, guess }, kernels, key) {
     return row;
   }
 
-  await show();
-  const control = element(
-    "p",
-    { class: "slider-row" },
-    element("label", { for: slider.id }, words("channels", "通道数")),
-    slider,
-    value,
-  );
-  place.replaceChildren(bars, ...(guess === null ? [] : [control]));
+  show(await find());
+  return [bars, ...(guess === null ? [] : [channels.node])];
 }
