@@ -7,7 +7,7 @@ network spelled out. Standard library only. Source: Section 2.1 of arXiv 1409.15
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import prod
@@ -196,6 +196,12 @@ class Spec:
         if max(height, width) > LARGEST:
             raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more", code="size")
         return self._spell_out(height, width)
+
+    def check_shape(self, shape: Sequence[int]) -> None:
+        """Raises ValueError where pictures of that shape, (N, 3, H, W), cannot be taken."""
+        if len(shape) != 4 or shape[1] != 3:
+            raise ValueError(f"images must have the shape (N, 3, H, W), not {tuple(shape)}")
+        self.layers_at(*shape[2:])
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
