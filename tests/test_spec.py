@@ -363,6 +363,14 @@ def test_sizes_that_cannot_be() -> None:
         average_head(D).layers_at(224, 10**200)
 
 
+def test_shapes_that_are_no_pictures() -> None:
+    D.check_shape((2, 3, 224, 224))
+    for shape in ((3, 224, 224), (1, 1, 224, 224), (1, 224, 224, 3)):
+        with pytest.raises(ValueError, match="images") as caught:
+            D.check_shape(shape)
+        assert str(caught.value) == f"images must have the shape (N, 3, H, W), not {shape}"
+
+
 def test_the_largest_numbers_are_no_trouble() -> None:
     spec = Spec("large", ("conv3-1000000",) * 2 + ("FC-1000000",), 1_000_000)
     assert spec.state_shapes["fc2.weight"] == (10**6, 10**18)
