@@ -1,12 +1,11 @@
 """Pictures from every source, in every form, sound and broken."""
 
 import io
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_pictures import BAD_PICTURES, encoded
+from bad_pictures import encoded
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 from places import EXAMPLES
@@ -14,18 +13,14 @@ from places import EXAMPLES
 from vggnet import image as image_module
 from vggnet.image import (
     FORMATS,
-    Found,
     PictureError,
     TooManyPixels,
     UnknownFormat,
     centre_crop,
-    find_pictures,
-    five_crops,
     flip,
     open_picture,
     picture_name,
     rescale_short_side,
-    ten_crops,
 )
 
 ORIENTATION = 0x0112
@@ -459,99 +454,19 @@ def test_centre_crop(shape: tuple[int, int], side: int, top: int, left: int) -> 
     np.testing.assert_array_equal(got, pixels[top : top + side, left : left + side])
 
 
-def test_five_and_ten_crops() -> None:
-    crops = [np.asarray(crop) for crop in ten_crops(Image.fromarray(PIXELS), 3)]
-    mirrored = PIXELS[:, ::-1]
-    expected = [
-        each
-        for pixels in (PIXELS, mirrored)
-        for each in (
-            pixels[:3, :3],
-            pixels[:3, -3:],
-            pixels[-3:, :3],
-            pixels[-3:, -3:],
-            pixels[1:4, 2:5],
-        )
-    ]
-    np.testing.assert_array_equal(crops, expected)
-    five = [np.asarray(crop) for crop in five_crops(Image.fromarray(PIXELS), 3)]
-    np.testing.assert_array_equal(five, expected[:5])
-
-
 def test_flip_exchanges_left_and_right() -> None:
     np.testing.assert_array_equal(np.asarray(flip(Image.fromarray(PIXELS))), PIXELS[:, ::-1])
 
 
-@pytest.mark.parametrize("crop", [centre_crop, five_crops, ten_crops])
-def test_a_crop_larger_than_the_picture(crop: object) -> None:
+def test_a_crop_larger_than_the_picture() -> None:
     with pytest.raises(ValueError, match="6 x 6 does not fit a picture of 7 x 5; rescale"):
-        crop(Image.fromarray(PIXELS), 6)
-
-
-# --- finding
-
-
-def test_find_pictures(tmp_path: Path) -> None:
-    names = (
-        "b.JPG",
-        "a.png",
-        "notes.txt",
-        ".hidden.jpg",
-        "deep/er/c.webp",
-        "given.dat",
-        "deep/d.HEIC",
-        "d.heic",
-    )
-    for name in (*names, ".git/d.png", "deep/.ipynb_checkpoints/e.png"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-    inside = [tmp_path / name for name in ("a.png", "b.JPG", "deep/er/c.webp")]
-    given = tmp_path / "given.dat"
-    BAD_PICTURES["a pipe that nobody writes to"](tmp_path)
-    assert find_pictures(given) == Found([given], Counter())
-    assert find_pictures(str(tmp_path)) == Found(inside, Counter({".heic": 2}))
-    hidden = tmp_path / ".git"
-    assert find_pictures(hidden).pictures == [hidden / "d.png"]  # whoever names it wants it
-    lost = BAD_PICTURES["a link to nothing"](tmp_path)
-    assert lost in find_pictures(tmp_path).pictures
-
-
-def test_pictures_come_in_natural_order(tmp_path: Path) -> None:
-    names = ["1.png", "2.png", "010.png", "10.png", "a2.png", "a10.png", "a10b.png", "b/1.png"]
-    names += [
-        "b/09.png",
-        "b/9.png",
-        "b/100.png",
-        "b/9" + "9" * 40 + ".png",
-        "b2/1.png",
-        "b10/1.png",
-    ]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path).pictures]
-    assert found == names
+        centre_crop(Image.fromarray(PIXELS), 6)
 
 
 @pytest.mark.skipif("AVIF" not in FORMATS, reason="this Pillow has no AVIF")
 def test_avif(tmp_path: Path) -> None:
     path = tmp_path / "a.avif"
     path.write_bytes(saved(Image.new("RGB", (6, 4), (200, 100, 50)), "AVIF", quality=100))
-    assert find_pictures(tmp_path).pictures == [path]
     pixels_HWC = values(path)
     assert pixels_HWC.shape == (4, 6, 3)
     assert np.abs(pixels_HWC.astype(int) - (200, 100, 50)).max() <= 3
-
-
-def test_find_pictures_names_what_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "none").mkdir()
-    with pytest.raises(PictureError, match=r"none: no pictures in this folder \(\.bmp"):
-        find_pictures(tmp_path / "none")
-    for path in (tmp_path / "nowhere.jpg", BAD_PICTURES["a link to nothing"](tmp_path)):
-        with pytest.raises(PictureError, match=f"{path}: cannot be read: No such file"):
-            find_pictures(path)
-    with pytest.raises(PictureError, match=r"cannot be read: .*too long"):
-        find_pictures("long" * 200)
-    with pytest.raises(PictureError, match=r"cannot be read: .*null"):
-        find_pictures("a\0b")

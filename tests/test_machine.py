@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vggnet import machine
+from vggnet.engines import instruction_sets
 from vggnet.machine import available_memory, processor_name, usable_cores
 
 MEBI = 1 << 20
@@ -196,6 +197,6 @@ def test_the_instruction_set_is_the_best_or_what_the_variable_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("VGGNET_ISA", raising=False)
-    assert machine.instruction_set() == machine.instruction_sets()[0]
+    assert machine.instruction_set() == instruction_sets()[0]
     monkeypatch.setenv("VGGNET_ISA", "portable")
     assert machine.instruction_set() == "portable"

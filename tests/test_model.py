@@ -168,7 +168,7 @@ def test_dense_logits_at_the_spec_s_size_are_the_logits(engine: str) -> None:
     assert model.dense_logits(random_images(2, 24, 20)).shape == (2, 7, 3, 2)
     with pytest.raises(ValueError, match=r"at least 16 x 16, not 15 x 20"):
         model.dense_logits(random_images(1, 15, 20))
-    with pytest.raises(ValueError, match=r"16 x 16 pictures, not 24 x 24; use dense_logits"):
+    with pytest.raises(ValueError, match=r"16 x 16 pictures, not 24 x 24; give that size"):
         model.logits(random_images(1, 24, 24))
 
 

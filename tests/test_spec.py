@@ -263,7 +263,20 @@ ORDER = "first come the convolutions and pools, then avgpool, then FC layers, th
             {},
             "token 'FC-100000000...0000000000000': numbers go up to 1,000,000",
         ),
+        (
+            ("conv3-8", "FC-1" + "0" * 5000, "soft-max"),
+            {},
+            "token 'FC-100000000...0000000000000': numbers go up to 1,000,000",
+        ),
         (("conv3-8 " * 1001,), {}, "1001 tokens are more than 1000"),
+        (("pool " * 1001,), {}, "1001 tokens are more than 1000"),
+        (
+            ("maxpol",) * 8 + ("conv-64",) * 2,
+            {},
+            f"bad token {', '.join([repr('maxpol')] * 8)} and 2 more: did you mean maxpool? "
+            f"{TOKENS}",
+        ),
+        (("x" * 10**6,), {}, f"bad token 'xxxxxxxxxxxx...xxxxxxxxxxxxx': {TOKENS}"),
         (
             ("conv3-8/1000", "maxpool1/1001"),
             {},
@@ -341,13 +354,21 @@ def test_sizes_that_cannot_be() -> None:
         D.layers_at(224, 256)
     assert str(caught.value) == (
         "spec 'D': its FC layers take 224 x 224 pictures, not 224 x 256; "
-        "use dense_logits for larger ones"
+        "give that size (Model.dense_logits and evaluate --protocol dense take larger ones)"
     )
     with pytest.raises(ValueError, match="spec") as caught:
         average_head(D).layers_at(31, 500)
     assert str(caught.value) == "spec 'D': pictures must be at least 32 x 32, not 31 x 500"
     with pytest.raises(ValueError, match=r"side may be 1,000,000 pixels, not more"):
         average_head(D).layers_at(224, 10**200)
+
+
+def test_shapes_that_are_no_pictures() -> None:
+    D.check_shape((2, 3, 224, 224))
+    for shape in ((3, 224, 224), (1, 1, 224, 224), (1, 224, 224, 3)):
+        with pytest.raises(ValueError, match="images") as caught:
+            D.check_shape(shape)
+        assert str(caught.value) == f"images must have the shape (N, 3, H, W), not {shape}"
 
 
 def test_the_largest_numbers_are_no_trouble() -> None:

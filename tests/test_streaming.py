@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_pictures import encoded
+from bad_pictures import encoded, forbid
 from PIL import Image
 from small_nets import FULLY_CONNECTED, HEADLESS, random_state
 
@@ -82,6 +82,16 @@ def test_pooling(files: list[Path]) -> None:
         assert np.array_equal(by_pool["flatten"][path]["relu2_1"], whole.reshape(-1))
         for arrays in by_pool.values():
             assert arrays[path]["fc4"].shape == (7,)
+
+
+def test_a_folder_that_cannot_be_read_comes_as_its_fault(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (closed := files[0].parent / "closed").mkdir()
+    forbid(monkeypatch, closed)
+    found = dict(model(HEADLESS).features_of(files[0].parent, "pool1"))
+    assert set(found) == {*map(str, files), str(closed)}
+    assert str(found[str(closed)]) == f"{closed}: cannot be read: Permission denied"
 
 
 def test_what_is_broken_comes_in_its_place(files: list[Path], tmp_path: Path) -> None:

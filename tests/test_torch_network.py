@@ -102,6 +102,21 @@ def test_features_stop_at_the_deepest_layer() -> None:
         network.features(torch.from_numpy(random_images(1, 16, 16)), ["conv9_9"])
 
 
+@pytest.mark.parametrize(
+    ("shape", "fault"),
+    [
+        ((3, 16, 16), r"images must have the shape \(N, 3, H, W\), not \(3, 16, 16\)"),
+        ((1, 16, 16, 3), r"images must have the shape \(N, 3, H, W\), not \(1, 16, 16, 3\)"),
+        ((1, 3, 16, 17), r"take 16 x 16 pictures, not 16 x 17; give that size"),
+    ],
+)
+def test_shapes_that_are_refused(shape: tuple[int, ...], fault: str) -> None:
+    network = Network(FULLY_CONNECTED)
+    for call in (network, lambda images: network.features(images, ["conv1_1"])):
+        with pytest.raises(ValueError, match=fault):
+            call(torch.zeros(shape))
+
+
 def test_local_response_norm_is_krizhevsky_s() -> None:
     spec = Spec("lrn", ("conv1-9 LRN",), 6)
     images = 100 * random_images(2, 6, 6)  # large, so that the sum of squares counts

@@ -26,7 +26,6 @@ from vggnet import engines
 from vggnet.analysis import analyze
 from vggnet.evaluation import evaluate
 from vggnet.machine import processor_name
-from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.spec import Spec
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import Recipe
@@ -34,6 +33,7 @@ from vggnet.training.record.checkpoint import FILE_NAME
 from vggnet.training.record.history import read
 from vggnet.training.run import Diverged
 from vggnet.training.train import resume, train
+from vggnet.weights.named import WEIGHTS_OF_A_RUN
 from vggnet.weights.weights import Weights
 
 

@@ -18,8 +18,9 @@ from harness.pictures import part
 from harness.results import TESTING
 from harness.scales import ORIGINAL_SIDE
 from vggnet.evaluation import Net, net_of, picture_scores, protocol_for
-from vggnet.model import Model, load_weights
+from vggnet.model import Model
 from vggnet.training.recipe import Recipe
+from vggnet.weights.named import load_weights
 
 _LEAST = 1e-30  # posteriors below count as that, so that they have a logarithm
 

@@ -2,8 +2,7 @@
 
 In: a path, bytes, a binary file, a Pillow picture or an array. Out: a Pillow picture in RGB, 8 bits
 a channel, upright (`open_picture`), and its rescaled, cropped and mirrored forms. Source: Sections
-3.1 and 3.2 of the paper for the scale, which is the length of the picture's short side; Krizhevsky
-et al. 2012 for the ten crops.
+3.1 and 3.2 of the paper for the scale, which is the length of the picture's short side.
 
 Shapes: H rows, W columns.
 """
@@ -12,12 +11,9 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,15 +30,6 @@ PictureSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Array
 
 _HAS_AVIF = find_spec("PIL._avif") is not None  # Pillow 11.3 and newer, on most systems
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", *(("AVIF",) if _HAS_AVIF else ()))
-SUFFIXES = (
-    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
-    *((".avif",) if _HAS_AVIF else ()),
-)  # fmt: skip
-# Of pictures that are not read; whoever gives a folder of them is told.
-_OTHER_SUFFIXES = {
-    ".arw", ".avif", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".heic", ".heif", ".ico", ".jp2",
-    ".jxl", ".nef", ".pbm", ".pgm", ".ppm", ".psd", ".raw", ".svg", ".tga",
-} - set(SUFFIXES)  # fmt: skip
 _ROWS_AT_A_TIME = 256  # of a picture that is put over white
 MAX_PIXELS = 120_000_000  # above the largest common sensor (12000 x 9000); about 0.5 GB decoded
 
@@ -291,18 +278,6 @@ def centre_crop(picture: Image.Image, size: int) -> Image.Image:
     return _crop(picture, left, top, size)
 
 
-def five_crops(picture: Image.Image, size: int) -> tuple[Image.Image, ...]:
-    """Top left, top right, bottom left, bottom right and centre, each size x size."""
-    right, bottom = picture.width - size, picture.height - size
-    corners = ((0, 0), (right, 0), (0, bottom), (right, bottom))
-    return (*(_crop(picture, x, y, size) for x, y in corners), centre_crop(picture, size))
-
-
-def ten_crops(picture: Image.Image, size: int) -> tuple[Image.Image, ...]:
-    """The five crops of the picture, then the five of its mirror image."""
-    return five_crops(picture, size) + five_crops(flip(picture), size)
-
-
 def flip(picture: Image.Image) -> Image.Image:
     """The mirror image, left and right exchanged."""
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -315,67 +290,3 @@ def _crop(picture: Image.Image, left: int, top: int, size: int) -> Image.Image:
             f"{picture.height}; rescale its short side to {size} or more first"
         )
     return picture.crop((left, top, left + size, top + size))
-
-
-@dataclass(frozen=True)
-class Found:
-    """The pictures that a path stands for, and how many are in formats not read, by suffix."""
-
-    pictures: list[Path]
-    passed_over: Counter[str]
-
-
-def find_pictures(path: str | os.PathLike[str]) -> Found:
-    """A file as it is, of a folder what `pictures_below` finds.
-
-    Raises PictureError for a path that does not exist and a folder without pictures.
-    """
-    path = Path(path)
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{picture_name(path)}: cannot be read: {reason}") from None
-    if not is_folder:
-        return Found([path], Counter())
-    found = pictures_below(path)
-    if not found.pictures:
-        others = ", ".join(f"{n} {suffix}" for suffix, n in found.passed_over.most_common(3))
-        raise PictureError(
-            f"{picture_name(path)}: no pictures in this folder ({' '.join(SUFFIXES)})"
-            f"{f'; it holds {others}, which cannot be read' if others else ''}"
-        )
-    return found
-
-
-def pictures_below(folder: Path) -> Found:
-    """The files in a folder and its subfolders with one of SUFFIXES, 2.jpg before 10.jpg.
-
-    Left out: files of other kinds, hidden files, all in hidden folders, links to folders, and pipes
-    and devices, which may never end. A link to nothing is in, so that whoever opens it hears of it.
-    """
-    found: list[Path] = []
-    passed_over: Counter[str] = Counter()
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]  # walk enters these
-        for name in names:
-            path = Path(parent, name)
-            if name.startswith(".") or not (path.is_file() or not path.exists()):
-                continue
-            if path.suffix.lower() in SUFFIXES:
-                found.append(path)
-            elif path.suffix.lower() in _OTHER_SUFFIXES:
-                passed_over[path.suffix.lower()] += 1
-    return Found(sorted(found, key=natural_order), passed_over)
-
-
-def natural_order(path: Path) -> list[list[tuple[int, str, str]]]:
-    """A key to sort paths by, in which numbers count as numbers, part by part of the path."""
-    return [
-        [
-            # Numbers, which come first, by their length and digits: they may be of any length.
-            (len(digits.lstrip("0")), digits.lstrip("0"), digits) if digits else (1 << 62, text, "")
-            for digits, text in re.findall(r"([0-9]+)|([^0-9]+)", part)
-        ]
-        for part in path.parts
-    ]

@@ -66,22 +66,16 @@ def processor_name(root: Path = Path("/")) -> str:
     return platform.processor() or platform.machine() or "unknown"
 
 
-def instruction_sets() -> list[str]:
-    """Those that the native engine is compiled for and this processor has, best first.
-
-    Raises ImportError where the engine was not built.
-    """
-    from vggnet import _native
-
-    return _native.instruction_sets()
-
-
 def instruction_set() -> str:
     """The one that the native engine computes with: the best, or what VGGNET_ISA names.
 
-    Raises ImportError where the engine was not built.
+    Raises ImportError where the engine was not built and the variable names none.
     """
-    return os.environ.get("VGGNET_ISA") or instruction_sets()[0]
+    if named := os.environ.get("VGGNET_ISA"):
+        return named
+    from vggnet import _native
+
+    return _native.instruction_sets()[0]
 
 
 def _memory_left_in_groups(root: Path) -> Iterator[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,12 @@ from vggnet.image import PictureError, PictureSource
 from vggnet.preprocess import ColourOrder, Preprocess
 from vggnet.spec import Spec
 from vggnet.streaming import Features, FilePath, Pool, check_pool, stream
-from vggnet.weights.named import EMBEDDED as EMBEDDED
-from vggnet.weights.named import WEIGHTS_OF_A_RUN as WEIGHTS_OF_A_RUN
-from vggnet.weights.named import load_weights as load_weights
-from vggnet.weights.named import weights_file as weights_file
+from vggnet.weights.named import load_weights
 from vggnet.weights.rewrite import fold_batch_norm, fully_convolutional
 from vggnet.weights.weights import Weights
+
+if TYPE_CHECKING:
+    from vggnet.weights.overrides import Three
 
 _BATCH_SIZE = 32  # pictures that predict gives to the engine at a time
 
@@ -63,7 +63,11 @@ def load(
     colour: ColourOrder | None = None,
     net: str | None = None,
     language: str | None = None,
-    **known: Any,
+    labels: str | Path | Sequence[str] | None = None,
+    input_size: int | None = None,
+    resize: int | None = None,
+    mean: Three | None = None,
+    std: Three | None = None,
 ) -> Model:
     """A model by name or from a weight file: what `load_weights` takes, or Weights, and an engine.
 
@@ -74,9 +78,12 @@ def load(
     ValueError, in one line, for weights that are not there or damaged, and for what there is not.
     """
     name = None if isinstance(weights, Weights) else str(weights)
+    known: dict[str, Any] = {
+        "labels": labels, "input_size": input_size, "resize": resize, "mean": mean, "std": std
+    }  # fmt: skip
     if not isinstance(weights, Weights):
         weights = load_weights(weights, convention, colour, net, **known)
-    elif known:
+    else:
         from vggnet.weights.overrides import override
 
         weights = override(weights, **known)

@@ -7,7 +7,7 @@ network spelled out. Standard library only. Source: Section 2.1 of arXiv 1409.15
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import prod
@@ -20,6 +20,7 @@ from vggnet.versions import checked, latest
 Head = Literal["fc", "average"]
 Numbering = Literal["stage", "layer"]
 MAX_TOKENS = 1000
+_MOST_NAMED = 8  # of bad tokens that a message lists; to guess what was meant takes time
 HEAD = ("FC-4096", "FC-4096", "FC-1000", "soft-max")  # the paper's
 # The fields of a stored spec, each with the version that brought it.
 _SINCE = dict.fromkeys(("name", "rows", "input_size", "batch_norm", "numbering"), 1)
@@ -63,8 +64,8 @@ class Spec:
             )
         if self.numbering not in get_args(Numbering):
             raise self._error(f"numbering {self.numbering!r} must be 'stage' or 'layer'")
+        self._check_tokens()
         self._check_order()
-        self._check_numbers()
         object.__setattr__(self, "layers", self._spell_out(self.input_size, self.input_size))
         if prod(layer.stride for layer in self.layers) > LARGEST:
             raise self._error(f"its strides multiply to more than {LARGEST:,}")
@@ -81,19 +82,36 @@ class Spec:
         except ValueError as error:
             raise self._error(str(error)) from None
 
-    def _check_order(self) -> None:
-        """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
-        bad = [token for token in self.tokens if not TOKEN.fullmatch(token)]
-        if bad:
-            near = ", ".join(dict.fromkeys(filter(None, map(nearest_token, bad))))
+    def _check_tokens(self) -> None:
+        """Each is one of Table 1's, in bounds far beyond any network, so that nothing hangs."""
+        tokens = self.tokens
+        if len(tokens) > MAX_TOKENS:
             raise self._error(
-                f"bad token {', '.join(map(repr, bad))}: "
-                + (f"did you mean {near}? " if near else "")
+                f"{len(tokens)} tokens are more than {MAX_TOKENS}", MAX_TOKENS, "too-many-tokens"
+            )
+        bad = [token for token in tokens if not TOKEN.fullmatch(token)]
+        if bad:
+            named, more = bad[:_MOST_NAMED], len(bad) - _MOST_NAMED
+            near = ", ".join(dict.fromkeys(filter(None, map(nearest_token, named))))
+            raise self._error(
+                f"bad token {', '.join(map(short_repr, named))}"
+                + (f" and {more} more" if more > 0 else "")
+                + (f": did you mean {near}? " if near else ": ")
                 + "the tokens are like conv3-64, conv11-96/4p0, LRN, maxpool, maxpool3/2, avgpool, "
                 "FC-4096, soft-max",
-                self.tokens.index(bad[0]),
+                tokens.index(bad[0]),
                 "bad-token",
             )
+        for position, token in enumerate(tokens):
+            for digits in re.findall(r"\d+", token):
+                if len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
+                    raise self._error(
+                        f"token {short_repr(token)}: numbers go up to {LARGEST:,}", position,
+                        "large-number",
+                    )  # fmt: skip
+
+    def _check_order(self) -> None:
+        """Convolutions and pools, then at most one avgpool, then FC layers, then soft-max."""
         tokens = self.tokens
         ranks = [_rank(token) for token in tokens]
         for position, (before, rank) in enumerate(pairwise(ranks), 1):
@@ -105,26 +123,11 @@ class Spec:
                     position,
                     "late-token",
                 )
-        if not any(token.startswith("conv") for token in self.tokens):
+        if not any(token.startswith("conv") for token in tokens):
             raise self._error("it has no convolution", code="no-convolution")
-        if "soft-max" in self.tokens and self.num_classes is None:
-            position = self.tokens.index("soft-max")
+        if "soft-max" in tokens and self.num_classes is None:
+            position = tokens.index("soft-max")
             raise self._error("soft-max needs an FC layer before it", position, "early-soft-max")
-
-    def _check_numbers(self) -> None:
-        """Bounds far beyond any network, so that nothing that is computed of it hangs."""
-        if len(self.tokens) > MAX_TOKENS:
-            raise self._error(
-                f"{len(self.tokens)} tokens are more than {MAX_TOKENS}", MAX_TOKENS,
-                "too-many-tokens",
-            )  # fmt: skip
-        for position, token in enumerate(self.tokens):
-            for digits in re.findall(r"\d+", token):
-                if len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
-                    raise self._error(
-                        f"token {short_repr(token)}: numbers go up to {LARGEST:,}", position,
-                        "large-number",
-                    )  # fmt: skip
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -181,7 +184,8 @@ class Spec:
         if not self.any_size:
             raise self._error(
                 f"its FC layers take {self.input_size} x {self.input_size} pictures, not {height} "
-                f"x {width}; use dense_logits for larger ones"
+                f"x {width}; give that size (Model.dense_logits and evaluate --protocol "
+                "dense take larger ones)"
             )
         if min(height, width) < self.minimum_size:
             raise self._error(
@@ -192,6 +196,12 @@ class Spec:
         if max(height, width) > LARGEST:
             raise self._error(f"a picture's side may be {LARGEST:,} pixels, not more", code="size")
         return self._spell_out(height, width)
+
+    def check_shape(self, shape: Sequence[int]) -> None:
+        """Raises ValueError where pictures of that shape, (N, 3, H, W), cannot be taken."""
+        if len(shape) != 4 or shape[1] != 3:
+            raise ValueError(f"images must have the shape (N, 3, H, W), not {tuple(shape)}")
+        self.layers_at(*shape[2:])
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:

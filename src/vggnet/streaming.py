@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.data.ahead import prepare_ahead
-from vggnet.image import PictureError, find_pictures, picture_name
+from vggnet.image import PictureError, picture_name
+from vggnet.picture_files import find_pictures
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 
@@ -74,10 +75,13 @@ def stream(
 
 
 def _found(paths: Iterable[FilePath]) -> Iterator[tuple[str, PictureError | None]]:
-    """The picture files that the paths name; or, of a path that names none, why."""
+    """The picture files that the paths name; or, of a path that names none and of a folder that
+    cannot be read, why."""
     for path in paths:
         try:
-            yield from ((str(file), None) for file in find_pictures(path).pictures)
+            found = find_pictures(path)
+            yield from ((str(file), None) for file in found.pictures)
+            yield from found.faults.items()
         except PictureError as error:
             yield os.fspath(path), error
 

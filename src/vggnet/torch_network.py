@@ -133,7 +133,7 @@ class Network(nn.Module):
         return self._run(images_NCHW, self.spec.check_names(names))
 
     def _run(self, images_NCHW: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
-        self.spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the head cannot take
+        self.spec.check_shape(images_NCHW.shape)
         found: dict[str, Tensor] = {}
         x, start = images_NCHW, 0
         while len(found) < len(set(names)):
@@ -163,9 +163,10 @@ class Network(nn.Module):
     def initialize(self, how: Initialization, seed: int | None = None) -> None:
         """Draw the weights anew; biases 0, batch norms the identity.
 
-        "paper": N(0, variance 1e-2), from which only net A is known to train. "glorot": Glorot and
-        Bengio's uniform, which the authors found to make pre-training needless. "he": He et al.'s
-        normal over the fan-out for convolutions, N(0, variance 1e-4) for FC layers.
+        "paper": N(0, variance 1e-2) as printed; at full width not even net A trains from it
+        (docs/training.md). "glorot": Glorot and Bengio's uniform, which the authors found to make
+        pre-training needless. "he": He et al.'s normal over the fan-out for convolutions,
+        N(0, variance 1e-4) for FC layers.
         """
         if how not in INITIALIZATIONS:
             raise ValueError(f"initialization {how!r} must be one of {', '.join(INITIALIZATIONS)}")

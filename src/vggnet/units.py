@@ -294,8 +294,8 @@ def _by_blocks(
         for start in range(0, len(blocks), most):
             hidden = blocks[start : start + most]
             batch = np.repeat(image_CHW[np.newaxis], len(hidden), axis=0)
-            for picture_CHW, block in zip(batch, hidden, strict=True):
-                picture_CHW[(slice(None), *block)] = 0  # the mean: it was subtracted
+            for picture_CHW, (rows, columns) in zip(batch, hidden, strict=True):
+                picture_CHW[:, rows, columns] = 0  # the mean: it was subtracted
             after_NC = model.features(batch, [layer])[layer][:, :, row, column]
             for block, moved in zip(
                 hidden, np.linalg.norm(after_NC - before_C, axis=1), strict=True

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_pictures import forbid
 from PIL import Image
 
 from vggnet.cli import pictures
@@ -48,6 +49,17 @@ def test_order_is_kept_and_the_bad_stand_in_their_place(tmp_path: Path) -> None:
         assert batch.images_NCHW.shape == (len(good), 3, 8, 8)
     assert max(len(batch.images_CHW) for batch in found) == 32
     assert len(found) == 5  # 140 pictures
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault_beside_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write(tmp_path, [1, 2])
+    (closed := tmp_path / "closed").mkdir()
+    forbid(monkeypatch, closed)
+    *good, (name, fault) = find([str(tmp_path)])
+    assert good == [(path, path) for path in paths]
+    assert (name, str(fault)) == (str(closed), f"{closed}: cannot be read: Permission denied")
 
 
 def test_a_batch_is_bounded_by_its_numbers_too(

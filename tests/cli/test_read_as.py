@@ -1,5 +1,6 @@
 """What a weight file does not say, said on the command line: labels, sizes, mean, deviation."""
 
+import inspect
 import json
 import shlex
 from dataclasses import replace
@@ -11,6 +12,7 @@ from command_line import run
 from places import EXAMPLES
 from small_data import write_pictures
 
+import vggnet
 from vggnet.class_lists import labels
 from vggnet.label_files import read_labels
 from vggnet.weights import load
@@ -64,6 +66,15 @@ def test_a_file_that_says_all_needs_no_options(
         path = str(tmp_path / name)
         assert "read it with" not in run(capsys, "weights", "convert", "tiny-imagenet", path)[2]
         assert best(capsys, "--weights", path)[0] == "tabby"
+
+
+def test_load_spells_out_what_may_be_known() -> None:
+    known = dict(inspect.signature(override).parameters)
+    del known["weights"]
+    for take in (vggnet.load, vggnet.load_weights):
+        assert known.items() <= inspect.signature(take).parameters.items()
+        with pytest.raises(TypeError, match=f"{take.__name__}.. got an unexpected .* 'size'"):
+            take("tiny-imagenet", size=3)
 
 
 def test_ones_own_labels_go_through_a_file(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_pictures import BAD_PICTURES
+from bad_pictures import BAD_PICTURES, forbid
 from small_data import PICTURE, write_parquet
 
 from vggnet.class_lists import Label
@@ -130,6 +130,15 @@ def test_parquet_files_are_regular_and_not_hidden(tmp_path: Path) -> None:
     (tmp_path / "b.parquet").mkdir()
     for path in (tmp_path, good, tmp_path / "*"):
         assert len(open_dataset(path, "train").labels) == 2
+
+
+def test_a_class_folder_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_folder(tmp_path, "cat/a.png", "dog/b.png")
+    forbid(monkeypatch, root / "dog")
+    with pytest.raises(ValueError, match=f"^{root / 'dog'}: cannot be read: Permission denied$"):
+        open_dataset(root, "train")
 
 
 def test_folders_that_are_no_data(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from harness.jobs import stored_side
 from harness.results import Results
 from harness.scales import SCALES, recipe
 
-from vggnet.model import load_weights
 from vggnet.training.run import Run
+from vggnet.weights.named import load_weights
 
 EXPERIMENTS = Path(experiments.__file__).parent
 QUICK = SCALES["quick"]

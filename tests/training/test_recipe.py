@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vggnet.model import load_weights
 from vggnet.training.recipe import NETWORK_FIELDS, Recipe
 from vggnet.training.recipes import MODERN, PAPER, fine_tuning, pre_training, vary
+from vggnet.weights.named import load_weights
 
 # Of the first model inside the package, when recipes were written without a version.
 FIRST: dict[str, Any] = {

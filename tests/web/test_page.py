@@ -6,6 +6,9 @@ import re
 from importlib import resources
 from pathlib import Path
 
+import pytest
+from places import ROOT
+
 import vggnet
 from vggnet.analysis import analyze
 from vggnet.configurations import configuration
@@ -119,8 +122,20 @@ def codes() -> set[str]:
     return {each for each in found if isinstance(each, str)}
 
 
+def told_in_chinese() -> set[str]:
+    return set(re.findall(r'^  "?([a-z-]+)"?: \(', read("faults.js"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["serve.md", "serve.zh-CN.md"])
+def test_the_table_of_mistakes_has_those_that_the_page_knows(page: str) -> None:
+    _, _, table = (ROOT / "docs" / page).read_text(encoding="utf-8").partition("| `code` |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    listed = [code for row in rows for code in re.findall("`([a-z-]+)`", row.split("|")[1])]
+    assert len(listed) == len(set(listed))
+    assert set(listed) - {"network"} == told_in_chinese()
+
+
 def test_every_mistake_that_has_a_name_is_told_in_chinese() -> None:
-    known = re.findall(r'^  "?([a-z-]+)"?: \(', read("faults.js"), re.MULTILINE)
     # "network" is any fault of a network that has no name of its own: it is told as it is.
     assert {"bad-token", "picture", "stopping"} < codes()
-    assert (codes() | {"busy"}) - {"network"} <= set(known)
+    assert (codes() | {"busy"}) - {"network"} <= told_in_chinese()

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from vggnet.cli.output import note
 from vggnet.data.ahead import prepare_ahead
-from vggnet.image import PictureError, PictureSource, find_pictures, picture_name
+from vggnet.image import PictureError, PictureSource, picture_name
+from vggnet.picture_files import find_pictures
 from vggnet.preprocess import Preprocess
 
 _THREADS = 2
@@ -92,7 +93,8 @@ def _prepared(
 
 
 def find(paths: Sequence[str]) -> list[Named]:
-    """The pictures that files, folders and - stand for; the fault of a path that gives none."""
+    """The pictures that files, folders and - stand for; the fault of a path that gives none, and of
+    a folder that cannot be read."""
     return list(_found(paths))
 
 
@@ -108,6 +110,7 @@ def _found(paths: Iterable[str]) -> Iterator[Named]:
             if found.passed_over:
                 note(f"{picture_name(path)}: passed over {_counted(found.passed_over)}")
             yield from ((str(file), str(file)) for file in found.pictures)
+            yield from found.faults.items()
         except PictureError as error:
             yield path, error
 

@@ -22,12 +22,12 @@ from vggnet.cli.output import note
 from vggnet.cli.recipe_options import recipe_options
 from vggnet.cli.stopping import StopRequest
 from vggnet.data import Dataset, open_dataset, splits
-from vggnet.model import load_weights
 from vggnet.progress import bar
 from vggnet.training.distributed import joined, refuse_several, speaks_first, this_process
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import RECIPES, fine_tuning, pre_training, vary
 from vggnet.training.reporter import Silent
+from vggnet.weights.named import load_weights
 
 
 @command(

@@ -23,7 +23,8 @@ from PIL.Image import Image
 
 from vggnet.class_lists import Label, labels_from_names
 from vggnet.data.parquet import ParquetDataset
-from vggnet.image import SUFFIXES, PictureError, open_picture, picture_name, pictures_below
+from vggnet.image import PictureError, open_picture, picture_name
+from vggnet.picture_files import SUFFIXES, pictures_below
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -158,7 +159,8 @@ class FolderDataset:
     """A folder of class folders; classes in the order of their names.
 
     A class folder without pictures is a class all the same, so that the indices of the others are
-    those of other splits.
+    those of other splits. Raises ValueError for a folder without pictures, and for one that cannot
+    be read, since it may hold some.
     """
 
     def __init__(self, root: Path, split: Split | None = None) -> None:
@@ -167,9 +169,11 @@ class FolderDataset:
         names: list[str] = []
         labels: list[int] = []
         for folder in filter(Path.is_dir, _visible(root)):
-            files = pictures_below(folder).pictures
-            self.files += files
-            labels += [len(names)] * len(files)
+            found = pictures_below(folder)
+            for fault in found.faults.values():
+                raise fault
+            self.files += found.pictures
+            labels += [len(names)] * len(found.pictures)
             names.append(folder.name)
         if not self.files:
             raise ValueError(f"{root}: it holds no class folders with pictures (CLASS/PICTURE.jpg)")

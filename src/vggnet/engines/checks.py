@@ -19,11 +19,9 @@ def check_images(
     Raises ValueError, in one line, for images that `spec` cannot take.
     """
     images_NCHW = np.asarray(images_NCHW)
-    if images_NCHW.ndim != 4 or images_NCHW.shape[1] != 3:
-        raise ValueError(f"images must have the shape (N, 3, H, W), not {images_NCHW.shape}")
+    spec.check_shape(images_NCHW.shape)
     if not np.issubdtype(images_NCHW.dtype, np.floating):
         raise ValueError(f"images must be floating point, not {images_NCHW.dtype}; see preprocess")
-    spec.layers_at(*images_NCHW.shape[2:])  # raises for a size that the network cannot take
     with np.errstate(over="ignore"):  # what is too large for `dtype` is named below
         images_NCHW = np.ascontiguousarray(images_NCHW, dtype)
     if not np.isfinite(images_NCHW).all():

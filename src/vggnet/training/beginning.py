@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggnet.data import Dataset
-from vggnet.model import load_weights
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.batches.colours import (
@@ -35,6 +34,7 @@ from vggnet.training.start import (
     starting_spec,
 )
 from vggnet.training.teacher import Teacher, teacher_of
+from vggnet.weights.named import load_weights
 from vggnet.weights.weights import State
 
 

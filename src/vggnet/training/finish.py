@@ -10,11 +10,12 @@ from typing import Any
 
 from vggnet.data import Dataset
 from vggnet.evaluation import Score, class_indices, evaluate
-from vggnet.model import WEIGHTS_OF_A_RUN, load
+from vggnet.model import load
 from vggnet.training.batches.colours import at_scale
 from vggnet.training.loop import Loop
 from vggnet.training.record.disk import writing
 from vggnet.weights import own_file
+from vggnet.weights.named import WEIGHTS_OF_A_RUN
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import Weights
 

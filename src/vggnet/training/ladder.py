@@ -15,13 +15,13 @@ from typing import Any
 
 from vggnet.data import Dataset
 from vggnet.differences import differences
-from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.recipes import PAPER, SET_BY_LADDER, fine_tuning, pre_training, vary
 from vggnet.training.record import checkpoint
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
+from vggnet.weights.named import WEIGHTS_OF_A_RUN
 from vggnet.weights.weights import Weights
 
 DRAWN, DEEPER, RESCALED = ("A", "A-LRN"), ("B", "C", "D", "E"), ("C", "D", "E")

@@ -19,12 +19,12 @@ from torch.nn import functional
 
 from vggnet.class_lists import Label
 from vggnet.evaluation import class_indices
-from vggnet.model import load_weights
 from vggnet.spec import Spec
 from vggnet.torch_network import Convolutions, network
 from vggnet.training.batches.transfer import Transfer
 from vggnet.training.hardware import Hardware
 from vggnet.training.recipe import Recipe
+from vggnet.weights.named import load_weights
 from vggnet.weights.weights import Weights
 
 View = Callable[[Transfer], Tensor]  # images_NCHW of the same pictures, prepared so

@@ -6,7 +6,7 @@ In: what a person calls them. Out: the path of their file, or the Weights.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import resources
@@ -17,6 +17,7 @@ from vggnet.preprocess import ColourOrder
 from vggnet.weights.weights import Weights
 
 if TYPE_CHECKING:
+    from vggnet.weights.overrides import Three
     from vggnet.weights.recognition.recognise import Recognition
 
 EMBEDDED = ("tiny-imagenet",)
@@ -28,7 +29,12 @@ def load_weights(
     convention: str | None = None,
     colour: ColourOrder | None = None,
     net: str | None = None,
-    **known: Any,
+    *,
+    labels: str | Path | Sequence[str] | None = None,
+    input_size: int | None = None,
+    resize: int | None = None,
+    mean: Three | None = None,
+    std: Three | None = None,
 ) -> Weights:
     """The weights of that name, without an engine: spec, arrays, preprocessing, labels.
 
@@ -44,7 +50,10 @@ def load_weights(
 
     with weights_file(name) as path:
         weights = files.load(path, convention, colour, net)
-    if not known:
+    known: dict[str, Any] = {
+        "labels": labels, "input_size": input_size, "resize": resize, "mean": mean, "std": std
+    }  # fmt: skip
+    if all(each is None for each in known.values()):
         return weights
     from vggnet.weights.overrides import override
 

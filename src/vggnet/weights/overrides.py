@@ -63,11 +63,16 @@ def _labels(given: str | Path | Sequence[str]) -> tuple[Label, ...]:
     return read_labels(given) if isinstance(given, str | Path) else labels_from_names(given)
 
 
+def scale_of(mean: Three) -> float:
+    """What a pixel of 0..255 is multiplied by where that mean is given."""
+    return 1.0 if max(mean) > 1 else 1 / 255
+
+
 def _with_colours(preprocessing: Preprocess, mean: Three | None, std: Three | None) -> Preprocess:
     """A mean says in which range pixels are counted; a deviation alone leaves what there is."""
     scale, deviation = preprocessing.scale, preprocessing.std
     if mean is not None:
-        scale = 1.0 if max(mean) > 1 else 1 / 255
+        scale = scale_of(mean)
         if scale != preprocessing.scale:
             deviation = (1.0, 1.0, 1.0)
     return replace(

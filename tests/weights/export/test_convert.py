@@ -282,6 +282,17 @@ def test_another_net_is_told(tmp_path: Path) -> None:
     assert mended.startswith("read it with --labels FILE ")
 
 
+def options_of(remark: str) -> dict[str, Any]:
+    """The options of `load` that a remark names as those of the command line."""
+    known: dict[str, Any] = {}
+    for option, given in re.findall(r"--(\S+) (\S+)", remark.partition("read it with ")[2]):
+        if option in ("mean", "std"):
+            known[option] = tuple(map(float, given.split(",")))
+        else:
+            known[option.replace("-", "_")] = int(given) if given.isdecimal() else given
+    return known
+
+
 @pytest.mark.parametrize("name", ["net.pth", "net.npz", "net.npy", "net.caffemodel"])
 def test_with_the_options_that_are_named_a_file_gives_the_same_answers(
     tmp_path: Path, name: str
@@ -291,18 +302,48 @@ def test_with_the_options_that_are_named_a_file_gives_the_same_answers(
     spec = configuration("D").scaled(1 / 16, num_classes=200, head="average", input_size=64)
     net = weights(colours, spec, labels=labels("tiny-imagenet"))
     *_, mended = convert(net, tmp_path / name)
-    given = dict(re.findall(r"--(\S+) (\S+)", mended.partition("read it with ")[2]))
-    assert given["labels"] == "tiny-imagenet"
-    known: dict[str, Any] = {"labels": given["labels"]}
-    for option in {"input-size", "resize"} & given.keys():
-        known[option.replace("-", "_")] = int(given[option])
-    for option in {"mean", "std"} & given.keys():
-        known[option] = tuple(map(float, given[option].split(",")))
+    known = options_of(mended)
+    assert known["labels"] == "tiny-imagenet"
     expected = load(net, engine="numpy").predict(picture)
     found = load(tmp_path / name, engine="numpy", **known).predict(picture)
     assert [each.label for each in found] == [each.label for each in expected]
     for one, other in zip(found, expected, strict=True):
         assert one.probability == pytest.approx(other.probability, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.npz", "net.npy", "net.caffemodel", "net.h5"])
+@pytest.mark.parametrize(
+    "colours",
+    [
+        Preprocess(73, 64, 1 / 255, (0, 0, 0)),
+        Preprocess(73, 64, 1 / 255, (0, 0, 0), (0.5, 0.25, 0.125)),
+        Preprocess(73, 64, 1.0, (0, 0, 0)),
+        Preprocess(73, 64, 1.0, (0.5, 0, 1), (64, 32, 64)),
+        Preprocess(73, 64, 1.0, (20, 30, 40)),
+        Preprocess(73, 64, 2 / 255, (1, 1, 1)),  # from -1 to 1
+        Preprocess(73, 64, 2.0, (1.5, 1, 1)),
+        Preprocess(73, 64, 10.0, (0, 0, 0)),
+    ],
+    ids=lambda colours: f"{colours.scale:.3g}-{colours.mean}-{colours.std}",
+)
+def test_options_for_a_mean_whose_range_would_be_guessed_wrong(
+    tmp_path: Path, colours: Preprocess, name: str
+) -> None:
+    net = weights(colours)
+    *_, mended = convert(net, tmp_path / name)
+    found = load(tmp_path / name, engine="numpy", **options_of(mended))
+    ready, _ = in_convention(net, CONVENTIONS[files.inspect(tmp_path / name).convention])
+    inputs, wanted = found.preprocessing(PICTURE), ready.preprocessing(PICTURE)
+    np.testing.assert_allclose(inputs, wanted, rtol=1e-5, atol=1e-4)
+    assert relative_error(logits(found.weights), logits(net)) < 1e-5
+
+
+def test_a_net_without_conv1_1_is_refused_in_one_line(tmp_path: Path) -> None:
+    spec = replace(SPEC, numbering="layer")
+    for name in ("net.pth", "net.caffemodel"):
+        with pytest.raises(ValueError, match=rf"^{tmp_path / name}: A has no conv1_1, whose col"):
+            convert(weights(Preprocess.paper(), spec), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_net_that_is_no_vgg_is_written_and_told(tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ def normalised(keras: Any) -> Any:
     return net
 
 
+def log_probabilities(keras: Any) -> Any:
+    body = base(keras)
+    x = keras.layers.GlobalAveragePooling2D()(body.output)
+    return keras.Model(body.input, keras.layers.Dense(3, "log_softmax")(x))
+
+
 def padded(keras: Any) -> Any:
     """As deepface builds VGG-Face: no layer has a name, and FC layers are convolutions."""
     layers = keras.layers
@@ -111,6 +117,7 @@ HEADS = {
     averaged: (*BODY, "avgpool", "FC-5", "FC-3", "soft-max"),
     yes_or_no: (*BODY, "avgpool", "FC-2", "soft-max"),
     normalised: (*BODY, "avgpool", "FC-3", "soft-max"),
+    log_probabilities: (*BODY, "avgpool", "FC-3", "soft-max"),
     padded: (*BODY, "FC-9", "FC-8", "FC-3", "soft-max"),
     same_names: ("conv3-4", "maxpool", "FC-5", "FC-3", "soft-max"),
 }
@@ -133,6 +140,8 @@ def test_the_net_answers_as_keras_does(
     if build is yes_or_no:  # the logits are 0 and its own
         expected = np.hstack([1 - expected, expected])
         assert "a sigmoid, is read as the second of two classes" in " ".join(found.evidence)
+    if build is log_probabilities:
+        expected = np.exp(expected)
     logits = engines.create("numpy", weights.spec, weights.state)(images_NCHW)
     assert relative_error(softmax(logits), expected) < BOUND
 

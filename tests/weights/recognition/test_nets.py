@@ -9,9 +9,10 @@ import torch
 from published_forms import contents, keras, small, torchvision
 from small_nets import AVERAGE, random_state
 
-from vggnet.model import load, load_weights
+from vggnet.model import load
 from vggnet.preprocess import Preprocess
 from vggnet.weights import convert, files, own_file
+from vggnet.weights.named import load_weights
 from vggnet.weights.recognition.recognise import recognise
 from vggnet.weights.weights import State, Weights
 

@@ -107,6 +107,14 @@ def test_a_net_is_read_by_its_nodes(spec: Spec, exporter: Callable[..., Exporter
     assert all(np.array_equal(weights.state[name], array) for name, array in state.items())
 
 
+def test_the_logarithm_of_a_soft_max_ends_a_net_as_the_soft_max_does() -> None:
+    spec = small("A")
+    file = Exporter(spec, random_state(spec))
+    file.nodes[-1]["op_type"] = "LogSoftmax"
+    found = recognise(file.contents(), "net")
+    assert (found.spec, found.notes) == (spec, ())
+
+
 @pytest.mark.parametrize("num_classes", [1, 2])
 def test_a_sigmoid_of_one_unit_chooses_between_two_classes(num_classes: int) -> None:
     spec = small("A", classes=num_classes)

@@ -106,8 +106,6 @@ def _write(path: Path, weights: Weights, to: str, dtype: StoredType) -> tuple[We
         return weights, [] if is_usual else ["it wants B, G, R, as before"]
     check_state(weights.spec, weights.state, str(path))
     if to == "caffe":
-        if "conv1_1.weight" not in weights.state:
-            raise ValueError(f"{weights.spec.name} has no conv1_1, whose colours could be turned")
         ready, remarks = in_convention(weights, CONVENTIONS["oxford"])
         check_state(ready.spec, ready.state, str(path))
         write_caffe(path, path.with_suffix(".prototxt"), ready.spec, ready.state)
@@ -162,8 +160,11 @@ def _by_layer(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]
 def in_convention(weights: Weights, convention: Convention) -> tuple[Weights, list[str]]:
     """The net as the convention's users feed it, and remarks on what differs from either.
 
-    Colours and range become the convention's. What is in its own already is not touched.
+    Colours and range become the convention's. What is in its own already is not touched. Raises
+    ValueError for a net without conv1_1, which takes the change.
     """
+    if "conv1_1.weight" not in weights.state:
+        raise ValueError(f"{weights.spec.name} has no conv1_1, whose colours could be turned")
     remarks: list[str] = []
     ours, theirs = weights.preprocessing, convention.preprocessing
     preprocessing = replace(ours, colour_order=theirs.colour_order)

@@ -13,6 +13,7 @@ import numpy as np
 
 from vggnet.class_lists import LISTS, labels
 from vggnet.preprocess import Preprocess
+from vggnet.weights.overrides import Three, scale_of
 from vggnet.weights.recognition.recognise import Recognition
 from vggnet.weights.weights import Weights
 
@@ -51,11 +52,27 @@ def _of_pictures(wanted: Preprocess, found: Preprocess) -> Iterator[str]:
     if wanted.colour_order != found.colour_order:
         yield f"--colour {wanted.colour_order}"
     if not _alike(wanted.mean, found.mean) or wanted.scale != found.scale:
+        wanted = _in_the_range_of_its_mean(wanted)
         yield f"--mean {_listed(wanted.mean)}"
         if wanted.scale != found.scale:  # then the mean turns it, and makes the deviation 1
             found = replace(found, std=(1.0, 1.0, 1.0))
     if not _alike(wanted.std, found.std):
         yield f"--std {_listed(wanted.std)}"
+
+
+def _in_the_range_of_its_mean(wanted: Preprocess) -> Preprocess:
+    """The same inputs, with the scale that its mean stands for where it is given as an option."""
+    if wanted.scale == scale_of(wanted.mean):
+        return wanted
+    scale = scale_of(_times(wanted.mean, 1 / wanted.scale))  # of a mean of pixels from 0 to 255
+    factor = scale / wanted.scale
+    mean, std = _times(wanted.mean, factor), _times(wanted.std, factor)
+    return replace(wanted, scale=scale, mean=mean, std=std)
+
+
+def _times(values: Three, factor: float) -> Three:
+    red, green, blue = values
+    return red * factor, green * factor, blue * factor
 
 
 def _of_labels(written: Weights, read: Recognition) -> Iterator[str]:

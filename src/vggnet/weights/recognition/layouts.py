@@ -53,7 +53,8 @@ def canonical_view(array: np.ndarray, shape: Shape, layout: Layout) -> np.ndarra
     """A layer's weight in the order (O, I, Y, X), `shape`, of an array that fits it."""
     out, channels, rows, columns = shape
     if layout == "HWIO":
-        return array.reshape(rows, columns, channels, out).transpose(3, 2, 0, 1)
+        turned: np.ndarray = array.reshape(rows, columns, channels, out).transpose(3, 2, 0, 1)
+        return turned
     if layout == "IHWO" and array.ndim == 2:
         return array.T.reshape(shape) if rows * columns == 1 else _untangled(array, shape)
     return array.reshape(shape)
@@ -62,7 +63,8 @@ def canonical_view(array: np.ndarray, shape: Shape, layout: Layout) -> np.ndarra
 def _untangled(array_CO: np.ndarray, shape: Shape) -> np.ndarray:
     """(in, out) -> (O, I, Y, X) without a copy: reshape alone would make one of a transpose."""
     out, channels, rows, columns = shape
-    return array_CO.reshape(channels, rows, columns, out).transpose(3, 0, 1, 2)
+    turned: np.ndarray = array_CO.reshape(channels, rows, columns, out).transpose(3, 0, 1, 2)
+    return turned
 
 
 def in_layout(weight_OIYX: np.ndarray, layout: Layout, matrix: bool) -> np.ndarray:

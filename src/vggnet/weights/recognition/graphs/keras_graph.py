@@ -189,7 +189,7 @@ class _Net:
         name = layer.activation
         if name == "relu":
             self.chain.rectify()
-        elif name in ("softmax", "sigmoid") and self.chain.matrices:
+        elif name in ("softmax", "log_softmax", "sigmoid") and self.chain.matrices:
             self.chain.answers(f"the {name} of {layer.name}", name == "sigmoid")
         elif name != "linear":
             raise Unfit(f"{layer.name} ends in {name}, where a VGG has ReLU")

@@ -121,7 +121,7 @@ def _step(chain: Chain, node: Node, weights: Sequence[str], arrays: Mapping[str,
     elif kind == "ReduceMean":
         _check_axes(attributes.get("axes"), [arrays[name] for name in weights], channels_last)
         chain.mean()
-    elif kind in ("Sigmoid", "Softmax") and chain.matrices:
+    elif kind in ("LogSoftmax", "Sigmoid", "Softmax") and chain.matrices:
         chain.answers(layer, kind == "Sigmoid")
     elif kind not in _PASSED:
         raise Unfit(f"{kind} is no layer of a VGG")
