@@ -111,6 +111,22 @@ class TestOneRun:
         assert again["validation"] == alone["validation"]
         assert again["epochs"] == alone["epochs"]
 
+    def test_one_whose_removal_was_cut_off_is_done_anew(
+        self, place: one_run.Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cut_off(folder: Path, ignore_errors: bool = False) -> None:
+            if not ignore_errors:
+                (folder / "metrics.jsonl").unlink()
+                raise OSError("the machine went down")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.one_run.shutil.rmtree", cut_off)
+            with pytest.raises(OSError, match="went down"):
+                one_run.one_run(A, ("choosing",), place)
+        (folder,) = (place.folder / "runs").iterdir()
+        assert (folder / "model.safetensors").exists()
+        assert one_run.one_run(A, ("choosing",), place) is not None
+
     def test_one_that_diverged_is_a_result(self, place: one_run.Place) -> None:
         wild = replace(A, batch_norm=False, learning_rate=1e3, initialization="paper", width=0.5)
         found = one_run.one_run(wild, ("validation",), place)

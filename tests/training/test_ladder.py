@@ -113,6 +113,23 @@ def test_a_rung_of_another_ladder_is_named(pictures: Path, tmp_path: Path) -> No
         climb(dataset, rungs(tmp_path, {**SMALL, "width": 0.03})[:1], options, pytest.fail)
 
 
+def test_a_rung_whose_checkpoint_is_gone_is_done_but_cannot_be_tested(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    ladder = rungs(tmp_path, SMALL)[:1]
+    climb(dataset, ladder, options, lambda _: None)
+    (tmp_path / "A-256" / "checkpoint.pt").unlink()
+    before = (tmp_path / "A-256" / "model.safetensors").read_bytes()
+    climb(dataset, ladder, options, lambda _: None)
+    validation = open_dataset(pictures, "validation")
+    validation.split = "validation"
+    text = r"A-256.model\.safetensors: not tested on the validation pictures, .*; move it, and"
+    with pytest.raises(ValueError, match=text):
+        climb(dataset, ladder, replace(options, validation=validation), lambda _: None)
+    assert (tmp_path / "A-256" / "model.safetensors").read_bytes() == before
+
+
 def test_the_command_can_be_read_before_it_runs(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,6 +203,11 @@ def test_a_folder_with_a_run_is_not_overwritten(pictures: Path, tmp_path: Path) 
     train(dataset, SMALL, options)
     with pytest.raises(ValueError, match="a run was begun there; --resume it"):
         train(dataset, SMALL, options)
+    (tmp_path / "checkpoint.pt").unlink()  # the large file, which many delete
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"model\.safetensors: a trained model is there already"):
+        train(dataset, SMALL, options)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
 
 
 def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def climb(
 def finished(folder: Path, rung: Rung, options: TrainingOptions) -> Weights | None:
     """The weights of a rung that is through, tested where there are pictures to test on.
 
-    Raises ValueError where they were trained otherwise than the rung says, naming the fields.
+    Raises ValueError where they were trained otherwise than the rung says, naming the fields, and
+    where they were not tested and no checkpoint is there to go on from.
     """
     path = folder / WEIGHTS_OF_A_RUN
     if not path.exists():
@@ -121,8 +122,14 @@ def finished(folder: Path, rung: Rung, options: TrainingOptions) -> Weights | No
     differing = differences(asdict(Recipe.from_json(training["recipe"])), _asked(rung))
     if differing:
         raise ValueError(f"{path}: of another ladder: {differing}; choose another folder")
-    tested = options.validation is None or options.validation.split in training["metrics"]
-    return weights if tested else None
+    if options.validation is None or options.validation.split in training["metrics"]:
+        return weights
+    if not (folder / checkpoint.FILE_NAME).exists():
+        raise ValueError(
+            f"{path}: not tested on the {options.validation.split} pictures, and the checkpoint to "
+            "go on from is gone; move it, and the rung is trained again"
+        )
+    return None
 
 
 def _asked(rung: Rung) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from vggnet.data import Dataset
 from vggnet.data.fingerprint import data_differences, fingerprint
 from vggnet.differences import differences
+from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.batches.pictures import steps_per_epoch
@@ -79,10 +80,14 @@ def _owned(options: TrainingOptions) -> Iterator[None]:
 
 
 def check_new(folder: Path) -> None:
-    """Raises ValueError where a run was begun in the folder."""
-    path = folder / checkpoint.FILE_NAME
+    """Raises ValueError where a run was begun in the folder, or has left its weights there."""
+    path, weights = folder / checkpoint.FILE_NAME, folder / WEIGHTS_OF_A_RUN
     if path.exists():
         raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
+    if weights.exists():
+        raise ValueError(
+            f"{weights}: a trained model is there already; move it, or choose another folder"
+        )
 
 
 def _continued(
