@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,6 +202,26 @@ def test_pictures_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     begun = replace(recipe, init=str(weights), **network)
     with pytest.raises(PictureError, match=r"000\.png: .*; mend it, or leave --strict out"):
         find_rate(open_dataset(folder, "train"), begun, replace(options, strict=True), num_steps=20)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the process in /proc")
+def test_a_worker_that_dies_is_one_line(
+    pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_of = Run.train_step
+
+    def deadly(run: Run, *batch: Any) -> Any:
+        if run.step == 1:
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            os.kill(int(children[-1]), signal.SIGKILL)
+        return step_of(run, *batch)
+
+    monkeypatch.setattr(Run, "train_step", deadly)
+    more = ["--workers", "1", "--steps", "100"]
+    status, out, err = command(capsys, "find-lr", str(pictures), *ARGUMENTS, *more)
+    assert (status, out) == (2, "")
+    assert "a process that prepares pictures ended (" in err.splitlines()[-1]
+    assert err.splitlines()[-1].endswith("; give fewer --workers if memory ran out")
 
 
 def test_a_loss_belongs_to_the_step_before_it(

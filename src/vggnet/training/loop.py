@@ -130,9 +130,16 @@ class Loop:
     def go(self) -> None:
         """Train until the last step, until told to stop, or until the loss is not finite.
 
-        Raises Interrupted, Diverged, and ValueError where a worker process died; ProcessEnded where
-        another that trains did.
+        Raises Interrupted, Diverged, and ValueError where it is past the step to stop after;
+        WorkerEnded where a process that prepares pictures died, ProcessEnded where another that
+        trains did.
         """
+        last = self.options.stop_after
+        if last is not None and last <= self.run.step:
+            raise ValueError(
+                f"stop-after {last}: the run is at step {self.run.step} already; give a later one, "
+                "or leave it out"
+            )
         if not self.begun:
             self._save()  # so that the run can be resumed whenever it is killed
         self._decode()
@@ -240,10 +247,7 @@ class Loop:
         except WorkerEnded as error:
             self.stop_if_asked()
             self._save()
-            raise ValueError(
-                f"a process that prepares pictures ended ({error}); go on with --resume, and with "
-                "fewer --workers if memory ran out"
-            ) from None
+            raise WorkerEnded(f"{error}, and go on with --resume") from None
 
     def test(self, size: int) -> Score:
         """The score on the held-back pictures, their short side rescaled to `size`.

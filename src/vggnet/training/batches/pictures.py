@@ -37,8 +37,8 @@ _SAMPLE = 256  # pictures looked at to guess how much memory all of them need
 _CHUNK = 2**22  # bytes of pixels that a process hands over at a time
 
 
-class WorkerEnded(Exception):
-    """A process that prepares pictures has ended before its time; the message is torch's."""
+class WorkerEnded(ValueError):
+    """A process that prepares pictures has ended before its time."""
 
 
 @dataclass
@@ -270,7 +270,10 @@ def _watched(loader: DataLoader[Any]) -> Generator[Any]:
         except (RuntimeError, EOFError, OSError) as error:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
-            raise WorkerEnded(str(error).strip()) from None
+            raise WorkerEnded(
+                f"a process that prepares pictures ended ({str(error).strip()}); give fewer "
+                "--workers if memory ran out"
+            ) from None
         if item is None:
             return
         if loader.num_workers:
