@@ -60,13 +60,19 @@ class TrainingOptions:
     convolutions: Convolutions = "auto"
     checkpoint_seconds: float = 60.0
     stop_after: int | None = None
-    memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free
+    memory_limit: int | None = None  # bytes of pictures kept; by default half of what is free
     strict: bool = False  # whether a broken picture ends the run
     validation: Dataset | None = None  # kept apart; the finished weights are tested on them
     curves: bool = True  # whether they are drawn after each epoch, which takes a moment
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
     process: Process = ALONE  # of several, those that torchrun started; `joined` connects them
+
+    def memory_for_pictures(self) -> int:
+        """The limit in bytes; of several processes on a machine each has its share of it."""
+        if self.memory_limit is not None:
+            return self.memory_limit
+        return available_memory() // 2 // self.process.local_world_size
 
 
 @dataclass
@@ -105,10 +111,7 @@ class Loop:
         self.options, self.hardware, self.run = options, hardware, run
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
-        limit = options.memory_limit
-        if limit is None:
-            limit = available_memory() // 2 // process.local_world_size
-        self.memory_limit = limit
+        self.memory_limit = options.memory_for_pictures()
         for_held_back = share(self.memory_limit, len(training), len(held_back))
         self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset, for_held_back)
         self._broken_before = frozenset(saved.broken if saved else ())
@@ -286,11 +289,11 @@ class Loop:
     def _decode(self) -> None:
         limit = self.memory_limit - self.crops.most_bytes
         with self._noticing_workers_that_end():
-            fits = self.pictures.fill(
+            held = self.pictures.fill(
                 self.training, limit, self.options.folder, self.stop_if_asked, self.options.workers
             )
-        where = "decoded in memory" if fits else "read from disk as they are needed"
-        self.options.reporter.note(f"{len(self.training)} training pictures, {where}")
+        how = self.pictures.in_words(held)
+        self.options.reporter.note(f"{len(self.training)} training pictures, {how}")
 
     def _end_epoch(self) -> None:
         """Test, write the epoch's line, begin the sums anew. Interrupted, it does none of it."""
