@@ -211,7 +211,7 @@ def test_a_picture_that_is_mended_after_a_strict_stop_was_never_missed(
     in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Looked at first, as of a large data set: the pictures 0 and 30, which are sound.
-    monkeypatch.setattr("vggnet.training.batches.colours._MOST", 2)
+    monkeypatch.setattr("vggnet.training.batches.colours._ENOUGH", 2)
     monkeypatch.setattr("vggnet.training.batches.pictures._SAMPLE", 2)
     recipe = replace(SMALL, sizes="32x3", holdout=0, seed=1)  # they are in later batches
     options = TrainingOptions(

@@ -49,8 +49,9 @@ class TrainingOptions:
     """How a run is carried out.
 
     `folder` is the run's: checkpoint.pt, metrics.jsonl, curves.png and, at the end, the weights as
-    model.safetensors. Of the options only device, threads and convolutions change the bits that it
-    computes, and a run that is resumed keeps those that it was begun with: "auto" and None.
+    model.safetensors. Of the options only device, threads, convolutions and the number of processes
+    change the bits that it computes. A run that is resumed keeps the first three as it was begun
+    with them: "auto" and None.
     """
 
     folder: Path

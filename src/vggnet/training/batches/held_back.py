@@ -60,7 +60,7 @@ class HeldBack:
 def together(scores: Sequence[Score | None]) -> Score:
     """The score on all pictures, of which each of several processes tested some, or none.
 
-    Raises ValueError where none tested any.
+    One of them tested some.
     """
     found = [score for score in scores if score is not None]
     if len(found) < 2:
