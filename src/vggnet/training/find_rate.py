@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from vggnet.data import Dataset
 from vggnet.data.parquet import ParquetDataset
+from vggnet.evaluation.figures import can_draw
 from vggnet.image import PictureError
 from vggnet.training.batches.pictures import DecodedPictures, batches
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import OF_A_SCHEDULE, Recipe
-from vggnet.training.record.history import can_draw
 from vggnet.training.run import Diverged, Run, figures
 
 LOWEST, HIGHEST = 1e-4, 10.0

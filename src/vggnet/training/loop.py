@@ -21,6 +21,7 @@ from torch import Tensor
 from vggnet.data import Dataset
 from vggnet.data.fingerprint import fingerprint
 from vggnet.evaluation import Score, evaluate
+from vggnet.evaluation.figures import can_draw
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
 from vggnet.torch_network import Convolutions
@@ -32,7 +33,7 @@ from vggnet.training.hardware import Hardware
 from vggnet.training.record import checkpoint
 from vggnet.training.record.checkpoint import Checkpoint
 from vggnet.training.record.disk import writing
-from vggnet.training.record.history import History, Unkept, can_draw, draw_curves, read
+from vggnet.training.record.history import History, Unkept, draw_curves, read
 from vggnet.training.record.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
 from vggnet.training.run import Outcome, Run, figures
