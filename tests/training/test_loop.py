@@ -18,13 +18,13 @@ from torch import Tensor
 from vggnet.data import open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
+from vggnet.training.batches.held_back import split
 from vggnet.training.batches.pictures import DecodedPictures
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.record import checkpoint
 from vggnet.training.record.history import read
 from vggnet.training.reporter import Silent
 from vggnet.training.run import Diverged, Outcome, Run
-from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 

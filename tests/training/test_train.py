@@ -14,6 +14,7 @@ from small_data import SMALL, Notes, write_pictures
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training.batches.colours import measured_colours, measured_preprocessing
+from vggnet.training.batches.held_back import split
 from vggnet.training.beginning import begin
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import Recipe
@@ -21,7 +22,6 @@ from vggnet.training.recipes import fine_tuning, pre_training
 from vggnet.training.record import checkpoint
 from vggnet.training.record.history import read
 from vggnet.training.record.lock import locked
-from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 

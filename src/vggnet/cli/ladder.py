@@ -93,8 +93,8 @@ def ladder(
 
 
 def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Record], dataset: Dataset) -> None:
+    from vggnet.training.batches.held_back import split
     from vggnet.training.batches.pictures import steps_per_epoch
-    from vggnet.training.start import split
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     for header in (

@@ -19,6 +19,7 @@ from vggnet.evaluation.figures import can_draw
 from vggnet.model import WEIGHTS_OF_A_RUN
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
+from vggnet.training.batches.held_back import split
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
@@ -26,7 +27,6 @@ from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.record import checkpoint
 from vggnet.training.record.lock import locked
-from vggnet.training.start import split
 from vggnet.training.teacher import teacher_of
 from vggnet.weights.weights import Weights
 
