@@ -14,7 +14,7 @@ COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 40, 50)}
 
 
 def write(folder: Path, training: int = 20, validation: int = 4, side: int = 40) -> Path:
-    """Write them, unless they are there."""
+    """Write so many pictures of each class, `side` pixels square, the same each time."""
     random = np.random.default_rng(7)
     for split, number in (("train", training), ("validation", validation)):
         for name, colour in COLOURS.items():

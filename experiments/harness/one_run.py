@@ -110,6 +110,7 @@ def one_run(
         if (folder / FILE_NAME).exists():
             weights = resume(training, options)
         else:
+            shutil.rmtree(folder, ignore_errors=True)  # what a removal that was cut off has left
             weights = train(training, place.with_weights(recipe), options)
     except Interrupted:
         return None
@@ -129,6 +130,7 @@ def one_run(
         if "epoch" in line
     ]
     result.setdefault("seconds", round(time.perf_counter() - begun))
+    (folder / FILE_NAME).unlink()  # first: without its other files it could not be resumed
     shutil.rmtree(folder)
     return result
 

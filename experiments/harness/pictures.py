@@ -62,16 +62,20 @@ def prepare(data: Path, scale: Scale, side: int, folder: Path) -> Path:
         "classes": [label.wnid or label.words for label in _classes(train, scale)],
         "labels": {part: dataset.labels[indices].tolist() for part, dataset, indices in chosen},
     }
-    if path.exists() and _about(path).items() >= about.items():
+    described = path.with_suffix(".json")
+    if path.exists() and described.exists() and _about(path).items() >= about.items():
         return path
     folder.mkdir(parents=True, exist_ok=True)
+    described.unlink(
+        missing_ok=True
+    )  # it is written last: a kill before leaves nothing that counts
     digest = hashlib.sha256()
     pixels_NHWC = np.concatenate(
         [_decoded(dataset, indices, side, digest) for _, dataset, indices in chosen]
     )
     with whole_file(path) as file:
         np.save(file, pixels_NHWC)
-    with whole_file(path.with_suffix(".json")) as file:
+    with whole_file(described) as file:
         file.write(json.dumps(about | {"digest": digest.hexdigest()[:16]}).encode())
     return path
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from multiprocessing import get_context
 from typing import Any
@@ -38,6 +39,7 @@ def carry_out(
 ) -> list[str]:
     """Run what has no result yet, until done or asked to stop; the faults of runs that failed.
 
+    Where one of several processes is killed, the others end too, and that is the last fault.
     `record` is put into each result. Runs under way when it is asked to stop keep a checkpoint.
     Weights that a job needs and that are not in `place`, since their run was made elsewhere, are
     trained again.
@@ -47,7 +49,7 @@ def carry_out(
     faults: list[str] = []
     failed = set[tuple[Recipe, str]]()
     running: dict[Future[dict[str, Any] | None], tuple[Job, tuple[Recipe, str]]] = {}
-    with _pool(processes, stop, should_stop) as pool:
+    with _noticing_kills(faults), _pool(processes, stop, should_stop) as pool:
         while True:
             if should_stop():
                 stop.set()
@@ -60,12 +62,14 @@ def carry_out(
                         busy.add(key)
                         running[pool.submit(_in_process, work)] = job, key
             if not running:
-                return faults
+                break
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
                 job, key = running.pop(future)
                 try:
                     result = future.result()
+                except BrokenProcessPool:
+                    raise
                 except Exception as error:  # one run's fault is not the others'
                     faults.append(f"{job.name}: {type(error).__name__}: {error}")
                     failed.add(key)
@@ -74,6 +78,19 @@ def carry_out(
                     result = {"name": job.name, "seed": job.seed, **result, **record}
                     results.add(result)
                     report(job, result, len(to_do(jobs, results)))
+    return faults
+
+
+@contextmanager
+def _noticing_kills(faults: list[str]) -> Iterator[None]:
+    """Adds to `faults` that a process of the pool was killed, with which the whole pool ends."""
+    try:
+        yield
+    except BrokenProcessPool:
+        faults.append(
+            "a process was killed, perhaps since memory ran out: give fewer --jobs; the same "
+            "command goes on"
+        )
 
 
 def _next(job: Job, results: Results, place: Place) -> tuple[tuple[Recipe, str], Work]:

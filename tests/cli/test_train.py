@@ -227,7 +227,7 @@ def test_an_interrupt_before_anything_is_saved_does_not_speak_of_resuming(
     assert err.splitlines()[-1] == "stopped before a step was done; nothing was begun"
     assert _run(capsys, str(pictures), *OPTIONS, *out, "--stop-after", "1")[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("vggnet.training.train.Run", interrupted)
+        patch.setattr("vggnet.training.run.Run.from_values", interrupted)
         status, err = _run(capsys, str(pictures), *out, "--resume")
     assert status == 130
     assert err.splitlines()[-1] == "stopped before a step was done; go on with --resume"

@@ -194,6 +194,32 @@ def test_the_splits_of_parquet(tmp_path: Path) -> None:
         assert open_dataset(path, "validation").split == "validation"
 
 
+@pytest.mark.parametrize("name", ["{}_0", "{}.0", "{}0", "{}-00000-of-00001", "{}"])
+def test_a_parquet_file_may_be_named_in_many_ways(tmp_path: Path, name: str) -> None:
+    write_parquet(tmp_path / f"{name.format('train')}.parquet", [0, 1, 0])
+    write_parquet(tmp_path / f"{name.format('val')}.parquet", [1])
+    assert splits(tmp_path) == ("train", "validation")
+    assert len(open_dataset(tmp_path, "train").labels) == 3
+    assert len(open_dataset(tmp_path, "validation").labels) == 1
+
+
+def test_a_word_that_begins_like_a_split_is_none(tmp_path: Path) -> None:
+    for name in ("trains", "values", "tested"):
+        write_parquet(tmp_path / f"{name}.parquet", [0, 1])
+    assert splits(tmp_path) == ()
+    assert len(open_dataset(tmp_path, "train").labels) == 6
+
+
+def test_a_parquet_file_of_no_split_beside_one_of_a_split_is_named(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train-0.parquet", [0, 1, 0])
+    write_parquet(tmp_path / "more.parquet", [1])
+    for look in (splits, lambda path: open_dataset(path, "train")):
+        with pytest.raises(
+            ValueError, match=r"more\.parquet: of which split\? Beside train-0\.parquet"
+        ):
+            look(tmp_path)  # type: ignore[operator]
+
+
 def test_a_test_split_stands_in_for_validation(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train-0.parquet", [0, 1, 0])
     write_parquet(tmp_path / "test-0.parquet", [0, 1])

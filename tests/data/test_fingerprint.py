@@ -76,6 +76,15 @@ def test_a_fingerprint_of_the_first_version_is_compared_in_what_it_holds(tmp_pat
         "the classes of pictures differ"
     )
     assert data_differences(first | {"pictures": 6}, found) == "pictures 6 there and 60 here"
+    assert data_differences(first | {"name": "old"}, found) == "name 'old' there and 'data' here"
+
+
+def test_a_folder_may_be_renamed(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "data")
+    first = _fingerprint(folder)
+    found = _fingerprint(folder.rename(tmp_path / "renamed"))
+    assert (first["name"], found["name"]) == ("data", "renamed")
+    assert data_differences(first, found) == ""
 
 
 def test_differences_are_of_what_is_asked_alone() -> None:

@@ -193,6 +193,30 @@ def test_what_is_kept_is_not_read_again(
     assert reads.num == before
 
 
+def test_single_pictures_may_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = write_numbered(tmp_path)
+    dataset = ParquetDataset(sorted(tmp_path.iterdir()))
+    dataset.keep_these([5, 0])
+    reads = CountedReads(monkeypatch)
+    assert [dataset.read(index) for index in (0, 5, 0, 5)] == [pictures[0], pictures[5]] * 2
+    assert reads.num == 0
+    assert dataset.read(3) == pictures[3]
+    assert reads.num == 1
+
+
+def test_what_can_be_kept_is_foretold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_numbered(tmp_path)
+    dataset = ParquetDataset(sorted(tmp_path.iterdir()))
+    reads = CountedReads(monkeypatch)
+    assert dataset.can_keep(0, tmp_path)
+    assert not dataset.can_keep(0, tmp_path / "gone")
+    full = shutil.disk_usage(tmp_path)._replace(free=9_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert not dataset.can_keep(5_000, tmp_path)
+    assert dataset.can_keep(50_000, tmp_path)
+    assert reads.num == 0
+
+
 @pytest.mark.parametrize("scratch", [None, ".", "gone"])
 def test_without_room_as_many_are_kept_as_fit(
     tmp_path: Path, scratch: str | None, monkeypatch: pytest.MonkeyPatch

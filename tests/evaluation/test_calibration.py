@@ -9,6 +9,7 @@ from vggnet.evaluation.calibration import (
     bins,
     calibration,
     expected_error,
+    golden_section,
     temperature,
 )
 
@@ -64,6 +65,19 @@ def test_the_mended_error_is_measured_on_other_pictures() -> None:
         by_own[i::2] = at_temperature(posteriors[i::2], fitted[i])
     assert found.error_mended == pytest.approx(expected_error(bins(by_other, targets)))
     assert found.error_mended != pytest.approx(expected_error(bins(by_own, targets)), rel=0.01)
+
+
+@pytest.mark.parametrize("least", [0.0, 0.3, 0.999, 1.0])
+def test_the_golden_section_calls_once_a_round(least: float) -> None:
+    called: list[float] = []
+
+    def function(x: float) -> float:
+        called.append(x)
+        return abs(x - least)
+
+    assert golden_section(function, 0, 1, 1e-4) == pytest.approx(least, abs=1e-4)
+    assert len(called) == 2 + 20  # 0.618**20 < 1e-4
+    assert len(set(called)) == len(called)
 
 
 def test_certain_answers_have_finite_temperatures() -> None:

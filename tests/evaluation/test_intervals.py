@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vggnet.evaluation.intervals import accuracy_interval, gain_interval
+from vggnet.evaluation.intervals import accuracy_interval
 
 RANDOM = np.random.default_rng(3)
 
@@ -24,29 +24,11 @@ def test_an_interval_is_that_of_samples_drawn_by_hand(accuracy: float) -> None:
     assert accuracy_interval(hits) == found  # the seed is fixed
 
 
-def test_a_gain_is_taken_on_the_same_pictures() -> None:
-    base = RANDOM.random(1000) < 0.6
-    better = base.copy()
-    better[np.flatnonzero(~base)[:30]] = True
-    better[np.flatnonzero(base)[:5]] = False
-    gain, (low, high) = gain_interval(better, base)
-    assert gain == pytest.approx(0.025)
-    assert (low, high) == pytest.approx(by_hand(better.astype(float) - base), abs=0.003)
-    # Far narrower than the accuracies' own, since most pictures are the same in both.
-    own = accuracy_interval(better)
-    assert high - low < 0.5 * (own[1] - own[0])
-    lost, (low, high) = gain_interval(base, better)
-    assert (lost, low < high < 0) == (pytest.approx(-0.025), True)
-
-
 def test_where_all_or_none_are_hit() -> None:
     assert accuracy_interval(np.ones(10, bool)) == (1, 1)
     assert accuracy_interval(np.zeros(10, bool)) == (0, 0)
-    assert gain_interval(np.ones(10, bool), np.ones(10, bool)) == (0, (0, 0))
 
 
 def test_there_must_be_pictures() -> None:
     with pytest.raises(ValueError, match="no pictures to take an interval over"):
         accuracy_interval(np.zeros(0, bool))
-    with pytest.raises(ValueError, match="2 and 3 pictures are not the same ones"):
-        gain_interval(np.zeros(2, bool), np.zeros(3, bool))

@@ -235,6 +235,16 @@ def test_a_complete_file_of_another_job_is_refused(tmp_path: Path) -> None:
     ScoresWriter(path, RECORD | {"command": "another"})
 
 
+def test_a_data_folder_may_be_renamed_but_not_filled_with_others(tmp_path: Path) -> None:
+    path, data = tmp_path / "scores.parquet", {"name": "data", "contents_sha256": "1"}
+    with ScoresWriter(path, RECORD | {"data": data}) as writer:
+        writer.add(rows(0, 5))
+        writer.finish()
+    ScoresWriter(path, RECORD | {"data": data | {"name": "renamed"}})
+    with pytest.raises(ValueError, match="data contents_sha256 '1' there and '2' here"):
+        ScoresWriter(path, RECORD | {"data": data | {"contents_sha256": "2"}})
+
+
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     path = tmp_path / "scores.parquet"
     text = r"scores\.parquet: another process is writing it; wait for its end, or --save to another"

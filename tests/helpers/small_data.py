@@ -10,6 +10,7 @@ import pyarrow.parquet as parquet
 from bad_pictures import encoded
 from PIL import Image
 
+from vggnet.data import open_dataset
 from vggnet.training.recipe import Recipe
 from vggnet.training.reporter import Silent
 
@@ -63,6 +64,15 @@ def write_parquet(
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(table, path, row_group_size=rows)
     return path
+
+
+def in_parquet(pictures: Path, path: Path) -> Path:
+    """The pictures of a folder of class folders as a file, two to a row group."""
+    dataset = open_dataset(pictures, "train")
+    count = len(dataset.labels)
+    rows = [{"bytes": dataset.read(index), "path": None} for index in range(count)]
+    names = [label.name for label in dataset.classes]
+    return write_parquet(path, dataset.labels.tolist(), rows, names)
 
 
 class Notes(Silent):

@@ -1,6 +1,7 @@
 """experiments/: the pictures and their parts, single runs, each claim's script in quick form."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from places import ROOT
 sys.path.append(str(ROOT / "experiments"))
 import run as experiments
 import times
-from harness import command, made_up, one_run, pictures, protocols
+from harness import command, made_up, one_run, pictures, protocols, side_by_side
 from harness.jobs import stored_side
 from harness.results import Results
 from harness.scales import SCALES, recipe
@@ -60,6 +61,25 @@ class TestPictures:
         assert pictures.prepare(data, QUICK, 37, tmp_path).stat() == before
         fewer = pictures.prepare(data, replace(QUICK, choosing=1), 37, tmp_path)
         assert len(pictures.part(fewer, "choosing").labels) == 3
+
+    def test_they_are_decoded_anew_where_that_was_cut_off(
+        self, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the pixels and what is said of them, the first time and later."""
+
+        def cut_off(_: object) -> str:
+            raise KeyboardInterrupt
+
+        expected = pictures.part(pictures.prepare(data, QUICK, 37, tmp_path / "whole"), "choosing")
+        fewer = replace(QUICK, choosing=1)
+        for scale in (QUICK, fewer):
+            with monkeypatch.context() as patch:
+                patch.setattr("harness.pictures.json.dumps", cut_off)
+                with pytest.raises(KeyboardInterrupt):
+                    pictures.prepare(data, scale, 37, tmp_path)
+            path = pictures.prepare(data, QUICK, 37, tmp_path)
+            found = pictures.part(path, "choosing")
+            np.testing.assert_array_equal(found.pixels_NHWC, expected.pixels_NHWC)
 
     def test_classes_are_spread_over_those_of_the_data(self, data: Path, tmp_path: Path) -> None:
         path = pictures.prepare(data, replace(QUICK, classes=2), 37, tmp_path)
@@ -110,6 +130,22 @@ class TestOneRun:
         assert again is not None
         assert again["validation"] == alone["validation"]
         assert again["epochs"] == alone["epochs"]
+
+    def test_one_whose_removal_was_cut_off_is_done_anew(
+        self, place: one_run.Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cut_off(folder: Path, ignore_errors: bool = False) -> None:
+            if not ignore_errors:
+                (folder / "metrics.jsonl").unlink()
+                raise OSError("the machine went down")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.one_run.shutil.rmtree", cut_off)
+            with pytest.raises(OSError, match="went down"):
+                one_run.one_run(A, ("choosing",), place)
+        (folder,) = (place.folder / "runs").iterdir()
+        assert (folder / "model.safetensors").exists()
+        assert one_run.one_run(A, ("choosing",), place) is not None
 
     def test_one_that_diverged_is_a_result(self, place: one_run.Place) -> None:
         wild = replace(A, batch_norm=False, learning_rate=1e3, initialization="paper", width=0.5)
@@ -201,6 +237,31 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
     assert command.run(experiments.claims("head"), asked) == 1
     assert "FC-512 FC-512, seed 0: RuntimeError: out of memory\n" in capsys.readouterr().err
     assert len((tmp_path / "quick.jsonl").read_text().splitlines()) == 3
+
+
+class _Deadly:
+    """Ends the process that it is sent to, as the system does where memory runs out."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (9,)
+
+
+def test_a_process_that_is_killed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after = side_by_side._next
+
+    def deadly(job: Any, results: Any, place: Any) -> Any:
+        key, _ = after(job, results, place)
+        return key, _Deadly()
+
+    monkeypatch.setattr(side_by_side, "_next", deadly)
+    asked = options("--quick", "--seeds", "1", "--jobs", "2", "--out", str(tmp_path))
+    assert command.run(experiments.claims("head"), asked) == 1
+    err = capsys.readouterr().err
+    assert "\na process was killed, perhaps since memory ran out: give fewer --jobs; " in err
+    assert err.endswith(" s\n")
+    assert "4 runs are left" in err
 
 
 @pytest.mark.parametrize("scale", ["small", "full"])

@@ -1,5 +1,6 @@
 """vggnet.training.dry_run: what would happen is told, and does not happen."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 from command_line import run as command
-from small_data import SMALL
+from small_data import SMALL, in_parquet
 
 from vggnet.analysis import analyze
 from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
+from vggnet.data.parquet import ParquetDataset
 from vggnet.preprocess import Preprocess
 from vggnet.training import dry_run
 from vggnet.training.batches import pictures as pictures_module
@@ -80,6 +82,35 @@ def test_what_is_timed_are_pictures_as_the_run_has_them(
     assert sum(decoded_while_timed) == 0
     look_ahead(dataset, SMALL, replace(options, memory_limit=0))
     assert sum(decoded_while_timed) == SMALL.batch_size
+
+
+def test_parquet_is_timed_as_the_run_keeps_it(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Encoded, in memory or in a file beside the run; where neither has room, from the disk."""
+    path = in_parquet(pictures, tmp_path / "a.parquet")
+    options = TrainingOptions(tmp_path / "new" / "run", workers=0, memory_limit=0)
+    reads, batches, read_group = [], dry_run.batches, ParquetDataset._read_group
+
+    def counted(self: ParquetDataset, group: int) -> Any:
+        reads.append(group)
+        return read_group(self, group)
+
+    def watched(*arguments: Any, **named: Any) -> Iterator[Any]:
+        reads.clear()
+        yield next(batches(*arguments, **named))
+
+    monkeypatch.setattr(ParquetDataset, "_read_group", counted)
+    monkeypatch.setattr(dry_run, "batches", watched)
+    assert (
+        look_ahead(open_dataset(path, "train"), SMALL, options).held == "kept as they are encoded"
+    )
+    assert reads == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert "which is slow" in look_ahead(open_dataset(path, "train"), SMALL, options).held
+    assert len(reads) > SMALL.batch_size / 2
 
 
 def test_a_batch_that_would_take_long_is_timed_by_a_part_of_it(

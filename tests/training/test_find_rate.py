@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ import pytest
 import torch
 from command_line import run as command
 from PIL import Image
-from small_data import SMALL, Notes, write_pictures
+from small_data import SMALL, Notes, in_parquet, write_pictures
 
 from vggnet import native_kernels
 from vggnet.class_lists import labels_from_names
 from vggnet.data import open_dataset
+from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
 from vggnet.training import find_rate as module
@@ -200,6 +203,50 @@ def test_pictures_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     begun = replace(recipe, init=str(weights), **network)
     with pytest.raises(PictureError, match=r"000\.png: .*; mend it, or leave --strict out"):
         find_rate(open_dataset(folder, "train"), begun, replace(options, strict=True), num_steps=20)
+
+
+def test_parquet_is_read_once_whatever_the_order(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reads = in_parquet(pictures, tmp_path / "a.parquet"), []
+    read_group = ParquetDataset._read_group
+
+    def counted(self: ParquetDataset, group: int) -> Any:
+        reads.append(group)
+        return read_group(self, group)
+
+    monkeypatch.setattr(ParquetDataset, "_read_group", counted)
+    dataset, notes = open_dataset(path, "train"), Notes()
+    options = replace(OPTIONS, folder=tmp_path, memory_limit=80_000, reporter=notes)
+    find_rate(dataset, SMALL, options, num_steps=20, num_seeds=2)
+    # Of 30 row groups: for the colours, and to keep them, one of which is too much for the memory.
+    assert len(reads) <= 61
+    assert "50 training pictures, kept as they are encoded" in notes.lines
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+    asked = replace(options, should_stop=lambda: True)
+    monkeypatch.setattr(Run, "train_step", lambda *_: pytest.fail("it did not stop before"))
+    with pytest.raises(KeyboardInterrupt):
+        find_rate(dataset, SMALL, asked, num_steps=20, num_seeds=2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the process in /proc")
+def test_a_worker_that_dies_is_one_line(
+    pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_of = Run.train_step
+
+    def deadly(run: Run, *batch: Any) -> Any:
+        if run.step == 1:
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            os.kill(int(children[-1]), signal.SIGKILL)
+        return step_of(run, *batch)
+
+    monkeypatch.setattr(Run, "train_step", deadly)
+    more = ["--workers", "1", "--steps", "100"]
+    status, out, err = command(capsys, "find-lr", str(pictures), *ARGUMENTS, *more)
+    assert (status, out) == (2, "")
+    assert "a process that prepares pictures ended (" in err.splitlines()[-1]
+    assert err.splitlines()[-1].endswith("; give fewer --workers if memory ran out")
 
 
 def test_a_loss_belongs_to_the_step_before_it(

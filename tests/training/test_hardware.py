@@ -56,8 +56,15 @@ def test_auto_is_the_engine_for_fp32_on_the_cpu_where_it_was_built(
     assert choose("cpu", 1, "fp32").convolutions == "torch"
     with pytest.raises(ValueError, match=r"^convolutions 'native': it was not built; take 'torch'"):
         choose("cpu", 1, "fp32", None, "native")
-    with pytest.raises(ValueError, match=r"^convolutions 'native': it was not built; take 'torch'"):
-        choose("auto", None, "auto", NATIVE)
+
+
+@pytest.mark.parametrize("asked", ["auto", "native", "torch"])
+def test_a_run_of_the_engine_needs_it_to_go_on(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is 'torch' to be taken then, nor is 'torch' to be left out."""
+    monkeypatch.setattr("vggnet.native_kernels.absence", lambda: "it was not built")
+    text = r"^the run was begun with the native engine, which is not here \(it was not built\): b"
+    with pytest.raises(ValueError, match=text):
+        choose("auto", None, "auto", NATIVE, asked)
 
 
 def test_the_engine_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """vggnet.training.ladder: the paper's nets, each from the one before, wherever it is stopped."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -101,8 +102,10 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights(pictures: Path, tmp_pat
     assert notes.lines[-1] == "rung 7 of 7: C-384"
     for rung in ladder:
         expected = own_file.load(tmp_path / "alone" / rung.name / "model.safetensors")
+        found = own_file.load(tmp_path / "cut" / rung.name / "model.safetensors")
         for name, values in expected.state.items():
-            np.testing.assert_array_equal(done[rung.name].state[name], values)
+            np.testing.assert_array_equal(found.state[name], values)
+        assert json.loads(json.dumps(done[rung.name])) == found.training  # and no arrays
 
 
 def test_a_rung_of_another_ladder_is_named(pictures: Path, tmp_path: Path) -> None:
@@ -111,6 +114,23 @@ def test_a_rung_of_another_ladder_is_named(pictures: Path, tmp_path: Path) -> No
     text = r"A-256.model\.safetensors: of another ladder: width 0\.02 there and 0\.03 here"
     with pytest.raises(ValueError, match=text):
         climb(dataset, rungs(tmp_path, {**SMALL, "width": 0.03})[:1], options, pytest.fail)
+
+
+def test_a_rung_whose_checkpoint_is_gone_is_done_but_cannot_be_tested(
+    pictures: Path, tmp_path: Path
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    ladder = rungs(tmp_path, SMALL)[:1]
+    climb(dataset, ladder, options, lambda _: None)
+    (tmp_path / "A-256" / "checkpoint.pt").unlink()
+    before = (tmp_path / "A-256" / "model.safetensors").read_bytes()
+    climb(dataset, ladder, options, lambda _: None)
+    validation = open_dataset(pictures, "validation")
+    validation.split = "validation"
+    text = r"A-256.model\.safetensors: not tested on the validation pictures, .*; move it, and"
+    with pytest.raises(ValueError, match=text):
+        climb(dataset, ladder, replace(options, validation=validation), lambda _: None)
+    assert (tmp_path / "A-256" / "model.safetensors").read_bytes() == before
 
 
 def test_the_command_can_be_read_before_it_runs(

@@ -18,13 +18,13 @@ from torch import Tensor
 from vggnet.data import open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
+from vggnet.training.batches.held_back import split
 from vggnet.training.batches.pictures import DecodedPictures
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.record import checkpoint
 from vggnet.training.record.history import read
 from vggnet.training.reporter import Silent
 from vggnet.training.run import Diverged, Outcome, Run
-from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 
@@ -134,6 +134,19 @@ def test_a_run_that_is_killed_before_its_first_step_can_be_resumed(
     assert_same_run(tmp_path / "alone", tmp_path / "cut")
 
 
+@pytest.mark.parametrize("last", [1, 3])
+def test_a_step_to_stop_after_that_is_past_is_refused_before_another_is_done(
+    last: int, pictures: Path, tmp_path: Path
+) -> None:
+    dataset, options = open_dataset(pictures, "train"), TrainingOptions(tmp_path, workers=0)
+    with pytest.raises(Interrupted):
+        train(dataset, SMALL, replace(options, stop_after=3))
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match=f"stop-after {last}: the run is at step 3 already; give"):
+        resume(dataset, replace(options, stop_after=last))
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
 class _Killer(Silent):
     """Kills the process that prepares pictures, at the second step."""
 
@@ -153,7 +166,7 @@ def test_a_worker_that_dies_is_one_line_and_the_run_can_be_resumed(
     with pytest.raises(ValueError, match=r"prepares pictures ended \(.*--resume"):
         train(dataset, recipe, options)
     with pytest.raises(Interrupted):
-        resume(dataset, TrainingOptions(tmp_path, workers=0, stop_after=3))
+        resume(dataset, TrainingOptions(tmp_path, workers=0, stop_after=119))
 
 
 def test_the_interval_counts_from_the_end_of_a_write(
@@ -198,7 +211,7 @@ def test_a_picture_that_is_mended_after_a_strict_stop_was_never_missed(
     in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Looked at first, as of a large data set: the pictures 0 and 30, which are sound.
-    monkeypatch.setattr("vggnet.training.batches.colours._MOST", 2)
+    monkeypatch.setattr("vggnet.training.batches.colours._ENOUGH", 2)
     monkeypatch.setattr("vggnet.training.batches.pictures._SAMPLE", 2)
     recipe = replace(SMALL, sizes="32x3", holdout=0, seed=1)  # they are in later batches
     options = TrainingOptions(

@@ -14,6 +14,7 @@ from small_data import SMALL, Notes, write_pictures
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
 from vggnet.training.batches.colours import measured_colours, measured_preprocessing
+from vggnet.training.batches.held_back import split
 from vggnet.training.beginning import begin
 from vggnet.training.loop import Interrupted, TrainingOptions
 from vggnet.training.recipe import Recipe
@@ -21,7 +22,6 @@ from vggnet.training.recipes import fine_tuning, pre_training
 from vggnet.training.record import checkpoint
 from vggnet.training.record.history import read
 from vggnet.training.record.lock import locked
-from vggnet.training.start import split
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 
@@ -203,6 +203,11 @@ def test_a_folder_with_a_run_is_not_overwritten(pictures: Path, tmp_path: Path) 
     train(dataset, SMALL, options)
     with pytest.raises(ValueError, match="a run was begun there; --resume it"):
         train(dataset, SMALL, options)
+    (tmp_path / "checkpoint.pt").unlink()  # the large file, which many delete
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"model\.safetensors: a trained model is there already"):
+        train(dataset, SMALL, options)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
 
 
 def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Path) -> None:
@@ -214,7 +219,7 @@ def test_what_contradicts_the_checkpoint_is_refused(pictures: Path, tmp_path: Pa
     with pytest.raises(ValueError, match=r"with 1 threads, .* other bits on cpu with 2"):
         resume(dataset, replace(options, threads=2))
     fewer = open_dataset(write_pictures(tmp_path / "fewer", num_each=10), "train")
-    with pytest.raises(ValueError, match=r"another run: name .* pictures 60 there and 30 here"):
+    with pytest.raises(ValueError, match=r"another run: pictures 60 there and 30 here"):
         resume(fewer, options)
     resume(dataset, options, {"learning_rate": 0.05, "seed": 0})
 

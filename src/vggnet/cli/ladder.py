@@ -26,8 +26,7 @@ from vggnet.training.distributed import refuse_several
 from vggnet.training.recipes import PAPER, SET_BY_LADDER
 
 if TYPE_CHECKING:
-    from vggnet.training.ladder import Rung
-    from vggnet.weights.weights import Weights
+    from vggnet.training.ladder import Record, Rung
 
 
 @command(
@@ -78,9 +77,9 @@ def ladder(
         )  # fmt: skip
         if dry_run:
             done = {
-                rung.name: weights
+                rung.name: record
                 for rung in all_rungs
-                if (weights := finished(out / rung.name, rung, options))
+                if (record := finished(out / rung.name, rung, options))
             }
         else:
             try:
@@ -93,9 +92,9 @@ def ladder(
     return 0
 
 
-def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights], dataset: Dataset) -> None:
+def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Record], dataset: Dataset) -> None:
+    from vggnet.training.batches.held_back import split
     from vggnet.training.batches.pictures import steps_per_epoch
-    from vggnet.training.start import split
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     for header in (
@@ -113,9 +112,9 @@ def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights], dataset
         steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
         drawn = f"drawn ({recipe.initialization})"
         start = f"{rung.source}, all layers" if recipe.init else f"{rung.source}, the rest {drawn}"
-        weights = done.get(rung.name)
+        record = done.get(rung.name)
         begun = (out / rung.name / "checkpoint.pt").exists()
-        state = _accuracy(weights) if weights else "begun" if begun else "to do"
+        state = _accuracy(record) if record else "begun" if begun else "to do"
         table.add_row(
             rung.name, rung.config, f"{parameters[rung.config]:,}", recipe.short_side,
             start if rung.source else drawn, f"{recipe.learning_rate:g}",
@@ -127,8 +126,7 @@ def _show(all_rungs: list[Rung], out: Path, done: Mapping[str, Weights], dataset
     console.print(table)
 
 
-def _accuracy(weights: Weights) -> str:
+def _accuracy(record: Record) -> str:
     """The best on the held-back pictures, in percent."""
-    metrics: Any = weights.training["metrics"]
-    scores = metrics.get("held_back", {}).values()
+    scores = record["metrics"].get("held_back", {}).values()
     return f"done, top-1 {100 * max(each['top1'] for each in scores):.2f}" if scores else "done"

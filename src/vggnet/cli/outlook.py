@@ -82,7 +82,7 @@ def _memory(outlook: Outlook) -> str:
     held = (
         f"the pictures decoded {_bytes(memory.pictures)}"
         if memory.pictures
-        else "the pictures are read from disk as they are needed"
+        else f"the pictures are {outlook.held}"
     )
     teacher = " (and the teacher's weights)" if start.teacher else ""
     return (

@@ -75,7 +75,8 @@ def open_dataset(path: str | Path, split: str) -> Dataset:
 
     A test split stands in for a validation split that is missing; the data set says which it is.
     Data without splits, such as one's own folder of class folders, is given whole for each. Raises
-    ValueError where there are no labelled pictures, and for a split that is missing.
+    ValueError where there are no labelled pictures, for a split that is missing, and where only
+    some of several Parquet files are named after splits.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} must be one of {', '.join(SPLITS)}")
@@ -106,23 +107,35 @@ def classes_without_pictures(dataset: Dataset) -> str:
 def splits(path: str | Path) -> tuple[Split, ...]:
     """The splits that the data under `path` is divided into; none of data that is one whole.
 
-    Raises ValueError where there is nothing.
+    Raises ValueError where there is nothing, and where only some Parquet files are named after
+    splits.
     """
     return tuple(_splits(path, _parquet_files(path)))
 
 
 def _splits(path: str | Path, files: Sequence[Path]) -> dict[Split, list[Path]]:
-    """Each split's Parquet files, or its folder. Of several words for one the first counts."""
+    """Each split's Parquet files, or its folder. Of several words for one the first counts.
+
+    Raises ValueError where some Parquet files are named after splits and others are not.
+    """
+    named: set[Path] = set()
     found: dict[Split, list[Path]] = {}
     for split, words in _WORDS.items():
         for word in words:
             folder = Path(path) / word
             if files:
-                paths = [file for file in files if re.match(rf"{word}\b", file.name)]
+                paths = [file for file in files if re.match(rf"{word}(?![A-Za-z])", file.name)]
+                named.update(paths)
             else:
                 paths = [folder] if _holds_classes(folder) else []
             if paths:
                 found.setdefault(split, paths)
+    others = [file for file in files if file not in named]
+    if named and others:
+        raise ValueError(
+            f"{others[0]}: of which split? Beside {min(named).name} its name must begin with "
+            f"{', '.join(SPLITS)}; rename it, or take it away"
+        )
     return found
 
 

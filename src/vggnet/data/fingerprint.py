@@ -28,13 +28,22 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def identity(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a fingerprint must be the same: not the name of the folder, which may be renamed.
+
+    It counts in those of the first version alone, which do not know the names of files.
+    """
+    known = "contents_sha256" in fingerprint
+    return {name: value for name, value in fingerprint.items() if not (known and name == "name")}
+
+
 def data_differences(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """How the fingerprint `found` is that of other data than `saved`; "" where it is not.
 
     Fingerprints of the first version, which hold less, are compared in what they hold.
     """
-    figures = {name: found[name] for name in ("name", "pictures", "classes") if name in saved}
-    parts = [differences(saved, figures)]
+    known = identity(saved).keys() & {"name", "pictures", "classes"}
+    parts = [differences(saved, {name: found[name] for name in saved if name in known})]
     names = zip_longest(saved.get("class_names", found["class_names"]), found["class_names"])
     renamed = ((number, *pair) for number, pair in enumerate(names) if pair[0] != pair[1])
     parts += [f"class {number} {a!r} there and {b!r} here" for number, a, b in renamed][:1]

@@ -14,7 +14,8 @@ import shutil
 import tempfile
 import threading
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +31,7 @@ class ParquetDataset:
     """The rows of some Parquet files, one file after the other.
 
     Labels are read at once, pictures a row group at a time: for pictures in their order each group
-    once, in any other order a whole group for each picture, but for the groups that `keep` keeps.
+    once, in any other order a whole group for each picture, but for what `keep` keeps.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ParquetDataset:
             )
         self.classes = labels_from_names(names)
         self._kept: dict[int, Any] = {}  # pictures by row group
+        self._chosen: dict[int, bytes] = {}  # by index
         # Two, since threads that read in order are at the end of one and the start of the next.
         self._recent = lru_cache(maxsize=2)(self._read_group)
         self._lock = threading.Lock()  # so that no two threads read the same group
@@ -110,18 +112,38 @@ class ParquetDataset:
             self._kept[group] = rows
         return True
 
-    def _copy(self, scratch: Path, progress: Callable[[int], None]) -> bool:
-        import pyarrow as arrow
+    def keep_these(self, indices: Iterable[int]) -> None:
+        """Make these pictures alone cheap to read; those that cannot be read stay as they are."""
+        for index in sorted(indices):
+            with suppress(OSError, ValueError):
+                self._chosen[index] = self.read(index)
 
-        size = sum(
+    def can_keep(self, limit: int, scratch: Path) -> bool:
+        """Whether `keep` would make each cheap, by what the files say of their size."""
+        try:
+            return self._size <= limit or self._has_room(scratch)
+        except OSError:
+            return False
+
+    @property
+    def _size(self) -> int:
+        """Bytes of all pictures, encoded, or a little more."""
+        return sum(
             metadata.row_group(group).total_byte_size
             for metadata in self._metadata
             for group in range(metadata.num_row_groups)
         )
+
+    def _has_room(self, scratch: Path) -> bool:
+        return shutil.disk_usage(scratch).free >= 2 * self._size  # others need room too
+
+    def _copy(self, scratch: Path, progress: Callable[[int], None]) -> bool:
+        import pyarrow as arrow
+
         copied: list[int] = []
         schema = arrow.schema([("bytes", arrow.large_binary())])
         try:
-            if shutil.disk_usage(scratch).free < 2 * size:  # others need room too
+            if not self._has_room(scratch):
                 return False
             with tempfile.TemporaryFile(dir=scratch) as file:
                 with arrow.ipc.new_file(file, schema) as writer:
@@ -148,6 +170,9 @@ class ParquetDataset:
             yield group, rows
 
     def read(self, index: int) -> bytes:
+        chosen = self._chosen.get(int(index))
+        if chosen is not None:
+            return chosen
         group = bisect(self._first_of_group, index) - 1
         rows = self._kept.get(group)
         if rows is None:

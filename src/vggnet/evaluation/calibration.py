@@ -7,6 +7,7 @@ diagram's bars, and the temperature that mends it. Source: Guo, Pleiss, Sun and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ from vggnet.engines.reference import softmax
 BINS = 15
 _TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 _SMALLEST = float(np.finfo(np.float32).tiny)  # so that no logarithm is infinite
-_ROUNDS = 60  # of the golden section, each of which leaves 62% of the range
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,30 @@ def temperature(posteriors_NK: NDArray[np.floating], targets_N: NDArray[np.int64
         normaliser_N = most_N1[:, 0] + np.log(np.exp(scaled_NK - most_N1).sum(axis=1))
         return float((normaliser_N - scaled_NK[rows, targets_N]).mean())
 
-    low, high = np.log(_TEMPERATURES)
+    return float(np.exp(golden_section(loss, *np.log(_TEMPERATURES))))
+
+
+def golden_section(
+    function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4
+) -> float:
+    """Where between `low` and `high` the function, which has a single minimum, is least.
+
+    Each round leaves 62% of the range, in which one of the two inner points is one of the next
+    round's, so that the function is called once (Kiefer 1953).
+    """
     ratio = (5**0.5 - 1) / 2
-    for _ in range(_ROUNDS):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(left) <= loss(right):
-            high = right
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low >= tolerance:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = function(left)
         else:
-            low = left
-        if high - low < 1e-4:
-            break
-    return float(np.exp((low + high) / 2))
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
 
 
 def _logarithms(posteriors_NK: NDArray[np.floating]) -> NDArray[np.float64]:

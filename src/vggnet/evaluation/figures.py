@@ -29,7 +29,7 @@ _CHINESE_FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is installed."""
+    """Whether matplotlib, which pictures and curves need, is installed."""
     return find_spec("matplotlib") is not None
 
 

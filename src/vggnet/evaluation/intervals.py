@@ -21,33 +21,15 @@ def accuracy_interval(hits_N: NDArray[np.bool_], seed: int = 0) -> Interval:
     Where all were hit, or none, samples do not vary and the interval is that one value. Raises
     ValueError for no pictures.
     """
-    number = _checked(len(hits_N))
-    means = np.random.default_rng(seed).binomial(number, float(hits_N.mean()), SAMPLES) / number
-    return _percentiles(means)
-
-
-def gain_interval(
-    hits_N: NDArray[np.bool_], base_N: NDArray[np.bool_], seed: int = 0
-) -> tuple[float, Interval]:
-    """By how much the first accuracy is above the second, on the same pictures, and its interval.
-
-    Pictures are drawn with both of their answers, so that what is hard for both does not count.
-    """
-    number = _checked(len(hits_N))
-    if len(base_N) != number:
-        raise ValueError(f"{number} and {len(base_N)} pictures are not the same ones")
-    won, lost = float((hits_N & ~base_N).mean()), float((base_N & ~hits_N).mean())
-    drawn = np.random.default_rng(seed).multinomial(number, (won, lost, 1 - won - lost), SAMPLES)
-    return won - lost, _percentiles((drawn[:, 0] - drawn[:, 1]) / number)
-
-
-def _checked(number: int) -> int:
+    number = len(hits_N)
     if not number:
         raise ValueError("there are no pictures to take an interval over")
-    return number
+    means = np.random.default_rng(seed).binomial(number, float(hits_N.mean()), SAMPLES) / number
+    return percentile_interval(means)
 
 
-def _percentiles(values: NDArray[np.float64]) -> Interval:
+def percentile_interval(values: NDArray[np.float64]) -> Interval:
+    """That between which 95% of the values of samples lie."""
     tail = 100 * (1 - COVERAGE) / 2
     low, high = np.percentile(values, (tail, 100 - tail))
     return float(low), float(high)

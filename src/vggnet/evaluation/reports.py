@@ -2,7 +2,7 @@
 
 In: one or several tables of scores (scores_file.py). Out: a Report, whose `to_json` names command,
 commit, digests and protocol. Several tables of the same pictures are averaged first: nets (Section
-4.5 of the paper), or protocols, such as dense and multicrop.
+4.4 of the paper), or protocols, such as dense and multicrop.
 Shapes: N pictures, K classes.
 """
 

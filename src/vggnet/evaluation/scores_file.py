@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from vggnet.atomic import whole_file
 from vggnet.class_lists import Label
+from vggnet.data.fingerprint import identity
 from vggnet.differences import differences
 from vggnet.lock import locked
 
@@ -207,8 +208,13 @@ def check_same_job(path: Path, record: Mapping[str, Any]) -> None:
 
 def _differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """What of a record is another job's; "" for none."""
-    names = [name for name in {**saved, **asked} if name not in _MAY_DIFFER]
-    return differences(saved, {name: asked.get(name) for name in names})
+    before, now = _of_the_job(saved), _of_the_job(asked)
+    return differences(before, {name: now.get(name) for name in {**before, **now}})
+
+
+def _of_the_job(record: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in record.items() if name not in _MAY_DIFFER}
+    return kept | {"data": identity(kept["data"])} if "data" in kept else kept
 
 
 def read_scores(path: str | Path) -> ScoresTable:

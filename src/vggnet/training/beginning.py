@@ -6,12 +6,13 @@ others, to be thrown away, by the dry run and by the search for a learning rate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.data import Dataset
+from vggnet.data import Dataset, FolderDataset, classes_without_pictures
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.batches.colours import (
@@ -20,19 +21,18 @@ from vggnet.training.batches.colours import (
     measured_preprocessing,
     shift_axes,
 )
+from vggnet.training.batches.held_back import split
 from vggnet.training.batches.pictures import steps_per_epoch
 from vggnet.training.hardware import Hardware, choose, set_torch
-from vggnet.training.loop import TrainingOptions
-from vggnet.training.recipe import Recipe
-from vggnet.training.run import Run
-from vggnet.training.start import (
+from vggnet.training.initial_weights import (
     arrays_of_shallower,
-    check_classes,
     growth_when_drawn,
-    split,
     starting_arrays,
     starting_spec,
 )
+from vggnet.training.loop import TrainingOptions
+from vggnet.training.recipe import Recipe
+from vggnet.training.run import Run
 from vggnet.training.teacher import Teacher, teacher_of
 from vggnet.weights.named import load_weights
 from vggnet.weights.weights import State
@@ -128,3 +128,23 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
     return Beginning(
         recipe, spec, preprocessing, arrays, axes_CC, training, held_back, hardware, teacher
     )
+
+
+def check_classes(dataset: Dataset, note: Callable[[str], None]) -> None:
+    """Raises ValueError for class folders without pictures and for fewer than two classes.
+
+    Parquet names its classes itself, and may hold pictures of some of them only: that is a note.
+    """
+    empty = classes_without_pictures(dataset)
+    if empty and isinstance(dataset, FolderDataset):
+        raise ValueError(
+            f"{dataset.name}: class folders without pictures: {empty}; put pictures into them or "
+            "take them away"
+        )
+    if len(np.unique(dataset.labels)) < 2:
+        raise ValueError(
+            f"{dataset.name}: all of its pictures are of one class; training needs two or more "
+            "class folders"
+        )
+    if empty:
+        note(f"classes without pictures: {empty}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from vggnet.analysis import BYTES_PER_ELEMENT, analyze
 from vggnet.data import Dataset
+from vggnet.data.parquet import ParquetDataset
 from vggnet.machine import available_memory
 from vggnet.training.batches.held_back import share
-from vggnet.training.batches.pictures import DecodedPictures, batches, keys
+from vggnet.training.batches.pictures import DecodedPictures, Held, batches, keys
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import Recipe
@@ -36,7 +38,7 @@ class Memory:
 
     weights: int  # and their gradients, momenta and average; a teacher's weights
     activations: int  # of a batch, or the part of it that is computed at a time, and a teacher's
-    pictures: int  # decoded; 0 where they are read from disk as they are needed
+    pictures: int  # decoded; 0 where they are not
     available: int  # on the device, before the run
 
     @property
@@ -61,6 +63,7 @@ class Outlook:
     memory: Memory
     timing: Timing | None
     workers: int
+    held: str  # how the run holds its pictures, in words
 
     def rates(self) -> list[float]:
         """The learning rate in the middle of each epoch; of plateau while accuracy rises."""
@@ -88,23 +91,33 @@ def look_ahead(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Ou
     check_new(options.folder)
     start = begin(dataset, recipe, options)
     pictures = DecodedPictures(dataset)
-    memory = _memory(start, pictures, options)
+    limit = options.memory_for_pictures()
+    limit -= share(limit, len(start.training), len(start.held_back))
+    memory = _memory(start, pictures, limit)
+    held: Held = "decoded" if memory.pictures else _undecoded(dataset, limit, options.folder)
     timing = None
     if memory.on_device <= memory.available:
         devices = [start.hardware.device] if start.hardware.kind == "cuda" else []
         with torch.random.fork_rng(devices):
-            timing = _time(start, pictures, in_memory=memory.pictures > 0)
-    return Outlook(start, memory, timing, options.workers)
+            timing = _time(start, pictures, held)
+    return Outlook(start, memory, timing, options.workers, pictures.in_words(held))
 
 
-def _memory(start: Beginning, pictures: DecodedPictures, options: TrainingOptions) -> Memory:
+def _undecoded(dataset: Dataset, limit: int, folder: Path) -> Held:
+    """How the run in `folder`, which need not be there, will hold pictures that do not fit."""
+    path = folder.absolute()
+    there = next(each for each in (path, *path.parents) if each.is_dir())
+    if isinstance(dataset, ParquetDataset) and dataset.can_keep(limit, there):
+        return "encoded"
+    return "as needed"
+
+
+def _memory(start: Beginning, pictures: DecodedPictures, limit: int) -> Memory:
+    """`limit` is what the pixels of the training pictures may take."""
     recipe = start.recipe
     copies = 4 if recipe.weight_average else 3
     costs = [analyze(start.spec, size) for size in set(recipe.epoch_sizes)]
     at_once = -(-min(recipe.batch_size, len(start.training)) // recipe.accumulate)
-    free = available_memory()
-    limit = free // 2 if options.memory_limit is None else options.memory_limit
-    limit -= share(limit, len(start.training), len(start.held_back))
     decoded = pictures.expected_bytes(start.training)
     on_cuda = start.hardware.kind == "cuda"
     teachers = start.teacher.specs if start.teacher else ()
@@ -117,18 +130,24 @@ def _memory(start: Beginning, pictures: DecodedPictures, options: TrainingOption
         weights=BYTES_PER_ELEMENT * numbers,
         activations=at_once * BYTES_PER_ELEMENT * maps,
         pictures=decoded if decoded <= limit else 0,
-        available=torch.cuda.mem_get_info(start.hardware.device)[0] if on_cuda else free,
+        available=torch.cuda.mem_get_info(start.hardware.device)[0]
+        if on_cuda
+        else available_memory(),
     )
 
 
-def _time(start: Beginning, pictures: DecodedPictures, in_memory: bool) -> Timing:
+def _time(start: Beginning, pictures: DecodedPictures, held: Held) -> Timing:
     run, recipe = start.run(), start.recipe
     computing, preparing = {}, {}
     for size in dict.fromkeys(recipe.epoch_sizes):
         first_step = recipe.epoch_sizes.index(size) * start.steps_per_epoch
-        if in_memory:  # the run decodes them once, before its first step
-            batch = next(keys(recipe, start.training, first_step))
-            pictures.fill(np.array([index for _, index, _ in batch]), sys.maxsize)
+        # What the run decodes or keeps once, before its first step.
+        batch = [index for _, index, _ in next(keys(recipe, start.training, first_step))]
+        if held == "decoded":
+            pictures.fill(np.array(batch), sys.maxsize)
+        elif held == "encoded":
+            assert isinstance(pictures.dataset, ParquetDataset)
+            pictures.dataset.keep_these(batch)
         begun = time.perf_counter()
         pixels, labels = next(
             batches(pictures, recipe, start.training, first_step, 0,

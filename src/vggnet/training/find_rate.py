@@ -21,12 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from vggnet.data import Dataset
+from vggnet.data.parquet import ParquetDataset
+from vggnet.evaluation.figures import can_draw
 from vggnet.image import PictureError
 from vggnet.training.batches.pictures import DecodedPictures, batches
 from vggnet.training.beginning import Beginning, begin
 from vggnet.training.loop import TrainingOptions
 from vggnet.training.recipe import OF_A_SCHEDULE, Recipe
-from vggnet.training.record.history import can_draw
 from vggnet.training.run import Diverged, Run, figures
 
 LOWEST, HIGHEST = 1e-4, 10.0
@@ -80,9 +81,10 @@ def find_rate(
 
     Each of `num_seeds` networks takes a step at each rate, on pictures of the size that the recipe
     trains with for most of its epochs. Of `options` the workers, device, threads, convolutions,
-    strictness and reporter count, and `should_stop`. `progress` is called with the number of steps
-    done. Raises ValueError for a range that is none, what `train` would raise, and
-    KeyboardInterrupt where asked to stop.
+    memory limit, strictness and reporter count, `should_stop`, and the folder as room for pictures
+    of Parquet, in a file without a name. `progress` is called with the number of steps done. Raises
+    ValueError for a range that is none, what `train` would raise, and KeyboardInterrupt where asked
+    to stop.
     """
     if not 0 < lowest < highest:
         raise ValueError(f"the lowest rate {lowest:g} must be above 0 and below {highest:g}")
@@ -94,6 +96,9 @@ def find_rate(
     recipe = replace(recipe, weight_average=0.0)  # it takes no part in the losses
     start = begin(dataset, recipe, options)
     pictures = DecodedPictures(dataset)
+    if isinstance(dataset, ParquetDataset):
+        held = pictures.keep(options.memory_for_pictures(), options.folder, _stopping(options))
+        options.reporter.note(f"{len(start.training)} training pictures, {pictures.in_words(held)}")
     epochs = math.ceil(needed / start.steps_per_epoch)
     # Milestones and warm-up are of the run's own epochs, and no rate comes from them here.
     only = replace(recipe, schedule="constant", sizes=f"{size}x{epochs}", **OF_A_SCHEDULE)
@@ -176,6 +181,16 @@ def _curve(
             if loss > _DIVERGED * losses[0] or len(losses) == len(rates):
                 break
     return losses
+
+
+def _stopping(options: TrainingOptions) -> Callable[[int], None]:
+    """Called with the number of pictures read, raises KeyboardInterrupt where asked to stop."""
+
+    def progress(_: int) -> None:
+        if options.should_stop():
+            raise KeyboardInterrupt
+
+    return progress
 
 
 def _at(rates: Sequence[float]) -> type[Run]:

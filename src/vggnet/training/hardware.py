@@ -78,6 +78,12 @@ def choose(
         convolutions = saved.convolutions
     if convolutions == "native" or (convolutions == "auto" and _why_not_native(chosen) is None):
         chosen = replace(chosen, convolutions="native")
+    absence = native_kernels.absence()
+    if saved and saved.convolutions == "native" and absence:
+        raise ValueError(
+            f"the run was begun with the native engine, which is not here ({absence}): build it, "
+            "or go on where it is"
+        )
     begun = saved if not saved or as_begun else replace(saved, threads=threads)
     if begun and _bits(begun) != _bits(chosen):
         raise ValueError(

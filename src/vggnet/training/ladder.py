@@ -1,7 +1,7 @@
 """The nets of the paper's Table 3, each from the one that Section 3.1 starts it from.
 
 In: a Dataset, what is changed of the paper's recipe, TrainingOptions. Out: a run's folder each
-rung, and the Weights in it. Nets A and A-LRN at S = 256 come first; B, C, D, E start from layers of
+rung, with its weights. Nets A and A-LRN at S = 256 come first; B, C, D, E start from layers of
 A; C, D, E go on from themselves at S = 384, then at S drawn from [256; 512]. A rung that is done is
 passed over and one that was begun is resumed, so that the ladder can be stopped anywhere.
 """
@@ -22,8 +22,8 @@ from vggnet.training.record import checkpoint
 from vggnet.training.train import resume, train
 from vggnet.weights import own_file
 from vggnet.weights.named import WEIGHTS_OF_A_RUN
-from vggnet.weights.weights import Weights
 
+Record = Mapping[str, Any]  # how weights were trained and how they did, as their file says
 DRAWN, DEEPER, RESCALED = ("A", "A-LRN"), ("B", "C", "D", "E"), ("C", "D", "E")
 
 
@@ -86,43 +86,50 @@ def climb(
     ladder: list[Rung],
     options: TrainingOptions,
     note: Callable[[str], None],
-) -> dict[str, Weights]:
-    """Train every rung that is not done, in the folders beneath that of `options`; their weights.
+) -> dict[str, Record]:
+    """Train every rung that is not done, in the folders beneath that of `options`; their records.
 
+    The weights themselves are in the files alone: all of them together would fill the memory.
     Raises what `train` and `resume` do, and ValueError for a rung that was trained otherwise.
     """
     done = {}
     for number, rung in enumerate(ladder, 1):
         folder = options.folder / rung.name
-        weights = finished(folder, rung, options)
-        if weights is None:
+        record = finished(folder, rung, options)
+        if record is None:
             note(f"rung {number} of {len(ladder)}: {rung.name}")
             own = replace(options, folder=folder)
             if (folder / checkpoint.FILE_NAME).exists():
-                weights = resume(dataset, own, _asked(rung))
+                record = resume(dataset, own, _asked(rung)).training
             else:
-                weights = train(dataset, rung.recipe, own)
+                record = train(dataset, rung.recipe, own).training
         else:
             note(f"rung {number} of {len(ladder)}: {rung.name} is done")
-        done[rung.name] = weights
+        done[rung.name] = record
     return done
 
 
-def finished(folder: Path, rung: Rung, options: TrainingOptions) -> Weights | None:
-    """The weights of a rung that is through, tested where there are pictures to test on.
+def finished(folder: Path, rung: Rung, options: TrainingOptions) -> Record | None:
+    """The record of a rung that is through, tested where there are pictures to test on.
 
-    Raises ValueError where they were trained otherwise than the rung says, naming the fields.
+    Raises ValueError where they were trained otherwise than the rung says, naming the fields, and
+    where they were not tested and no checkpoint is there to go on from.
     """
     path = folder / WEIGHTS_OF_A_RUN
     if not path.exists():
         return None
-    weights = own_file.load(path)
-    training: Any = weights.training
+    training: Record = own_file.load(path).training
     differing = differences(asdict(Recipe.from_json(training["recipe"])), _asked(rung))
     if differing:
         raise ValueError(f"{path}: of another ladder: {differing}; choose another folder")
-    tested = options.validation is None or options.validation.split in training["metrics"]
-    return weights if tested else None
+    if options.validation is None or options.validation.split in training["metrics"]:
+        return training
+    if not (folder / checkpoint.FILE_NAME).exists():
+        raise ValueError(
+            f"{path}: not tested on the {options.validation.split} pictures, and the checkpoint to "
+            "go on from is gone; move it, and the rung is trained again"
+        )
+    return None
 
 
 def _asked(rung: Rung) -> dict[str, Any]:

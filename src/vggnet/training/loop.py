@@ -21,6 +21,7 @@ from torch import Tensor
 from vggnet.data import Dataset
 from vggnet.data.fingerprint import fingerprint
 from vggnet.evaluation import Score, evaluate
+from vggnet.evaluation.figures import can_draw
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
 from vggnet.torch_network import Convolutions
@@ -32,7 +33,7 @@ from vggnet.training.hardware import Hardware
 from vggnet.training.record import checkpoint
 from vggnet.training.record.checkpoint import Checkpoint
 from vggnet.training.record.disk import writing
-from vggnet.training.record.history import History, Unkept, can_draw, draw_curves, read
+from vggnet.training.record.history import History, Unkept, draw_curves, read
 from vggnet.training.record.provenance import carried_on, provenance
 from vggnet.training.reporter import Reporter, Silent
 from vggnet.training.run import Outcome, Run, figures
@@ -49,8 +50,9 @@ class TrainingOptions:
     """How a run is carried out.
 
     `folder` is the run's: checkpoint.pt, metrics.jsonl, curves.png and, at the end, the weights as
-    model.safetensors. Of the options only device, threads and convolutions change the bits that it
-    computes, and a run that is resumed keeps those that it was begun with: "auto" and None.
+    model.safetensors. Of the options only device, threads, convolutions and the number of processes
+    change the bits that it computes. A run that is resumed keeps the first three as it was begun
+    with them: "auto" and None.
     """
 
     folder: Path
@@ -60,13 +62,19 @@ class TrainingOptions:
     convolutions: Convolutions = "auto"
     checkpoint_seconds: float = 60.0
     stop_after: int | None = None
-    memory_limit: int | None = None  # bytes of decoded pictures; by default half of what is free
+    memory_limit: int | None = None  # bytes of pictures kept; by default half of what is free
     strict: bool = False  # whether a broken picture ends the run
     validation: Dataset | None = None  # kept apart; the finished weights are tested on them
     curves: bool = True  # whether they are drawn after each epoch, which takes a moment
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
     process: Process = ALONE  # of several, those that torchrun started; `joined` connects them
+
+    def memory_for_pictures(self) -> int:
+        """The limit in bytes; of several processes on a machine each has its share of it."""
+        if self.memory_limit is not None:
+            return self.memory_limit
+        return available_memory() // 2 // self.process.local_world_size
 
 
 @dataclass
@@ -105,10 +113,7 @@ class Loop:
         self.options, self.hardware, self.run = options, hardware, run
         self.begun, self.data = saved is not None, fingerprint(dataset)
         self.progress = Progress(**saved.progress) if saved else Progress()
-        limit = options.memory_limit
-        if limit is None:
-            limit = available_memory() // 2 // process.local_world_size
-        self.memory_limit = limit
+        self.memory_limit = options.memory_for_pictures()
         for_held_back = share(self.memory_limit, len(training), len(held_back))
         self.pictures, self.crops = DecodedPictures(dataset), HeldBack(dataset, for_held_back)
         self._broken_before = frozenset(saved.broken if saved else ())
@@ -130,9 +135,16 @@ class Loop:
     def go(self) -> None:
         """Train until the last step, until told to stop, or until the loss is not finite.
 
-        Raises Interrupted, Diverged, and ValueError where a worker process died; ProcessEnded where
-        another that trains did.
+        Raises Interrupted, Diverged, and ValueError where it is past the step to stop after;
+        WorkerEnded where a process that prepares pictures died, ProcessEnded where another that
+        trains did.
         """
+        last = self.options.stop_after
+        if last is not None and last <= self.run.step:
+            raise ValueError(
+                f"stop-after {last}: the run is at step {self.run.step} already; give a later one, "
+                "or leave it out"
+            )
         if not self.begun:
             self._save()  # so that the run can be resumed whenever it is killed
         self._decode()
@@ -240,10 +252,7 @@ class Loop:
         except WorkerEnded as error:
             self.stop_if_asked()
             self._save()
-            raise ValueError(
-                f"a process that prepares pictures ended ({error}); go on with --resume, and with "
-                "fewer --workers if memory ran out"
-            ) from None
+            raise WorkerEnded(f"{error}, and go on with --resume") from None
 
     def test(self, size: int) -> Score:
         """The score on the held-back pictures, their short side rescaled to `size`.
@@ -282,11 +291,11 @@ class Loop:
     def _decode(self) -> None:
         limit = self.memory_limit - self.crops.most_bytes
         with self._noticing_workers_that_end():
-            fits = self.pictures.fill(
+            held = self.pictures.fill(
                 self.training, limit, self.options.folder, self.stop_if_asked, self.options.workers
             )
-        where = "decoded in memory" if fits else "read from disk as they are needed"
-        self.options.reporter.note(f"{len(self.training)} training pictures, {where}")
+        how = self.pictures.in_words(held)
+        self.options.reporter.note(f"{len(self.training)} training pictures, {how}")
 
     def _end_epoch(self) -> None:
         """Test, write the epoch's line, begin the sums anew. Interrupted, it does none of it."""

@@ -12,7 +12,8 @@ class Reporter(Protocol):
     """What the loop calls."""
 
     def step(self, step: int, num_steps: int, loss: float, accuracy: float, rate: float) -> None:
-        """After every step: mean loss and accuracy in the epoch so far, images/s."""
+        """After every step, on CUDA after 32 at most: the mean loss and accuracy in the epoch so
+        far, images/s since the last time."""
 
     def epoch(self, line: dict[str, Any]) -> None:
         """After every epoch, with its line of metrics.jsonl."""

@@ -15,20 +15,19 @@ from typing import Any
 from vggnet.data import Dataset
 from vggnet.data.fingerprint import data_differences, fingerprint
 from vggnet.differences import differences
+from vggnet.evaluation.figures import can_draw
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
-from vggnet.training.batches.pictures import steps_per_epoch
-from vggnet.training.beginning import begin
+from vggnet.training.batches.held_back import split
+from vggnet.training.beginning import Beginning, begin
 from vggnet.training.finish import finish
 from vggnet.training.hardware import Hardware, choose, remark, set_torch
 from vggnet.training.loop import Loop, TrainingOptions
 from vggnet.training.recipe import Recipe
 from vggnet.training.record import checkpoint
-from vggnet.training.record.history import can_draw
 from vggnet.training.record.lock import locked
-from vggnet.training.run import Run
-from vggnet.training.start import split
 from vggnet.training.teacher import teacher_of
+from vggnet.weights.named import WEIGHTS_OF_A_RUN
 from vggnet.weights.weights import Weights
 
 
@@ -79,10 +78,14 @@ def _owned(options: TrainingOptions) -> Iterator[None]:
 
 
 def check_new(folder: Path) -> None:
-    """Raises ValueError where a run was begun in the folder."""
-    path = folder / checkpoint.FILE_NAME
+    """Raises ValueError where a run was begun in the folder, or has left its weights there."""
+    path, weights = folder / checkpoint.FILE_NAME, folder / WEIGHTS_OF_A_RUN
     if path.exists():
         raise ValueError(f"{path}: a run was begun there; --resume it, or choose another folder")
+    if weights.exists():
+        raise ValueError(
+            f"{weights}: a trained model is there already; move it, or choose another folder"
+        )
 
 
 def _continued(
@@ -106,15 +109,13 @@ def _continued(
     )  # fmt: skip
     set_torch(hardware)
     training, held_back = split(len(dataset.labels), recipe)
-    num_steps = steps_per_epoch(recipe, len(training)) * len(recipe.epoch_sizes)
     teacher = teacher_of(recipe, dataset.classes, hardware)
-    run = Run(
-        recipe, spec, preprocessing, num_steps, hardware.device, precision=hardware.precision,
-        convolutions=hardware.convolutions, teacher=teacher,
-    )  # fmt: skip
+    # All arrays, and the axes of a shift of colours, come with the run's own values.
+    start = Beginning(recipe, spec, preprocessing, {}, None, training, held_back, hardware, teacher)
+    run = start.run()
     run.from_values(saved.run)
     saved.run.clear()  # copied; it would take up the memory of the whole run
-    options.reporter.note(f"resuming at step {run.step} of {num_steps}; {remark(hardware)}")
+    options.reporter.note(f"resuming at step {run.step} of {run.num_steps}; {remark(hardware)}")
     return Loop(dataset, training, held_back, options, hardware, run, saved)
 
 

@@ -1,20 +1,36 @@
-"""vggnet.training.batches.held_back: crops are those of the preprocessing, and are decoded once."""
+"""vggnet.training.batches.held_back: what is held back, and its crops, decoded once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_data import SMALL as RECIPE
 
 from vggnet.data import Dataset, open_dataset, picture
 from vggnet.evaluation import Score
 from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
-from vggnet.training.batches.held_back import HeldBack, share, together
+from vggnet.training.batches.held_back import HeldBack, share, split, together
 
 SMALL, LARGE = (Preprocess(size, 32, 1 / 255, (0.5, 0.4, 0.3)) for size in (32, 40))
+
+
+def test_the_seed_picks_what_is_held_back() -> None:
+    training, held_back = split(60, RECIPE)
+    assert (len(training), len(held_back)) == (50, 10)
+    assert sorted([*training, *held_back]) == list(range(60))
+    assert (split(60, RECIPE)[1] == held_back).all()
+    assert (split(60, replace(RECIPE, seed=1))[1] != held_back).any()
+
+
+def test_too_few_pictures_name_the_option() -> None:
+    text = "leaves none of 60 pictures to train on; choose a smaller --holdout"
+    with pytest.raises(ValueError, match=text):
+        split(60, replace(RECIPE, holdout=60))
 
 
 def test_crops_are_what_the_preprocessing_makes(pictures: Path) -> None:

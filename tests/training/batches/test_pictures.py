@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_data import SMALL, write_parquet, write_pictures
+from small_data import SMALL, in_parquet, write_pictures
 
 from vggnet.data import open_dataset, picture
 from vggnet.training.batches.pictures import (
@@ -75,7 +75,7 @@ def test_workers_and_memory_change_nothing(pictures: Path) -> None:
     dataset = open_dataset(pictures, "train")
     plain = _all(DecodedPictures(dataset))
     decoded = DecodedPictures(dataset)
-    assert decoded.fill(INDICES, limit=10**9)
+    assert decoded.fill(INDICES, limit=10**9) == "decoded"
     for others in (
         _all(decoded),
         _all(decoded, workers=2),
@@ -97,10 +97,10 @@ def test_processes_decode_to_the_same_pixels_and_faults(
     dataset, before = open_dataset(folder, "train"), torch.get_rng_state()
     alone, several = DecodedPictures(dataset), DecodedPictures(dataset)
     done: list[int] = []
-    assert alone.fill(INDICES, limit=10**9)
+    assert alone.fill(INDICES, limit=10**9) == "decoded"
     monkeypatch.setattr("vggnet.training.batches.pictures.picture", _only_elsewhere(os.getpid()))
     monkeypatch.setattr("vggnet.training.batches.pictures._SAMPLE", 1)
-    assert several.fill(INDICES, 10**9, progress=done.append, num_workers=2)
+    assert several.fill(INDICES, 10**9, progress=done.append, num_workers=2) == "decoded"
     assert done == list(range(60))
     assert several.broken == alone.broken
     assert len(alone.broken) == 2
@@ -108,7 +108,8 @@ def test_processes_decode_to_the_same_pixels_and_faults(
     for index, pixels in alone.decoded.items():
         np.testing.assert_array_equal(several.decoded[index], pixels)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not DecodedPictures(dataset).fill(INDICES, 57 * 36 * 37 * 3, num_workers=2)
+    limit = 57 * 36 * 37 * 3
+    assert DecodedPictures(dataset).fill(INDICES, limit, num_workers=2) == "as needed"
 
 
 def _only_elsewhere(process: int):  # type: ignore[no-untyped-def]
@@ -123,7 +124,7 @@ def _only_elsewhere(process: int):  # type: ignore[no-untyped-def]
 
 def test_pictures_that_do_not_fit_are_not_decoded(pictures: Path) -> None:
     decoded = DecodedPictures(open_dataset(pictures, "train"))
-    assert not decoded.fill(INDICES, limit=10_000)
+    assert decoded.fill(INDICES, limit=10_000) == "as needed"
     assert not decoded.decoded
 
 
@@ -134,9 +135,9 @@ def test_a_sample_of_small_pictures_does_not_break_the_limit(tmp_path: Path) -> 
     dataset = open_dataset(folder, "train")
     Image.new("RGB", (100, 100)).save(dataset.where(301))
     decoded = DecodedPictures(dataset)
-    assert not decoded.fill(np.arange(600), limit=45_000)
+    assert decoded.fill(np.arange(600), limit=45_000) == "as needed"
     assert not decoded.decoded
-    assert decoded.fill(np.arange(600), limit=75_000)
+    assert decoded.fill(np.arange(600), limit=75_000) == "decoded"
 
 
 def test_a_process_that_dies_while_it_decodes_is_noticed(
@@ -155,14 +156,30 @@ def test_a_process_that_dies_while_it_decodes_is_noticed(
         DecodedPictures(open_dataset(pictures, "train")).fill(INDICES, 10**9, num_workers=2)
 
 
+def test_how_pictures_are_held_is_told(pictures: Path, tmp_path: Path) -> None:
+    """Of Parquet that has no room it is said that it will be slow."""
+    files = DecodedPictures(open_dataset(pictures, "train"))
+    rows = DecodedPictures(open_dataset(in_parquet(pictures, tmp_path / "a.parquet"), "train"))
+    gone = tmp_path / "gone"
+    for each, held, text in (
+        (files, files.fill(INDICES, 10**9), "decoded in memory"),
+        (rows, rows.fill(INDICES, 10**9), "decoded in memory"),
+        (rows, rows.keep(300_000), "kept as they are encoded"),
+        (rows, rows.fill(INDICES, 0, tmp_path), "kept as they are encoded"),
+        (files, files.fill(INDICES, 0, tmp_path), "read from disk as they are needed"),
+        (rows, rows.fill(INDICES, 0, gone), "read from disk as they are needed, a whole row group "
+         "of Parquet for each, which is slow: neither memory nor disk has room for them"),
+    ):  # fmt: skip
+        assert each.in_words(held) == text
+
+
 def test_parquet_that_does_not_fit_gives_the_same_batches(pictures: Path, tmp_path: Path) -> None:
     files = open_dataset(pictures, "train")
-    rows = [{"bytes": files.read(index), "path": None} for index in range(60)]
-    dataset = open_dataset(write_parquet(tmp_path / "a.parquet", files.labels, rows), "train")
+    dataset = open_dataset(in_parquet(pictures, tmp_path / "a.parquet"), "train")
     plain = _all(DecodedPictures(files))
-    for limit in (80_000, 0):  # more than they take encoded, less than decoded; neither
+    for limit in (80_000, 0):  # less than they take decoded or encoded
         decoded = DecodedPictures(dataset)
-        assert not decoded.fill(INDICES, limit, tmp_path)
+        assert decoded.fill(INDICES, limit, tmp_path) == "encoded"
         for pixels, others in zip(plain, _all(decoded, workers=2), strict=True):
             assert torch.equal(pixels[0], others[0])
             assert torch.equal(pixels[1], others[1])
@@ -173,15 +190,13 @@ class StopAsked(Exception):
 
 
 def test_filling_can_be_stopped(pictures: Path, tmp_path: Path) -> None:
-    files = open_dataset(pictures, "train")
-    rows = [{"bytes": files.read(index), "path": None} for index in range(60)]
-    dataset = open_dataset(write_parquet(tmp_path / "a.parquet", files.labels, rows), "train")
+    dataset = open_dataset(in_parquet(pictures, tmp_path / "a.parquet"), "train")
 
     def stop(done: int) -> None:
         if done == 30:
             raise StopAsked
 
-    for limit in (10**9, 80_000, 0):  # while it decodes, reads and copies
+    for limit in (10**9, 200_000, 0):  # while it decodes, reads and copies
         with pytest.raises(StopAsked):
             DecodedPictures(dataset).fill(INDICES, limit, tmp_path, stop)
 

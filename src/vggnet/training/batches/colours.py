@@ -17,7 +17,7 @@ from vggnet.image import PictureError
 from vggnet.preprocess import Preprocess
 from vggnet.training.recipe import Recipe
 
-_MOST = 10_000  # pictures from which the statistics are taken
+_ENOUGH = 10_000  # pictures for the statistics; of n times as many every n-th is taken
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ def shift_axes(colours: Colours) -> NDArray[np.float64]:
 
 
 def measured_colours(dataset: Dataset, indices: NDArray[np.int64], strict: bool = False) -> Colours:
-    """The colours of these pictures, or of ten thousand spread over them.
+    """The colours of these pictures, or of 10,000 to 15,000 spread over 20,000 or more.
 
     Raises ValueError where no picture can be read, and PictureError with `strict` where one cannot.
     """
     total, products, count = np.zeros(3), np.zeros((3, 3)), 0
-    for index in indices[:: max(1, len(indices) // _MOST)]:
+    for index in indices[:: max(1, len(indices) // _ENOUGH)]:
         try:
             pixels = np.asarray(picture(dataset, int(index)), dtype=np.float64).reshape(-1, 3) / 255
         except PictureError:

@@ -1,4 +1,4 @@
-"""Held-back pictures as they are tested after every epoch, kept so that each is decoded once.
+"""Held-back pictures: which they are, and their crops, kept so that each is decoded once.
 
 In: a Dataset, the index of a picture, a Preprocess. Out: its centre crop as uint8 pixels_HWC, which
 a Run turns into what its network takes, as it does with training pictures.
@@ -16,6 +16,21 @@ from numpy.typing import NDArray
 from vggnet.data import Dataset, picture
 from vggnet.evaluation import Score
 from vggnet.preprocess import Preprocess
+from vggnet.training.recipe import Recipe
+
+
+def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the pictures to train on and of those held back, which the seed picks.
+
+    Raises ValueError where too few are left to train on.
+    """
+    if recipe.holdout >= num_pictures:
+        raise ValueError(
+            f"holdout {recipe.holdout} leaves none of {num_pictures} pictures to train on; "
+            "choose a smaller --holdout"
+        )
+    order = np.random.default_rng(recipe.seed).permutation(num_pictures)
+    return np.sort(order[recipe.holdout :]), np.sort(order[: recipe.holdout])
 
 
 def share(memory_limit: int, num_training: int, num_held_back: int) -> int:
@@ -60,7 +75,7 @@ class HeldBack:
 def together(scores: Sequence[Score | None]) -> Score:
     """The score on all pictures, of which each of several processes tested some, or none.
 
-    Raises ValueError where none tested any.
+    One of them tested some.
     """
     found = [score for score in scores if score is not None]
     if len(found) < 2:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,13 +32,14 @@ from vggnet.training.distributed import ALONE, Process
 from vggnet.training.recipe import Recipe
 
 Key = tuple[int, int, int]  # epoch, index into the data set, picture side
+Held = Literal["decoded", "encoded", "as needed"]  # in memory or, encoded, in a file; not at all
 Decoded = NDArray[np.uint8] | str  # pixels_HWC, or the fault of a broken picture
 _SAMPLE = 256  # pictures looked at to guess how much memory all of them need
 _CHUNK = 2**22  # bytes of pixels that a process hands over at a time
 
 
-class WorkerEnded(Exception):
-    """A process that prepares pictures has ended before its time; the message is torch's."""
+class WorkerEnded(ValueError):
+    """A process that prepares pictures has ended before its time."""
 
 
 @dataclass
@@ -61,20 +62,45 @@ class DecodedPictures:
         scratch: Path | None = None,
         progress: Callable[[int], None] = lambda done: None,
         num_workers: int = 0,
-    ) -> bool:
-        """Decode the pictures if all of them fit into `limit` bytes; tells whether they did.
+    ) -> Held:
+        """Decode the pictures if all of them fit into `limit` bytes, else `keep` them.
 
-        Where they do not, those of Parquet files are kept as they are encoded: up to the limit in
-        memory, else in a file without a name in the folder `scratch`. `progress` is called now and
-        then with the number of pictures done; it may raise in order to stop. Two or more workers
-        decode in so many processes: most of the time is Python's own. Raises WorkerEnded.
+        `progress` is called now and then with the number of pictures done; it may raise in order to
+        stop. Two or more workers decode in so many processes: most of the time is Python's own.
+        Tells how they are held from then on. Raises WorkerEnded.
         """
         if self._decode(indices, limit, progress, num_workers):
-            return True
+            return "decoded"
         self.decoded.clear()
+        return self.keep(limit, scratch, progress)
+
+    def keep(
+        self,
+        limit: int,
+        scratch: Path | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Held:
+        """Make pictures of Parquet files cheap to read in any order, as those of folders are.
+
+        They are kept as they are encoded: up to `limit` bytes in memory, else in a file without a
+        name in the folder `scratch`. Where neither has room, some of them are.
+        """
+        if isinstance(self.dataset, ParquetDataset) and self.dataset.keep(limit, scratch, progress):
+            return "encoded"
+        return "as needed"
+
+    def in_words(self, held: Held) -> str:
+        """How the pictures are held, and where that is slow, why."""
+        if held == "decoded":
+            return "decoded in memory"
+        if held == "encoded":
+            return "kept as they are encoded"
         if isinstance(self.dataset, ParquetDataset):
-            self.dataset.keep(limit, scratch, progress)
-        return False
+            return (
+                "read from disk as they are needed, a whole row group of Parquet for each, which "
+                "is slow: neither memory nor disk has room for them"
+            )
+        return "read from disk as they are needed"
 
     def expected_bytes(self, indices: NDArray[np.int64]) -> int:
         """What these pictures take decoded, by a sample of them."""
@@ -270,7 +296,10 @@ def _watched(loader: DataLoader[Any]) -> Generator[Any]:
         except (RuntimeError, EOFError, OSError) as error:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
-            raise WorkerEnded(str(error).strip()) from None
+            raise WorkerEnded(
+                f"a process that prepares pictures ended ({str(error).strip()}); give fewer "
+                "--workers if memory ran out"
+            ) from None
         if item is None:
             return
         if loader.num_workers:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +66,6 @@ class Unkept(History):
 def read(path: Path) -> list[dict[str, Any]]:
     """All lines of a metrics file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def can_draw() -> bool:
-    """Whether matplotlib, which the curves need, is installed."""
-    return find_spec("matplotlib") is not None
 
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:

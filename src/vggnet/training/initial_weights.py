@@ -1,58 +1,20 @@
-"""What a run starts from: which pictures it may see, and its first weights.
+"""The network that a run begins with, and those of its weights that are not drawn.
 
-In: a Recipe, a Dataset, perhaps Weights. Out: indices, a Spec and arrays. Source: Section 3.1 of
-the paper for what a deeper net takes from a shallower one.
+In: a Recipe, a Dataset, perhaps Weights. Out: a Spec and arrays. Source: Section 3.1 of the paper
+for what a deeper net takes from a shallower one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vggnet.data import Dataset, FolderDataset, classes_without_pictures
+from vggnet.data import Dataset
 from vggnet.spec import Spec
 from vggnet.training.recipe import Recipe
 from vggnet.weights.rewrite import fold_batch_norm
 from vggnet.weights.weights import State, Weights
 
 _TAKEN = 4  # convolutions that a deeper net takes from a shallower one
-
-
-def check_classes(dataset: Dataset, note: Callable[[str], None]) -> None:
-    """Raises ValueError for class folders without pictures and for fewer than two classes.
-
-    Parquet names its classes itself, and may hold pictures of some of them only: that is a note.
-    """
-    empty = classes_without_pictures(dataset)
-    if empty and isinstance(dataset, FolderDataset):
-        raise ValueError(
-            f"{dataset.name}: class folders without pictures: {empty}; put pictures into them or "
-            "take them away"
-        )
-    if len(np.unique(dataset.labels)) < 2:
-        raise ValueError(
-            f"{dataset.name}: all of its pictures are of one class; training needs two or more "
-            "class folders"
-        )
-    if empty:
-        note(f"classes without pictures: {empty}")
-
-
-def split(num_pictures: int, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the pictures to train on and of those held back, which the seed picks.
-
-    Raises ValueError where too few are left to train on.
-    """
-    if recipe.holdout >= num_pictures:
-        raise ValueError(
-            f"holdout {recipe.holdout} leaves none of {num_pictures} pictures to train on; "
-            "choose a smaller --holdout"
-        )
-    order = np.random.default_rng(recipe.seed).permutation(num_pictures)
-    return np.sort(order[recipe.holdout :]), np.sort(order[: recipe.holdout])
 
 
 def starting_spec(recipe: Recipe, dataset: Dataset, initial: Weights | None) -> Spec:
