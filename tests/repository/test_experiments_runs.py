@@ -166,10 +166,10 @@ def test_weights_that_are_not_there_are_trained_again(data: Path, tmp_path: Path
     (kept,) = (tmp_path / "work" / "weights").iterdir()
     before = load_weights(kept).state
     kept.unlink()
-    second = replace(claim, arms=(claim.arm("D plain from A"),))
+    second = replace(claim, arms=(claim.arm("E plain from A"),))
     assert command.run((lambda _: second,), asked) == 0
     lines = [json.loads(line) for line in (tmp_path / "quick.jsonl").read_text().splitlines()]
-    assert [line["name"] for line in lines] == ["A plain paper, seed 0", "D plain from A, seed 0"]
+    assert [line["name"] for line in lines] == ["A plain paper, seed 0", "E plain from A, seed 0"]
     assert lines[1]["recipe"]["init_from"] == kept.name
     again = load_weights(kept).state
     for name, values in before.items():
