@@ -66,9 +66,8 @@ def prepare(data: Path, scale: Scale, side: int, folder: Path) -> Path:
     if path.exists() and described.exists() and _about(path).items() >= about.items():
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    described.unlink(
-        missing_ok=True
-    )  # it is written last: a kill before leaves nothing that counts
+    # It is written last: a kill before leaves nothing that counts.
+    described.unlink(missing_ok=True)
     digest = hashlib.sha256()
     pixels_NHWC = np.concatenate(
         [_decoded(dataset, indices, side, digest) for _, dataset, indices in chosen]

@@ -94,6 +94,14 @@ def test_every_token_at_fault_is_found(client: Any) -> None:
     assert {each["token"]: each["meant"] for each in found} == meant
 
 
+@pytest.mark.parametrize("text", ["conv3-8 /\n", "conv3-8 / / FC-5"])
+def test_a_slash_that_parts_nothing_has_no_place(client: Any, text: str) -> None:
+    response = client.get("/api/describe", params={"config": text})
+    assert "bad token '/" in problem(response, 422)
+    assert response.json()["code"] == "bad-token"
+    assert "places" not in response.json()
+
+
 def test_a_single_token_is_no_name_where_white_space_follows(client: Any) -> None:
     response = client.get("/api/describe", params={"config": "maxpol\n"})
     assert "bad token 'maxpol'" in problem(response, 422)

@@ -76,10 +76,9 @@ def _analysis(asked: Asked, text: str, size: tuple[int, int] | None) -> Analysis
             size = (crop, crop)
         return analyze(varied, size)
     except SpecError as error:
-        values, place = _place(text, error.token)
-        if error.code == "bad-token":
-            values, place = _bad_tokens(text)
-        raise Problem(422, one_line(error), error.code, values=values, **place) from None
+        bad = error.code == "bad-token"
+        told, place = _bad_tokens(text) if bad else _place(text, error.token)
+        raise Problem(422, one_line(error), error.code, values=told, **place) from None
     except ValueError as error:
         raise Problem(422, one_line(error), "network") from None
 
@@ -121,7 +120,8 @@ def _bad_tokens(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     wrong = [(token, place) for token, place in _tokens(text) if not TOKEN.fullmatch(token)]
     told = [{"token": token[:_TOLD], "meant": nearest_token(token)} for token, _ in wrong]
     places = [place for _, place in wrong]
-    return {"tokens": told}, {**places[0], "places": places}
+    # A "/" that parts nothing is no token of these, and all that is wrong then.
+    return {"tokens": told}, {**places[0], "places": places} if places else {}
 
 
 def _describe(asked: Asked) -> Any:
