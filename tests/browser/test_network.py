@@ -103,9 +103,10 @@ def test_a_single_token_is_no_name(explorer: Explorer) -> None:
 
 def test_what_a_keyboard_for_chinese_types_is_read(explorer: Explorer) -> None:
     page = explorer.open(tab="network", language="zh", network__config="own")
+    # The head first: FC layers refuse what is not square.
+    page.get_by_label("分类头").select_option("average")
     layers_editor(page).fill("ｃｏｎｖ３－８　ＦＣ－１０")
     page.get_by_label("输入边长").fill("３２×４８")
-    page.get_by_label("分类头").select_option("average")
     spec = configuration("conv3-8 / FC-10").scaled(head="average")
     expected = grouped(analyze(spec, (32, 48)).parameters)
     expect(page.locator(".total-parameters")).to_have_text(expected)
