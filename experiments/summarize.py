@@ -1,6 +1,6 @@
 """Write what is told of results/: tables and figures of the two pages, what the explorer quotes.
 
-In: results/small.jsonl, benchmarks/results. Out: README.md and README.zh-CN.md, figures/CLAIM.svg,
+In: results/small.jsonl, benchmarks/results. Out: README.md and README.zh-CN.md, figures/,
 src/vggnet/web/evidence.json. Run it after each call of run.py.
 """
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import evidence
 from harness.figures import draw
-from harness.page import LANGUAGES, accuracies, has_a_seed, with_tables
+from harness.page import LANGUAGES, accuracies, figure_name, has_a_seed, with_tables
 from harness.results import Results
 from harness.scales import SCALES
 from run import CLAIMS, claims
@@ -24,9 +24,10 @@ def main(folder: Path = HERE) -> None:
     for language, name in LANGUAGES.items():
         page = folder / name
         page.write_text(with_tables(page.read_text(), chosen, results, language))
-    for claim in chosen:
-        if has_a_seed(claim, results):
-            draw(claim, accuracies(claim, results), folder / "figures" / f"{claim.name}.svg")
+        for claim in chosen:
+            if has_a_seed(claim, results):
+                path = folder / "figures" / figure_name(claim, language)
+                draw(claim, accuracies(claim, results), path, language)
     repository = HERE.parent
     text = evidence.evidence(chosen, results, repository / "benchmarks" / "results")
     (repository / evidence.PATH).write_text(text)

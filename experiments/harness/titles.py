@@ -1,6 +1,6 @@
-"""What the nets of the claims are called on the pages, in both languages.
+"""What the nets of the claims are called on the pages and figures, in both languages.
 
-In: the name of an arm, in English. Out: the same in a language.
+In: the name of an arm, or of a series of arms, in English. Out: the same in a language.
 """
 
 from __future__ import annotations
@@ -31,11 +31,20 @@ _CHINESE = {
     "B + mixup and CutMix, half": "B + mixup 与 CutMix，各一半批次",
     "B + teacher D": "B + 教师 D",
 }
+_CHINESE_SERIES = {
+    "batch norm": "批归一化",
+    "plain": "无批归一化",
+    "paper": "论文的方差",
+    "glorot": "Glorot",
+    "he": "He",
+    "from A": "取自 A",
+}
 
 
 def title(name: str, language: str) -> str:
     """The name in that language."""
     if language == "zh":
+        name = _CHINESE_SERIES.get(name, name)
         for english, chinese in _CHINESE.items():
             name = name.replace(english, chinese)
     return name

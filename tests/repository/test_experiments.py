@@ -271,6 +271,7 @@ class TestPage:
         assert page.conclusion(text, TWO) == "It holds."
         chinese = page.with_tables(self.TEXT, [TWO], results, "zh")
         assert "| B − A | **+10.5 ± 6.4** | 2 |" in chinese
+        assert "![two](figures/two.zh-CN.svg)" in chinese
 
     def test_times_stand_beside_what_was_found(self, tmp_path: Path) -> None:
         results = filled(tmp_path, TWO, {"A": [0.40], "B": [0.50]})
@@ -370,9 +371,23 @@ def test_a_figure_is_the_same_each_time(below: Any, tmp_path: Path) -> None:
     assert (tmp_path / "two.svg").read_bytes() != one
 
 
+def test_a_figure_names_nets_in_its_language(tmp_path: Path) -> None:
+    arms = (Arm("B", {"config": "B"}), Arm("one FC", {"config": "A"}))
+    claim, found = Claim("two", arms, ()), {"B": {0: 40.0}, "one FC": {0: 41.0}}
+    texts = {}
+    for language in page.LANGUAGES:
+        figures.draw(claim, found, tmp_path / "two.svg", language)
+        texts[language] = re.findall(
+            "<text[^>]*>([^<]*)</text>", (tmp_path / "two.svg").read_text()
+        )
+    assert {"B", "one FC", "top-1, %"} <= set(texts["en"])
+    assert {"B", "单个全连接层", "top-1，%"} <= set(texts["zh"])
+
+
 def test_every_net_has_a_name_in_chinese() -> None:
     names = {arm.name for claim in CLAIMS for arm in (*claim.arms, *claim.range_tests)}
     same = r"TrivialAugment|CutMix|mixup|Glorot"  # as the field writes them in both languages
+    names |= {series.name for claim in CLAIMS for series in claim.series}
     for name in names:
         chinese = titles.title(name, "zh")
         assert not re.search(r"[a-z]{2}", re.sub(same, "", chinese)), chinese
@@ -389,7 +404,7 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
         concluded = page.conclusion(text, claim) != page.UNFINISHED[language]
         found = page.has_a_seed(claim, results)
         assert concluded == found, f"{claim.name}: results and conclusion go together"
-        figure = EXPERIMENTS / "figures" / f"{claim.name}.svg"
+        figure = EXPERIMENTS / "figures" / page.figure_name(claim, language)
         assert figure.exists() == found
 
 
