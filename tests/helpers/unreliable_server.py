@@ -174,9 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
             for begin in range(0, len(to_send), piece):
                 data = to_send[begin : begin + piece]
                 framed = b"%x\r\n%s\r\n" % (len(data), data) if answer.chunked else data
+                request.num_sent += len(data)  # before the client can have it
                 self.wfile.write(framed)
                 self.wfile.flush()
-                request.num_sent += len(data)
                 time.sleep(answer.seconds_a_piece)
             if answer.stall_after is not None:
                 self.unreliable.over.wait(600)

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
@@ -407,9 +406,7 @@ class TestCallers:
         torch.set_num_threads(2)
         tensors, gradient = draw(2, 32, 48, 9, 11)
         right = found(tensors, gradient)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on, of threads
-            child = os.fork()
+        child = os.fork()
         if child == 0:
             try:
                 again = found(tensors, gradient)

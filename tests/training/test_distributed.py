@@ -279,11 +279,12 @@ def test_a_killed_process_ends_all_and_another_number_goes_on_in_the_same_order(
 def test_sigterm_stops_all_after_the_same_step_which_is_saved(
     tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    process = start(2, *RUN, "--checkpoint-seconds=1000")
+    # More steps than any machine does before the signal comes.
+    process = start(2, *RUN, "--checkpoint-seconds=1000", "--sizes=32x10000")
     path = tmp_path / "run" / "checkpoint.pt"
     wait_for_steps(tmp_path / "run", process, 3)
     process.send_signal(signal.SIGTERM)
     lines = said(process)
     step = checkpoint.load(path).run["step"]
     assert step > 0
-    assert lines == [f"vggnet: stopped at step {step} of 400; go on with --resume"]
+    assert lines == [f"vggnet: stopped at step {step} of 40000; go on with --resume"]
