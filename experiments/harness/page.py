@@ -60,12 +60,15 @@ _WORDS = {
 
 
 def accuracies(claim: Claim, results: Results) -> dict[str, dict[int, float]]:
-    """Top-1 in percent on the pictures for testing, by arm and seed, without runs that diverged."""
+    """Top-1 in percent on the pictures for testing, by arm and seed, without runs that diverged.
+
+    An arm that the claim only tries has none, though another claim may have run its net.
+    """
     return {
         arm.name: {
             seed: 100 * accuracy(result)
             for seed, result in results.runs(arm, claim.seeds).items()
-            if "diverged" not in result
+            if "diverged" not in result and arm in claim.run_arms
         }
         for arm in claim.arms
     }

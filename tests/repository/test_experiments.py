@@ -323,6 +323,9 @@ class TestPage:
         text = page.with_tables(self.TEXT, [claim], results, "en")
         assert "runs done" not in text
         assert "| B | 20.0 | **30.0** | 20.0 |" in text
+        both = filled(tmp_path / "of-another-claim", TWO, {"A": [0.4], "B": [0.5]})
+        assert page.accuracies(claim, both) == {"A": {0: 40.0}, "B": {}}
+        assert "B − A" not in page.tables(claim, both, "en")
 
     def test_a_highest_rate_that_is_the_best_is_told_of(self, tmp_path: Path) -> None:
         results = Results(tmp_path / "small.jsonl", THREE_RATES)
