@@ -6,7 +6,7 @@ src/vggnet/web/evidence.json. Run it after each call of run.py.
 
 from pathlib import Path
 
-from harness import evidence
+from harness import evidence, overview
 from harness.figures import draw
 from harness.page import LANGUAGES, accuracies, figure_name, has_a_seed, with_tables
 from harness.results import Results
@@ -26,8 +26,10 @@ def main(folder: Path = HERE) -> None:
         page.write_text(with_tables(page.read_text(), chosen, results, language))
         for claim in chosen:
             if has_a_seed(claim, results):
-                path = folder / "figures" / figure_name(claim, language)
+                path = folder / "figures" / figure_name(claim.name, language)
                 draw(claim, accuracies(claim, results), path, language)
+        path = folder / "figures" / figure_name("overview", language)
+        overview.draw(overview.differences(chosen, results), path, language)
     repository = HERE.parent
     text = evidence.evidence(chosen, results, repository / "benchmarks" / "results")
     (repository / evidence.PATH).write_text(text)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,35 +24,57 @@ COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73")
 _POINT, _TEXT = "#999999", "#333333"
 _TOP1 = {"en": "top-1, %", "zh": "top-1，%"}
 _RATE = {"en": "learning rate", "zh": "学习率"}
-_WIDTH, _EM = 6.4, 9 / 72  # of the figure and of its text, in inches
+WIDTH, _EM = 6.4, 9 / 72  # of the figure and of its text, in inches
 
 Accuracies = Mapping[str, Mapping[int, float]]  # arm -> seed -> top-1, %
 
 
-def draw(claim: Claim, found: Accuracies, path: Path, language: str = "en") -> None:
-    """Draw the arms that have results."""
+@contextmanager
+def styled(name: str) -> Iterator[None]:
+    """What is drawn meanwhile looks like the other figures; `name` makes its marks its own."""
     import matplotlib
-    from matplotlib.figure import Figure
 
     style: Any = {
-        "svg.hashsalt": claim.name, "svg.fonttype": "none", "font.size": 9, "text.color": _TEXT,
+        "svg.hashsalt": name, "svg.fonttype": "none", "font.size": 9, "text.color": _TEXT,
         "axes.labelcolor": _TEXT, "xtick.color": _TEXT, "ytick.color": _TEXT,
         "axes.edgecolor": _POINT, "axes.spines.top": False, "axes.spines.right": False,
     }  # fmt: skip
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # The font that matplotlib measures by need not have Chinese; whoever shows it has.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+def save(figure: Any, path: Path, left: float, right: float) -> None:
+    """Write it, with so many inches beside its axes."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left / width, 0.5 / height, 1 - right / width, 1 - 0.1 / height)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None, "Creator": None})
+
+
+def inches(texts: Iterable[str]) -> float:
+    """About how wide the longest is: Chinese characters take one em, others less."""
+    return _EM * max(
+        sum(1.0 if unicodedata.east_asian_width(each) in "WF" else 0.6 for each in text)
+        for text in texts
+    )
+
+
+def draw(claim: Claim, found: Accuracies, path: Path, language: str = "en") -> None:
+    """Draw the arms that have results."""
+    from matplotlib.figure import Figure
+
+    with styled(claim.name):
         shown = [arm.name for arm in claim.arms if found.get(arm.name)]
         height = 3.2 if claim.series else 0.8 + 0.34 * len(shown)
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         axes = figure.subplots()
         if claim.series:
             left, right = 0.6, _lines(axes, claim, found, language)
         else:
             left, right = _rows(axes, shown, found, language), 0.15
-        figure.subplots_adjust(left / _WIDTH, 0.5 / height, 1 - right / _WIDTH, 1 - 0.1 / height)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        save(figure, path, left, right)
 
 
 def _rows(axes: Any, names: list[str], found: Accuracies, language: str) -> float:
@@ -69,7 +92,7 @@ def _rows(axes: Any, names: list[str], found: Accuracies, language: str) -> floa
     axes.grid(axis="x", color="#E5E5E5")
     axes.set_axisbelow(True)
     axes.set_xlabel(_TOP1[language])
-    return 0.15 + _inches(called)
+    return 0.15 + inches(called)
 
 
 def _lines(axes: Any, claim: Claim, found: Accuracies, language: str) -> float:
@@ -103,12 +126,4 @@ def _lines(axes: Any, claim: Claim, found: Accuracies, language: str) -> float:
     axes.set_axisbelow(True)
     axes.set_ylabel(_TOP1[language])
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return 0.55 + _inches(title(series.name, language) for series in shown)
-
-
-def _inches(texts: Iterable[str]) -> float:
-    """About how wide the longest is: Chinese characters take one em, others less."""
-    return _EM * max(
-        sum(1.0 if unicodedata.east_asian_width(each) in "WF" else 0.6 for each in text)
-        for text in texts
-    )
+    return 0.55 + inches(title(series.name, language) for series in shown)

@@ -104,7 +104,7 @@ def tables(claim: Claim, results: Results, language: str) -> str:
     state = _state(claim, results, words)
     parts = [f"{state}\n"] if state else []
     if has_a_seed(claim, results):
-        parts.append(f"![{claim.name}](figures/{figure_name(claim, language)})\n")
+        parts.append(f"![{claim.name}](figures/{figure_name(claim.name, language)})\n")
     if any(results.runs(arm, claim.seeds) for arm in claim.run_arms):
         parts.append(_arms(claim, results, words))
     if any(difference(found[one], found[other]) for one, other in claim.differences):
@@ -123,9 +123,9 @@ def tables(claim: Claim, results: Results, language: str) -> str:
     return "\n".join(parts)
 
 
-def figure_name(claim: Claim, language: str) -> str:
-    """Of the claim's figure with the words of that language, in figures/."""
-    return f"{claim.name}{'' if language == 'en' else '.zh-CN'}.svg"
+def figure_name(name: str, language: str) -> str:
+    """Of the figure with the words of that language, in figures/."""
+    return f"{name}{'' if language == 'en' else '.zh-CN'}.svg"
 
 
 def _state(claim: Claim, results: Results, words: dict[str, str]) -> str:

@@ -16,7 +16,18 @@ from vggnet.training.recipe import Recipe
 
 sys.path.append(str(ROOT / "experiments"))
 import run as experiments
-from harness import command, evidence, figures, jobs, measures, nets, page, statistics, titles
+from harness import (
+    command,
+    evidence,
+    figures,
+    jobs,
+    measures,
+    nets,
+    overview,
+    page,
+    statistics,
+    titles,
+)
 from harness.claims import Arm, Claim, Series
 from harness.results import Results, weights_name
 from harness.scales import SCALES, recipe
@@ -407,8 +418,29 @@ def test_the_pages_say_what_the_results_say(language: str) -> None:
         concluded = page.conclusion(text, claim) != page.UNFINISHED[language]
         found = page.has_a_seed(claim, results)
         assert concluded == found, f"{claim.name}: results and conclusion go together"
-        figure = EXPERIMENTS / "figures" / page.figure_name(claim, language)
+        figure = EXPERIMENTS / "figures" / page.figure_name(claim.name, language)
         assert figure.exists() == found
+
+
+class TestOverview:
+    def test_rows_are_nets_that_their_claims_run(self) -> None:
+        run = {(claim.name, arm.name) for claim in CLAIMS for arm in claim.run_arms}
+        for row in overview.ROWS:
+            assert {(row.claim, row.better), (row.claim, row.worse)} <= run, row
+
+    @pytest.mark.parametrize("language", page.LANGUAGES)
+    def test_the_figure_says_what_the_results_say(self, language: str) -> None:
+        results = Results(EXPERIMENTS / "results" / "small.jsonl", SMALL)
+        found = overview.differences(CLAIMS, results)
+        drawn = EXPERIMENTS / "figures" / page.figure_name("overview", language)
+        texts = set(re.findall("<text[^>]*>([^<]*)</text>", drawn.read_text()))
+        for row, value in found.items():
+            assert {getattr(row, language), overview.value(value, language)} <= texts
+        assert not {getattr(row, language) for row in overview.ROWS if row not in found} & texts
+
+    def test_one_seed_is_said_to_be_one(self) -> None:
+        assert overview.value(statistics.estimate([-0.25]), "en") == "-0.2 (one seed)"
+        assert overview.value(statistics.estimate([1.0, 2.0, 3.0]), "zh") == "+2.0 ± 2.5"
 
 
 class TestEvidence:
