@@ -102,7 +102,9 @@ def _lines(axes: Any, claim: Claim, found: Accuracies, language: str) -> float:
     numbers = all(isinstance(x, int | float) for x in below)
     for number, series in enumerate(shown):
         arms = {x: list(found[arm].values()) for x, arm in series.arms.items() if found.get(arm)}
-        aside = 0.07 * (number - (len(shown) - 1) / 2)  # so that intervals can be told apart
+        aside = (
+            0.012 * len(below) * (number - (len(shown) - 1) / 2)
+        )  # so that intervals can be told apart
         places = [x if numbers else below.index(x) + aside for x in arms]
         middles = [estimate(values) for values in arms.values()]
         for place, values in zip(places, arms.values(), strict=True):

@@ -164,8 +164,9 @@ def _trials(claim: Claim, results: Results, words: dict[str, str]) -> str:
         chosen = results.rate(claim.arm(name))
         highest += chosen == max(results.scale.rates)
         cells = {rate: _trial(trial, words) for rate, trial in trials.items()}
-        called = title(name, words["language"])
-        rows.append([called, *(f"**{x}**" if rate == chosen else x for rate, x in cells.items())])
+        none = words["diverged"]  # as all may have
+        bold = [f"**{x}**" if rate == chosen and x != none else x for rate, x in cells.items()]
+        rows.append([title(name, words["language"]), *bold])
     epochs = {claim.arm(name).rate_epochs or results.scale.rate_epochs for name in tried}
     caption = words["trials"].format(epochs=" / ".join(map(str, sorted(epochs))))
     if highest:
