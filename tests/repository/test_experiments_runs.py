@@ -265,8 +265,11 @@ def test_a_process_that_is_killed_is_one_line(
 
 
 @pytest.mark.parametrize("scale", ["small", "full"])
-def test_a_dry_run_says_what_it_would_run(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.run(experiments.claims("depth"), options("--dry-run", "--scale", scale)) == 0
+def test_a_dry_run_says_what_it_would_run(
+    scale: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = options("--dry-run", "--scale", scale, "--out", str(tmp_path))
+    assert command.run(experiments.claims("depth"), asked) == 0
     found = capsys.readouterr()
     assert "A-LRN plain" in found.out
     assert "runs are to be done" in found.err
@@ -280,10 +283,10 @@ def test_nets_are_timed(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    claims = experiments.claims("head")
-    assert command.run(claims, options()) == 2
-    assert command.run(claims, options(str(tmp_path / "nowhere"))) == 2
-    assert command.run(claims, options(str(tmp_path), "--jobs", "0")) == 2
+    claims, out = experiments.claims("head"), ("--out", str(tmp_path))
+    assert command.run(claims, options(*out)) == 2
+    assert command.run(claims, options(str(tmp_path / "nowhere"), *out)) == 2
+    assert command.run(claims, options(str(tmp_path), "--jobs", "0", *out)) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
     assert [line.partition(" ")[2][:26] for line in errors] == [
         "where are the pictures? Gi", f"{tmp_path / 'nowhere'}"[:26], "--jobs 0 must be 1 or more",
