@@ -8,6 +8,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,34 +37,41 @@ def nets() -> dict[str, Spec]:
     return {net_text(spec): spec for spec in specs}
 
 
-def milliseconds(spec: Spec, engine: str, threads: int, repeats: int) -> float:
-    """The median over calls with a batch, divided by its pictures."""
+def caller(spec: Spec, engine: str, threads: int) -> Callable[[], object]:
+    """A call of the engine with a batch."""
     run = engines.create(engine, *fold_batch_norm(spec, random_state(spec)), threads=threads)
     shape = (BATCH, 3, spec.input_size, spec.input_size)
     images_NCHW = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    run(images_NCHW)
-    seconds = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        run(images_NCHW)
-        seconds.append(time.perf_counter() - begun)
-    return 1e3 * statistics.median(seconds) / BATCH
+    return lambda: run(images_NCHW)
+
+
+def milliseconds(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """The median of each over the rounds, divided by a batch's pictures.
+
+    They are called in turns, so that what slows the machine for a while slows all of them.
+    """
+    seconds: dict[str, list[float]] = {text: [] for text in calls}
+    for repeat in range(repeats + 1):
+        for text, call in calls.items():
+            begun = time.perf_counter()
+            call()
+            if repeat:
+                seconds[text].append(time.perf_counter() - begun)
+    return {text: 1e3 * statistics.median(found) / BATCH for text, found in seconds.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--engines", default="native,torch", help="joined by commas")
     parser.add_argument("--threads", type=int, default=usable_cores())
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args(arguments)
-    found = {
-        text: {
-            engine: round(milliseconds(spec, engine, options.threads, options.repeats), 4)
-            for engine in options.engines.split(",")
-        }
-        for text, spec in nets().items()
-    }
+    specs, found = nets(), {}
+    for engine in options.engines.split(","):  # whose idle threads may spin beside the next one's
+        calls = {text: caller(spec, engine, options.threads) for text, spec in specs.items()}
+        found[engine] = milliseconds(calls, options.repeats)
+    by_net = {text: {engine: round(found[engine][text], 4) for engine in found} for text in specs}
     where = {
         "machine": processor_name(),
         "instruction_set": instruction_set(),
@@ -71,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         "batch": BATCH,
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "times.json").write_text(json.dumps({**where, "nets": found}, indent=1) + "\n")
+    (options.out / "times.json").write_text(json.dumps({**where, "nets": by_net}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ _WORDS = {
         "spread": "Seeds alone move these differences by {deviation:.1f} points (standard "
                   "deviation): {seeds} seeds show differences of {least:.1f} points or more.",
         "on": "Run on {devices}.",
+        "timed": "ms: milliseconds a picture in batches of {batch}, {threads} threads, {machine} "
+                 "({instruction_set}).",
         "choosing": "Rates are being chosen: {done} of {asked} runs done.",
         "chosen": "Rates chosen; seeds not run yet: {done} of {asked} runs done.",
         "partly": "Rates chosen; no seed has run in every net yet: {done} of {asked} runs done.",
@@ -46,6 +48,8 @@ _WORDS = {
         "spread": "仅换种子，这些差就会变动 {deviation:.1f} 个百分点（标准差）："
                   "{seeds} 个种子能分辨 {least:.1f} 个百分点以上的差。",
         "on": "运行于 {devices}。",
+        "timed": "ms：每张图片的毫秒数，批大小 {batch}，{threads} 个线程，{machine}"
+                 "（{instruction_set}）。",
         "choosing": "正在选学习率：{asked} 次运行已完成 {done} 次。",
         "chosen": "学习率已选定，各种子尚未运行：{asked} 次运行已完成 {done} 次。",
         "partly": "学习率已选定，还没有一个种子跑完所有网络：{asked} 次运行已完成 {done} 次。",
@@ -199,19 +203,25 @@ def _range_tests(claim: Claim, found: Accuracies, results: Results, words: dict[
 
 
 def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
-    engines = list(next(iter(results.times.values()), {})) if claim.timed else []
+    times = results.times if claim.timed else {}
+    engines = list(next(iter(times["nets"].values()))) if times else []
     heads = ["net", "parameters", "megabytes", "macs", "rate", "top1", *claim.measures, "seeds"]
     rows = [
-        [*_arm(arm, claim, results, words), *_times(arm, claim, results, engines)]
+        [*_arm(arm, claim, results, words), *_times(arm, claim, results, times, engines)]
         for arm in claim.run_arms
         if results.runs(arm, claim.seeds)
     ]
-    return _table([*(words[each] for each in heads), *(f"ms, {each}" for each in engines)], rows)
+    text = _table([*(words[each] for each in heads), *(f"ms, {each}" for each in engines)], rows)
+    return f"{text}\n{words['timed'].format(**times)}\n" if times else text
 
 
-def _times(arm: Arm, claim: Claim, results: Results, engines: list[str]) -> list[str]:
+def _times(
+    arm: Arm, claim: Claim, results: Results, times: dict[str, Any], engines: list[str]
+) -> list[str]:
+    if not engines:
+        return []
     net = next(iter(results.runs(arm, claim.seeds).values()))["net"]
-    measured = results.times.get(net, {})
+    measured = times["nets"].get(net, {})
     return [f"{measured[each]:.3f}" if each in measured else "" for each in engines]
 
 

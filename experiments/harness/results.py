@@ -36,12 +36,10 @@ class Results:
         return iter(self._found.values())
 
     @property
-    def times(self) -> dict[str, dict[str, float]]:
-        """Milliseconds a picture by net and engine, as times.py measured them; {} if it did not."""
+    def times(self) -> dict[str, Any]:
+        """What times.py wrote: milliseconds a picture by net and engine, and where; {} if none."""
         path = self.path.with_name("times.json")
-        found: dict[str, dict[str, float]] = (
-            json.loads(path.read_text())["nets"] if path.exists() else {}
-        )
+        found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return found
 
     def find(self, wanted: Recipe, what: str = TRAINING) -> dict[str, Any] | None:

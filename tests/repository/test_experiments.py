@@ -286,11 +286,14 @@ class TestPage:
 
     def test_times_stand_beside_what_was_found(self, tmp_path: Path) -> None:
         results = filled(tmp_path, TWO, {"A": [0.40], "B": [0.50]})
-        (tmp_path / "times.json").write_text(json.dumps({"nets": {"A": {"native": 0.25}}}))
+        where = {"machine": "M", "instruction_set": "avx2", "threads": 2, "batch": 16}
+        found = where | {"nets": {"A": {"native": 0.25}}}
+        (tmp_path / "times.json").write_text(json.dumps(found))
         text = page.with_tables(self.TEXT, [replace(TWO, timed=True)], results, "en")
         assert "| top-1, % | seeds | ms, native |" in text
         assert "| 40.0 | 1 | 0.250 |" in text
         assert "| 50.0 | 1 |  |" in text
+        assert "\nms: milliseconds a picture in batches of 16, 2 threads, M (avx2).\n" in text
         assert "ms" not in page.with_tables(self.TEXT, [TWO], results, "en")
 
     def test_one_seed_alone_is_no_interval(self, tmp_path: Path) -> None:
