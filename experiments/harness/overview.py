@@ -1,6 +1,7 @@
 """Which claims hold here, in one figure: a difference for each, with its interval.
 
-In: claims, results. Out: an SVG. Right of 0 a claim holds; in grey it cannot be told from none.
+In: claims, results. Out: an SVG. Right of 0 a claim holds. What cannot be told from none is
+grey; one seed, which has no interval, is a hollow mark.
 """
 
 from __future__ import annotations
@@ -35,7 +36,14 @@ class Row:
 
 
 ROWS = (
-    Row("kernels", "B", "B 5x5", "two 3x3 beat a 5x5", "两个 3x3 胜过一个 5x5"),
+    Row("kernels", "B", "B 5x5", "two 3x3 beat a 5x5 as wide", "两个 3x3 胜过一个同样宽的 5x5"),
+    Row(
+        "kernels",
+        "B",
+        "B 5x5 at equal MACs",
+        "two 3x3 beat a 5x5 at equal MACs",
+        "乘加次数相等时两个 3x3 胜过一个 5x5",
+    ),
     Row("kernels", "D", "D 7x7", "three 3x3 beat a 7x7", "三个 3x3 胜过一个 7x7"),
     Row(
         "kernels",
@@ -64,8 +72,8 @@ ROWS = (
         "head",
         "global average",
         "FC-4096 FC-4096",
-        "the FC layers can go",
-        "全连接层可以去掉",
+        "FC1 and FC2 can go",
+        "FC1 和 FC2 可以去掉",
     ),
     Row(
         "training_scale",

@@ -28,7 +28,7 @@ _CHINESE = {
     "multicrop": "多裁剪",
     "both": "两者结合",
     "B + erasing": "B + 随机擦除",
-    "B + mixup and CutMix, half": "B + mixup 与 CutMix，各一半批次",
+    "B + mixup and CutMix, half": "B + mixup 与 CutMix，一半批次",
     "B + teacher D": "B + 教师 D",
 }
 _CHINESE_SERIES = {
