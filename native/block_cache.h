@@ -6,30 +6,38 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <map>
 
 #include "memory.h"
 
 namespace vggnet {
 
-// Holds no more than what was taken at the same time at most, and of that the system may have back
-// what nobody uses. For one thread at a time.
+// Blocks are cut from regions. Regions hold about as much as was taken at the same time at most, and
+// of that the system may have back the regions that nobody uses. For one thread at a time.
 class BlockCache {
  public:
-  // At least `bytes`, which is not nothing; what is in them is not said.
-  Memory take(std::size_t bytes);
-  void give(Memory block);
+  // `bytes`, which are not nothing, at the start of a page; what is in them is not said.
+  void* take(std::size_t bytes);
+  void give(void* block);
 
  private:
   struct Block {
-    Memory memory;
-    std::int64_t since;  // the number of blocks that had been taken when it was given
+    std::size_t bytes;
+    bool free;
+    std::int64_t since;  // when it was given, or its region made
   };
-  void drop_oldest();
+  using Blocks = std::map<char*, Block>;
 
-  std::deque<Block> free_;  // in the order in which they were given
-  std::size_t in_use_ = 0, in_use_at_most_ = 0, free_bytes_ = 0;
-  std::int64_t takes_ = 0;
+  Blocks::iterator smallest_that_fits(std::size_t bytes);
+  Blocks::iterator new_region(std::size_t bytes);
+  Blocks::iterator oldest_free_region();
+  bool is_free_region(Blocks::const_iterator block) const;
+  void drop(Blocks::iterator region);
+
+  std::map<char*, Memory> regions_;  // by where they start
+  Blocks blocks_;                    // all that they are cut into, by where they start
+  std::size_t region_bytes_ = 0, in_use_ = 0, in_use_at_most_ = 0;
+  std::int64_t time_ = 0;  // how often something was taken or given
 };
 
 }  // namespace vggnet

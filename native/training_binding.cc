@@ -200,13 +200,9 @@ BlockCache& blocks() {
 
 nb::ndarray<nb::numpy, float> empty(std::size_t numbers) {
   check(numbers > 0, "an array must hold a number");
-  auto* const block = new Memory(blocks().take(numbers * sizeof(float)));
-  const nb::capsule owner(block, [](void* data) noexcept {
-    Memory* const block = static_cast<Memory*>(data);
-    blocks().give(std::move(*block));
-    delete block;
-  });
-  return {block->as<float>(), {numbers}, owner};
+  void* const block = blocks().take(numbers * sizeof(float));
+  const nb::capsule owner(block, [](void* block) noexcept { blocks().give(block); });
+  return {static_cast<float*>(block), {numbers}, owner};
 }
 
 }  // namespace
