@@ -1,8 +1,8 @@
 """Claim: deep nets do not train from N(0, variance 1e-2), but do from Glorot's, or from layers of A
 (Section 3.1).
 
-A, D and E without batch norm, from the paper's variance, Glorot's and He's; and D and E from the
-four convolutions and the FC layer of the A that was drawn with the paper's variance, as the other
+A and E without batch norm, from the paper's variance, Glorot's and He's; and E from the four
+convolutions and the FC layer of the A that was drawn with the paper's variance, as its other
 layers are here. Trials of a rate take twice as long as elsewhere, since such nets learn late. One
 seed. At full width the printed variance leaves A no finite loss (docs/training.md), so that none
 can start from it there.
@@ -16,7 +16,7 @@ from harness.scales import Scale
 
 from vggnet.torch_network import Initialization
 
-CONFIGS, DEEPER = ("A", "D", "E"), ("D", "E")
+CONFIGS, DEEPER = ("A", "E"), ("E",)
 
 
 def claim(scale: Scale) -> Claim:
