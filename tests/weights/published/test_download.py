@@ -175,7 +175,7 @@ def test_a_server_that_only_stalls(tmp_path: Path) -> None:
 
 def test_a_slow_server_is_no_stall(tmp_path: Path) -> None:
     with UnreliableServer(BODY, [Answer(seconds_a_piece=0.4)]) as server:  # 8 pieces
-        run(server, tmp_path / "p", patience=Patience(timeout=60, attempts=1))
+        run(server, tmp_path / "p", patience=Patience(timeout=3, attempts=1))
     assert len(server.requests) == 1
 
 
