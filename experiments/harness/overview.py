@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.claims import Claim
-from harness.figures import WIDTH, inches, save, styled
+from harness.style import WIDTH, inches, name_rows, save, styled
 from harness.page import accuracies
 from harness.results import Results
 from harness.statistics import Estimate, difference
 
-_SAME, _OPPOSITE, _UNKNOWN = "#0072B2", "#D55E00", "#777777"
+_HOLDS, _FAILS, _UNKNOWN = "#0072B2", "#D55E00", "#777777"
 _AXIS = {
     "en": "points of top-1; right of 0 the claim holds",
     "zh": "top-1 百分点；在 0 的右边即论断成立",
@@ -120,18 +120,12 @@ def draw(found: dict[Row, Estimate], path: Path, language: str) -> None:
         axes.axvline(0, color=_UNKNOWN, linewidth=0.8, zorder=0)
         values = [value(each, language) for each in found.values()]
         for place, (each, text) in enumerate(zip(found.values(), values, strict=True)):
-            clear = _SAME if each.mean > 0 else _OPPOSITE
+            clear = _HOLDS if each.mean > 0 else _FAILS
             colour = clear if each.is_clear else _UNKNOWN
             axes.errorbar(each.mean, place, xerr=each.half_width, fmt="o", color=colour,
                           markerfacecolor=colour if each.half_width else "white",
                           markersize=5, capsize=3, linewidth=1.4)  # fmt: skip
             axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center",
                       color=colour)  # fmt: skip
-        said = [getattr(row, language) for row in found]
-        axes.set_yticks(range(len(said)), said)
-        axes.set_ylim(len(said) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color="#E5E5E5")
-        axes.set_axisbelow(True)
-        axes.set_xlabel(_AXIS[language])
-        save(figure, path, 0.15 + inches(said), 0.2 + inches(values))
+        left = name_rows(axes, [getattr(row, language) for row in found], _AXIS[language])
+        save(figure, path, left, 0.2 + inches(values))
