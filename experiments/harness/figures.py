@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.claims import Claim
-from harness.style import FAINT, GRID, WIDTH, inches, name_rows, save, styled
 from harness.statistics import estimate
+from harness.style import FAINT, GRID, WIDTH, inches, name_rows, save, styled
 from harness.titles import title
 
 COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.claims import Claim
-from harness.style import WIDTH, inches, name_rows, save, styled
 from harness.page import accuracies
 from harness.results import Results
 from harness.statistics import Estimate, difference
+from harness.style import WIDTH, inches, name_rows, save, styled
 
 _HOLDS, _FAILS, _UNKNOWN = "#0072B2", "#D55E00", "#777777"
 _AXIS = {
@@ -105,9 +105,8 @@ def differences(claims: Iterable[Claim], results: Results) -> dict[Row, Estimate
 
 def value(found: Estimate, language: str) -> str:
     """ "+2.1 ± 1.9", or that it is of one seed."""
-    if found.half_width is None:
-        return f"{found.mean:+.1f} ({_ONE_SEED[language]})"
-    return f"{found.mean:+.1f} ± {found.half_width:.1f}"
+    text = found.text("{:+.1f}")
+    return text if found.half_width is not None else f"{text} ({_ONE_SEED[language]})"
 
 
 def draw(found: dict[Row, Estimate], path: Path, language: str) -> None:

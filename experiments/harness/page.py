@@ -72,7 +72,7 @@ def accuracies(claim: Claim, results: Results) -> dict[str, dict[int, float]]:
         arm.name: {
             seed: 100 * accuracy(result)
             for seed, result in results.runs(arm, claim.seeds).items()
-            if "diverged" not in result and arm in claim.run_arms
+            if "diverged" not in result and not arm.only_tried
         }
         for arm in claim.arms
     }
@@ -168,9 +168,9 @@ def _trials(claim: Claim, results: Results, words: dict[str, str]) -> str:
         chosen = results.rate(claim.arm(name))
         highest += chosen == max(results.scale.rates)
         cells = {rate: _trial(trial, words) for rate, trial in trials.items()}
-        none = words["diverged"]  # as all may have
-        bold = [f"**{x}**" if rate == chosen and x != none else x for rate, x in cells.items()]
-        rows.append([title(name, words["language"]), *bold])
+        if chosen is not None and "diverged" not in trials[chosen]:  # as all may have
+            cells[chosen] = f"**{cells[chosen]}**"
+        rows.append([title(name, words["language"]), *cells.values()])
     epochs = {claim.arm(name).rate_epochs or results.scale.rate_epochs for name in tried}
     caption = words["trials"].format(epochs=" / ".join(map(str, sorted(epochs))))
     if highest:
@@ -204,10 +204,10 @@ def _range_tests(claim: Claim, found: Accuracies, results: Results, words: dict[
 
 def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
     times = results.times if claim.timed else {}
-    engines = list(next(iter(times["nets"].values()))) if times else []
+    engines = list(next(iter(times["nets"].values()))) if times else ()
     heads = ["net", "parameters", "megabytes", "macs", "rate", "top1", *claim.measures, "seeds"]
     rows = [
-        [*_arm(arm, claim, results, words), *_times(arm, claim, results, times, engines)]
+        _arm(arm, claim, results, words) + [_time(arm, claim, results, times, e) for e in engines]
         for arm in claim.run_arms
         if results.runs(arm, claim.seeds)
     ]
@@ -215,14 +215,10 @@ def _arms(claim: Claim, results: Results, words: dict[str, str]) -> str:
     return f"{text}\n{words['timed'].format(**times)}\n" if times else text
 
 
-def _times(
-    arm: Arm, claim: Claim, results: Results, times: dict[str, Any], engines: list[str]
-) -> list[str]:
-    if not engines:
-        return []
+def _time(arm: Arm, claim: Claim, results: Results, times: dict[str, Any], engine: str) -> str:
     net = next(iter(results.runs(arm, claim.seeds).values()))["net"]
     measured = times["nets"].get(net, {})
-    return [f"{measured[each]:.3f}" if each in measured else "" for each in engines]
+    return f"{measured[engine]:.3f}" if engine in measured else ""
 
 
 def _arm(arm: Arm, claim: Claim, results: Results, words: dict[str, str]) -> list[str]:
@@ -267,12 +263,8 @@ def _differences(claim: Claim, found: Accuracies, words: dict[str, str]) -> str:
 
 
 def _interval(value: Estimate, form: str) -> str:
-    """ "41.2 ± 0.8", in bold where a difference is clear; without an interval of one seed."""
-    mean = form.format(value.mean)
-    if value.half_width is None:
-        return mean
-    shown = f"{mean} ± {form.replace('+', '').format(value.half_width)}"
-    return f"**{shown}**" if "+" in form and value.is_clear else shown
+    """ "41.2 ± 0.8", in bold where a difference is clear."""
+    return f"**{value.text(form)}**" if "+" in form and value.is_clear else value.text(form)
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:

@@ -27,6 +27,13 @@ class Estimate:
         """Whether the interval leaves 0 out."""
         return self.half_width is not None and abs(self.mean) > self.half_width
 
+    def text(self, form: str) -> str:
+        """ "41.2 ± 0.8" by the form of its mean, such as {:.1f}; the mean alone of one seed."""
+        mean = form.format(self.mean)
+        if self.half_width is None:
+            return mean
+        return f"{mean} ± {form.replace('+', '').format(self.half_width)}"
+
 
 def estimate(values: Iterable[float]) -> Estimate:
     """The mean of what seeds gave. Raises ValueError for none, and for more than 10."""

@@ -388,17 +388,19 @@ def test_a_figure_is_the_same_each_time(below: Any, tmp_path: Path) -> None:
     assert (tmp_path / "two.svg").read_bytes() != one
 
 
+def texts_in(figure: Path) -> set[str]:
+    return set(re.findall("<text[^>]*>([^<]*)</text>", figure.read_text()))
+
+
 def test_a_figure_names_nets_in_its_language(tmp_path: Path) -> None:
     arms = (Arm("B", {"config": "B"}), Arm("one FC", {"config": "A"}))
     claim, found = Claim("two", arms, ()), {"B": {0: 40.0}, "one FC": {0: 41.0}}
     texts = {}
     for language in page.LANGUAGES:
         figures.draw(claim, found, tmp_path / "two.svg", language)
-        texts[language] = re.findall(
-            "<text[^>]*>([^<]*)</text>", (tmp_path / "two.svg").read_text()
-        )
-    assert {"B", "one FC", "top-1, %"} <= set(texts["en"])
-    assert {"B", "单个全连接层", "top-1，%"} <= set(texts["zh"])
+        texts[language] = texts_in(tmp_path / "two.svg")
+    assert {"B", "one FC", "top-1, %"} <= texts["en"]
+    assert {"B", "单个全连接层", "top-1，%"} <= texts["zh"]
 
 
 def test_every_net_has_a_name_in_chinese() -> None:
@@ -435,8 +437,7 @@ class TestOverview:
     def test_the_figure_says_what_the_results_say(self, language: str) -> None:
         results = Results(EXPERIMENTS / "results" / "small.jsonl", SMALL)
         found = overview.differences(CLAIMS, results)
-        drawn = EXPERIMENTS / "figures" / page.figure_name("overview", language)
-        texts = set(re.findall("<text[^>]*>([^<]*)</text>", drawn.read_text()))
+        texts = texts_in(EXPERIMENTS / "figures" / page.figure_name("overview", language))
         for row, value in found.items():
             assert {getattr(row, language), overview.value(value, language)} <= texts
         assert not {getattr(row, language) for row in overview.ROWS if row not in found} & texts
