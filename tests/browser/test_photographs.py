@@ -57,6 +57,9 @@ def test_photographs_are_chosen_and_removed_by_keyboard(explorer: Explorer) -> N
     page.keyboard.press("Tab")
     with page.expect_file_chooser() as chosen:  # after the portrait come the ways to add one
         page.keyboard.press("Tab")
+        # What is asked of the page is answered in turn, a key overtakes: asked first, the page knows
+        # that it is to hand the chooser over when Enter comes.
+        expect(page.get_by_label("Choose a file…")).to_be_focused()
         page.keyboard.press("Enter")
     file: Any = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()}
     chosen.value.set_files(file)
