@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from comparison import relative_error
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from instruction_sets import BOUNDS, FORMS, native
 from numpy.typing import NDArray
 from small_nets import EVERYTHING, random_images, random_state
@@ -21,6 +21,8 @@ from vggnet.weights.weights import State
 
 BOUND = BOUNDS["fp32"]
 NAMES = ("native", "torch", "numpy")
+# The same nets each time, and none is too slow.
+STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def assert_parity(
@@ -63,7 +65,7 @@ def specs(draw: st.DrawFn) -> Spec:
         raise
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(STEADY, max_examples=60)
 @given(specs(), st.integers(0, 4), st.integers(0, 2**32 - 1), st.integers(0, 5))
 def test_engines_agree_on_random_nets(spec: Spec, num: int, seed: int, larger: int) -> None:
     side = spec.input_size + (larger if spec.any_size else 0)
@@ -78,7 +80,7 @@ def test_engines_agree_on_random_nets(spec: Spec, num: int, seed: int, larger: i
         assert_parity(folded(images), expected)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(STEADY, max_examples=30)
 @given(specs(), st.integers(0, 2**32 - 1), st.integers(0, 6), st.integers(0, 6))
 def test_engines_agree_on_fully_convolutional_nets(
     spec: Spec, seed: int, taller: int, wider: int
@@ -127,7 +129,7 @@ def nets_and_pictures(draw: st.DrawFn) -> tuple[Spec, NDArray[np.float32]]:
     return spec, random_images(num, height, width, draw(st.integers(0, 2**32 - 1)))
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(STEADY, max_examples=2000)
 @given(nets_and_pictures(), st.integers(1, 3))
 def test_every_form_of_the_native_engine(
     example: tuple[Spec, NDArray[np.float32]], threads: int
