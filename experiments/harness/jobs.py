@@ -64,7 +64,7 @@ class Job:
         """How many it trains for."""
         if self.what != TRAINING:
             return 0
-        whole = len(scale.recipe.epoch_sizes)
+        whole = len(self.arm_recipe(scale).epoch_sizes)
         return (self.arm.rate_epochs or scale.rate_epochs) if self.rate else whole
 
     def needs(self, results: Results) -> list[Recipe | None]:

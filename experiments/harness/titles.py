@@ -13,6 +13,7 @@ _CHINESE = {
     ", batch norm": "（批归一化）",
     ", plain": "（无批归一化）",
     " plain": "（无批归一化）",
+    ", 64 epochs": "，64 轮",
     " at rate ": "，学习率 ",
     " from A": "，取自 A",
     " paper": "，论文的方差",
@@ -38,6 +39,7 @@ _CHINESE_SERIES = {
     "glorot": "Glorot",
     "he": "He",
     "from A": "取自 A",
+    "64 epochs": "64 轮",
 }
 
 
