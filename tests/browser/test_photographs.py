@@ -57,8 +57,8 @@ def test_photographs_are_chosen_and_removed_by_keyboard(explorer: Explorer) -> N
     page.keyboard.press("Tab")
     with page.expect_file_chooser() as chosen:  # after the portrait come the ways to add one
         page.keyboard.press("Tab")
-        # What is asked of the page is answered in turn, a key overtakes: asked first, the page knows
-        # that it is to hand the chooser over when Enter comes.
+        # A key overtakes what was asked of the page before: only after an answer does it surely
+        # know that it is to hand the chooser over.
         expect(page.get_by_label("Choose a file…")).to_be_focused()
         page.keyboard.press("Enter")
     file: Any = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()}
