@@ -29,6 +29,8 @@ from vggnet.weights.weights import Weights
 ODD = Spec(
     "odd", ("conv3-6", "maxpool", "conv3-8 LRN", "maxpool3/2", "avgpool FC-9 FC-7 soft-max"), 20
 )
+# A normalisation behind a pool, as CaffeNet has it; its slope is not that of a pool.
+NORM_LAST = Spec("norm last", ("conv3-6", "maxpool", "conv3-8", "maxpool LRN", "FC-9 FC-7"), 20)
 BATCH_NORM = Spec("bn", ("conv3-6", "maxpool", "conv3-8", "maxpool", "avgpool FC-7"), 16, True)
 
 
@@ -55,7 +57,7 @@ def by_autograd(model: Model, images_NCHW: np.ndarray, classes: list[int]) -> np
 
 @pytest.mark.parametrize("engine", ["numpy", "native", "torch"])
 @pytest.mark.parametrize(
-    "spec", [AVERAGE, FULLY_CONNECTED, ODD, BATCH_NORM], ids=lambda spec: spec.name
+    "spec", [AVERAGE, FULLY_CONNECTED, ODD, NORM_LAST, BATCH_NORM], ids=lambda spec: spec.name
 )
 def test_grad_cam_is_what_autograd_gives(spec: Spec, engine: str) -> None:
     model = model_of(spec, engine)

@@ -1,3 +1,6 @@
+import copy
+import pickle
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -261,6 +264,20 @@ def test_options_reach_the_engine() -> None:
     assert (model.engine.precision, model.engine.threads) == ("bf16", 2)
     with pytest.raises(ValueError, match="engine 'steam' must be one of"):
         load(weights(AVERAGE), engine="steam")
+
+
+@pytest.mark.parametrize("engine", ["native", "torch", "numpy"])
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_can_be_copied_and_sent_to_another_process(
+    engine: str, again: Callable[[Model], Model]
+) -> None:
+    model = Model(weights(EVERYTHING), engine)
+    images = random_images(2, EVERYTHING.input_size, EVERYTHING.input_size)
+    expected = model.logits(images)
+    copied = again(model)
+    assert repr(copied) == repr(model)
+    assert copied.engine is not model.engine
+    np.testing.assert_array_equal(copied.logits(images), expected)
 
 
 def test_a_prediction_is_a_value() -> None:

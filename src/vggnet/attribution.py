@@ -45,9 +45,10 @@ def check_classes(spec: Spec, classes: Sequence[int]) -> None:
 def map_layer(spec: Spec) -> Layer:
     """The layer of Grad-CAM's maps: what stands before the pools and FC layers of the head.
 
-    Raises ValueError for a net that has other layers there, or none.
+    A response normalisation counts as the convolution that it follows, behind a pool as well.
+    Raises ValueError for a net without FC layers there.
     """
-    last = max(number for number, layer in enumerate(spec.layers) if layer.kind == "conv")
+    last = max(n for n, layer in enumerate(spec.layers) if layer.kind in ("conv", "lrn"))
     head = next(
         (
             number

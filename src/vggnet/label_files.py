@@ -27,6 +27,10 @@ def read_labels(source: str | Path) -> tuple[Label, ...]:
     if str(source) in LISTS:
         return labels(str(source))
     path = Path(source)
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"labels {str(source)!r}: a folder, a pipe or a device, not a regular file"
+        )
     if not path.is_file():
         raise ValueError(
             f"labels {str(source)!r}: no such file, and no list of this package: {', '.join(LISTS)}"

@@ -1,5 +1,6 @@
 """`vggnet explain`: the picture, the lines, the JSON, and mistakes in one line."""
 
+import io
 import json
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def test_json_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["image"] == CAT
     assert found["weights"] == "tiny-imagenet"
     assert len(found["maps"][0]["values"]) == 14
+
+
+def test_a_picture_on_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(CAT).open("rb") as file, io.TextIOWrapper(file) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        status, printed, _ = run(capsys, "explain", "-", "--format", "json")
+    found = json.loads(printed)
+    assert (status, found["image"], found["class"]["label"]) == (0, "-", "tabby")
 
 
 @pytest.mark.parametrize(

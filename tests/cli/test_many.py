@@ -164,17 +164,24 @@ def test_many_pictures_show_how_far_they_are(tmp_path: Path) -> None:
     assert on_a_terminal("predict", CAT, "--top", "1")[1] == ""
 
 
-def test_colour_on_a_terminal_alone() -> None:
-    program = "import pty, sys; pty.spawn([sys.executable, '-m', 'vggnet', 'predict', sys.argv[1]])"
-    for extra, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        environment = {**os.environ, "TERM": "xterm", **extra}
-        if "NO_COLOR" not in extra:
-            environment.pop("NO_COLOR", None)
-        done = subprocess.run(
-            [sys.executable, "-c", program, CAT], capture_output=True, text=True, env=environment
-        )
-        assert "Egyptian cat" in done.stdout
-        assert ("\x1b[" in done.stdout) == coloured
+@pytest.mark.parametrize(
+    ("arguments", "printed"), [(["predict", CAT], "Egyptian cat"), (["-h"], "Usage: ")]
+)
+@pytest.mark.parametrize(
+    ("extra", "coloured"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=str,
+)
+def test_colour_on_a_terminal_alone(
+    arguments: list[str], printed: str, extra: dict[str, str], coloured: bool
+) -> None:
+    program = "import pty, sys; pty.spawn([sys.executable, '-m', 'vggnet', *sys.argv[1:]])"
+    environment = {**os.environ, "NO_COLOR": "", "TERM": "xterm", **extra}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, env=environment
+    )
+    assert printed in done.stdout
+    assert ("\x1b[" in done.stdout) == coloured
 
 
 def features(

@@ -92,3 +92,21 @@ def test_a_full_disk_is_one_line() -> None:
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == b"vggnet: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "picture", "status", "told"),
+    [
+        (">&-", "cat.jpg", 0, b""),
+        ("2>&-", "missing.jpg", 2, b""),
+        ("<&-", "-", 2, b"vggnet: -: no bytes\n"),
+    ],
+)
+def test_a_command_without_a_standard_stream(
+    closed: str, picture: str, status: int, told: bytes
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m vggnet predict {picture} {closed}', sys.executable],
+        cwd=EXAMPLES, capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", told)

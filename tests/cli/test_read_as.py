@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,10 @@ def test_mistakes_in_labels(
     ("options", "fault"),
     [
         ("--labels imagenet-1k", "1000 labels for a net of 200 classes"),
+        (
+            f"--labels {os.devnull}",
+            "a folder, a pipe or a device, not a regular file",
+        ),
         ("--labels nowhere.txt", "labels 'nowhere.txt': no such file, and no list of this package"),
         ("--input-size 8", "pictures must be at least 32 x 32, not 8 x 8"),
         ("--input-size 64 --resize 32", "crop 64 is larger than resize 32"),

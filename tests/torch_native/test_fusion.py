@@ -76,6 +76,19 @@ def test_a_pool_that_was_changed_is_run_by_itself(change: dict[str, object]) -> 
 
 
 @pytest.mark.parametrize(
+    "change",
+    [{"stride": (2, 2)}, {"padding": (0, 0)}, {"dilation": (2, 2)}, {"padding_mode": "reflect"}],
+)
+def test_a_convolution_that_was_changed_is_what_torch_makes_of_it(
+    change: dict[str, object],
+) -> None:
+    modules = layers("conv", "relu")
+    vars(modules[0]).update(change)
+    assert count_together(X, modules, ["conv", "relu"]) == 1
+    torch.testing.assert_close(modules[0](X), nn.Conv2d.forward(modules[0], X))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     "look",
     [
         "register_forward_hook",

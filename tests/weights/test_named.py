@@ -1,5 +1,6 @@
 """Weights by name: the package's own, a run's folder, published files, and names of nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_the_weights_inside_the_package() -> None:
         ("", r"'': no such file; give .* \(tiny-imagenet\)"),
         ("nowhere/net.safetensors", r"no such file; give .* \(tiny-imagenet\)"),
         (str(Path(__file__).parent), r"a folder without model\.safetensors; give a weight file"),
+        (os.devnull, "a pipe, a socket or a device, not a regular file; give a weight file"),
         ("https://example.com/a.safetensors", r"an address, not a file; download it first"),
         ("C", r"^C: no published weights of this configuration are known"),
         ("vgg16@nobody", r"^vgg16@nobody: no such file; there are vgg16, "),

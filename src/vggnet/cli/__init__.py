@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -22,6 +23,7 @@ from vggnet.cli.output import note
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its status."""
+    _replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
@@ -39,6 +41,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     ) as error:  # fmt: skip
         status = _failed(error)
     _leave(status)
+
+
+def _replace_closed_streams() -> None:
+    """Those that the process was started without, as by `>&-`, read and write nothing.
+
+    Also so that no file that is opened later gets their numbers, to which libraries write.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115, stays
 
 
 def _run(arguments: list[str]) -> int:

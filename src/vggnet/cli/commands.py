@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from vggnet.cli.output import bold
+
 # name -> the module in vggnet.cli that has a function of that name, and what the command does
 COMMANDS = {
     "predict": ("predict", "Name what is on photographs."),
@@ -79,12 +81,10 @@ class _Formatter(click.HelpFormatter):
     """Help with headings that stand out on a terminal."""
 
     def write_heading(self, heading: str) -> None:
-        super().write_heading(click.style(heading, bold=True))
+        super().write_heading(bold(heading))
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        super().write_usage(
-            prog, args, click.style("Usage: ", bold=True) if prefix is None else prefix
-        )
+        super().write_usage(prog, args, bold("Usage: ") if prefix is None else prefix)
 
 
 click.Context.formatter_class = _Formatter

@@ -45,8 +45,9 @@ def describe(choice: NetworkChoice, plan: bool, precision: str, format: Format) 
 
     Shapes, parameters, MACs, receptive fields, and the share of each layer in the whole.
 
-    CONFIG-OR-WEIGHTS is A, A-LRN, B, C, D, E, AlexNet, vgg11 to vgg19, each with _bn too; or
-    whatever --weights takes elsewhere. Several of them are shown side by side.
+    CONFIG-OR-WEIGHTS is A, A-LRN, B, C, D, E, AlexNet, vgg11 to vgg19, each with _bn too; a net of
+    your own in their tokens; tiny-imagenet, a weight file or the folder of a run. Several of them
+    are shown side by side.
     """
     if plan:
         if len(choice.names) > 1:

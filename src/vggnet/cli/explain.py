@@ -6,6 +6,7 @@ or the same as JSON, the numbers of the maps among it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,8 @@ def explain(
     grad-cam weighs the last convolution's maps by how much each speaks for the class; occlusion
     hides one place after another and looks how far the probability falls; gradient is how strongly
     the class score depends on each pixel.
+
+    PHOTO is a file, or - for a picture on standard input.
     """
     import vggnet.explain
     from vggnet.atomic import whole_path
@@ -87,7 +90,10 @@ def explain(
         check_font(language, "or leave --language zh out")
     model = choice.load(language)
     index = None if target is None else find_class(model.labels, target)
-    found = vggnet.explain.explain(model, image, methods, target=index, patch=patch, stride=stride)
+    picture = sys.stdin.buffer.read() if image == "-" else image
+    found = vggnet.explain.explain(
+        model, picture, methods, target=index, patch=patch, stride=stride, name=image
+    )
     if out is not None:
         with whole_path(out) as partial:
             found.picture().save(partial, "PNG")

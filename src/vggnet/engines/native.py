@@ -81,6 +81,10 @@ class NativeEngine:
         self._lock = threading.Lock()
         _engines.add(self)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy, in another process too, is made anew: kernels, plans and locks are this one's."""
+        return NativeEngine, (self.spec, self._state, self.precision, self.threads)
+
     def __call__(self, images_NCHW: NDArray[np.floating]) -> NDArray[np.float32]:
         """logits_NK; see `Engine`."""
         check_head(self.spec)

@@ -20,18 +20,27 @@ _TOGETHER = (  # what follows each other and is computed in one
     ("conv", "relu"),
 )
 MOST_TOGETHER = max(map(len, _TOGETHER))
+_AS_MADE = ((1, 1), (1, 1), (1, 1), 1, "zeros")  # of a Convolution: see `Convolution.fits`
 
 
 class Convolution(nn.Conv2d):
-    """3x3, stride 1, padding 1, by the native engine where it takes the tensors, else by torch."""
+    """3x3, stride 1, padding 1, by the native engine where it takes the tensors, else by torch.
+
+    By torch, too, once somebody has changed it: its padding to "reflect", or its dilation.
+    """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, 1, 1)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        if convolutions.fits(x_NCHW, self.weight, self.bias):
+        if self.fits(x_NCHW):
             return convolutions.convolve(x_NCHW, self.weight, self.bias)
         return super().forward(x_NCHW)
+
+    def fits(self, x_NCHW: Tensor) -> bool:
+        """Whether the native engine computes what it is for these maps."""
+        set_to = (self.stride, self.padding, self.dilation, self.groups, self.padding_mode)
+        return set_to == _AS_MADE and convolutions.fits(x_NCHW, self.weight, self.bias)
 
 
 _FORWARD = {
@@ -71,7 +80,7 @@ def run_together(x_NCHW: Tensor, modules: Sequence[nn.Module]) -> Tensor:
 def _fit(x_NCHW: Tensor, modules: Sequence[nn.Module]) -> bool:
     first = modules[0]
     if isinstance(first, Convolution):
-        return convolutions.fits(x_NCHW, first.weight, first.bias)
+        return first.fits(x_NCHW)
     return activations.fits(x_NCHW, _norm(modules), _is_pool(modules[-1]))
 
 

@@ -47,7 +47,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ValueError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}; take another --port"
+            f"cannot listen at {host} port {port}: {error.strerror or error}; take another --port "
+            "or --host"
         ) from None
     return listening
 

@@ -108,6 +108,8 @@ def _why_there_are_none(name: str) -> str:
         return "an address, not a file; download it first"
     if name and Path(name).is_dir():
         return f"a folder without {WEIGHTS_OF_A_RUN}; give a weight file"
+    if name and Path(name).exists():
+        return "a pipe, a socket or a device, not a regular file; give a weight file"
     from vggnet.weights.published.catalog import CATALOG
 
     close = get_close_matches(name.lower(), [*EMBEDDED, *CATALOG], n=1, cutoff=0.75)
