@@ -225,6 +225,13 @@ def test_first_ring_is_what_the_padding_cuts_off() -> None:
     assert relative_error(single_CHW - stack_CHW, difference_CHW) < 1e-12
 
 
+def test_one_kernel_alone_is_copied() -> None:
+    kernel = np.ones((1, 1, 3, 3))
+    composed = compose([kernel])
+    composed[:] = 0
+    assert (kernel == 1).all()
+
+
 def test_composition_by_hand() -> None:
     box = np.ones((1, 1, 3, 3))
     assert np.array_equal(compose([box, box])[0, 0], np.outer([1, 2, 3, 2, 1], [1, 2, 3, 2, 1]))

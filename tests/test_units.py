@@ -118,6 +118,19 @@ def test_nothing_beyond_the_theoretical_field_has_an_effect(layer: str, method: 
     assert 1 <= found.effective <= found.theoretical
 
 
+@pytest.mark.parametrize("method", ["gradient", "blocks"])
+@pytest.mark.parametrize(
+    ("shape", "fault"),
+    [((0, 3, 48, 48), "at least one picture"), ((3, 48, 48), "must have the shape")],
+)
+def test_pictures_that_have_no_effective_field(
+    method: str, shape: tuple[int, ...], fault: str
+) -> None:
+    images = np.zeros(shape, np.float32)
+    with pytest.raises(ValueError, match=fault):
+        effective_field(model_of(PLAIN), images, "relu1_2", method)  # type: ignore[arg-type]
+
+
 def test_the_effect_of_one_convolution_is_its_kernel() -> None:
     """Of a single 3x3 convolution the gradient is known: the sum of the kernels."""
     spec = Spec("one", ("conv3-4",), 9)

@@ -202,7 +202,7 @@ def compose(kernels_OIYX: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]
 
     Raises ValueError where there is no kernel, one has not four axes, or channels disagree.
     """
-    kernels = [np.asarray(kernel_OIYX, np.float64) for kernel_OIYX in kernels_OIYX]
+    kernels = [np.array(kernel_OIYX, np.float64) for kernel_OIYX in kernels_OIYX]
     if not kernels:
         raise ValueError("compose needs at least one kernel")
     for position, kernel_OIYX in enumerate(kernels, 1):

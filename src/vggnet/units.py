@@ -20,6 +20,7 @@ from PIL import Image
 
 from vggnet.analysis import analyze
 from vggnet.attribution import batch_size, torch_network_of
+from vggnet.engines.checks import check_images
 from vggnet.layers import Layer
 from vggnet.model import Model
 from vggnet.spec import Spec
@@ -229,10 +230,14 @@ def effective_field(
     "blocks": how far the unit's channels move (the root of the sum of squares) where a block of
     pixels, at most `most_blocks` a side of the field, has the training pictures' mean colour; by
     the engine. None is the gradient where torch is installed. Raises ValueError for a layer without
-    a map, a method that there is not, and "gradient" without torch.
+    a map, pictures that the net cannot take or none, a method that there is not, and "gradient"
+    without torch.
     """
     spec = model.spec
     check_has_map(spec, layer)
+    images_NCHW = check_images(spec, images_NCHW)
+    if not len(images_NCHW):
+        raise ValueError("an effective field needs at least one picture")
     height, width = images_NCHW.shape[2:]
     layers: dict[str, Layer] = {each.name: each for each in spec.layers_at(height, width)}
     rows, columns = layers[layer].output[1:]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,13 @@ def test_several_networks_side_by_side(capsys: pytest.CaptureFixture[str]) -> No
     found = json.loads(describe(capsys, "A", "vgg16", "--format", "json"))
     assert [each["name"] for each in found] == ["A", "D"]
     assert found[1] == json.loads(describe(capsys, "D", "--format", "json"))
+
+
+def test_columns_tell_a_net_from_the_paper_s(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = describe(capsys, "tiny-imagenet", "vgg16", "D").splitlines()
+    heads = [[column.strip() for column in re.split(r"\s{2,}", line.strip())] for line in lines[:4]]
+    assert heads == [["D"], ["(width 0.688,"], ["global average,", "D"],
+                     ["200 classes)", "(vgg16)", "D"]]  # fmt: skip
 
 
 @pytest.mark.parametrize(

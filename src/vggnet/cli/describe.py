@@ -61,7 +61,10 @@ def describe(choice: NetworkChoice, plan: bool, precision: str, format: Format) 
         return
     console = standard_output()
     if len(analyses) > 1:
-        console.print(side_by_side(analyses, console))
+        titles = [
+            title_of(each.spec, name) for each, name in zip(analyses, choice.names, strict=True)
+        ]
+        console.print(side_by_side(analyses, titles, console))
         return
     console.print(_fitted(analyses[0], choice.names[0], console))
     console.print()

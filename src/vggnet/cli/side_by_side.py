@@ -16,12 +16,12 @@ from vggnet.analysis import BYTES_PER_ELEMENT, Analysis
 from vggnet.drawing.quantities import short
 
 
-def side_by_side(analyses: Sequence[Analysis], console: Console) -> Table:
+def side_by_side(analyses: Sequence[Analysis], titles: Sequence[str], console: Console) -> Table:
     """Rows of the stages and of the sums; where the terminal is too narrow, lines grow over it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
-    for analysis in analyses:
-        table.add_column(analysis.spec.name, no_wrap=True)
+    for title in titles:  # a long one beneath the paper's name
+        table.add_column(title.replace(" (", "\n(").replace(", ", ",\n"), no_wrap=True)
     stages = [_stages(analysis) for analysis in analyses]
     for number, cells in enumerate(zip_longest(*stages, fillvalue="")):
         table.add_row("" if number else "layers", *cells)
