@@ -178,9 +178,9 @@ def test_the_help_names_all_that_is_written(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(("arguments", "fault"), [
-    (("convert", "{npz}", "out.npz", "--to", "keras"), "out.npz: the suffix of a keras file"),
+    (("convert", "{npz}", "out.npz", "--to", "keras"), "out.npz: the suffix for keras"),
     (("convert", "{npz}", "out.h5", "--to", "chainer"), "'chainer'"),
-    (("convert", "{npz}", "out.h5", "--to", "keras", "--dtype", "bf16"), "holds fp32, not bf16"),
+    (("convert", "{npz}", "out.h5", "--to", "keras", "--dtype", "bf16"), "hold fp32, not bf16"),
     (("convert", "none.npz", "out.h5", "--to", "keras"), "'none.npz': no such file; give"),
     (("convert", "{npz}", "none/out.h5", "--to", "keras"), "the folder none is missing"),
     (("inspect", "none.npz"), "'none.npz': no such file; give"),

@@ -206,10 +206,10 @@ def test_what_a_convention_leaves_open_is_in_the_metadata(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("to", "name", "dtype", "fault"), [
     ("chainer", "net.npz", "fp32", r"convert to one of vggnet, .*, not 'chainer'"),
-    ("frossard", "net.npy", "fp32", r"the suffix of a frossard file is \.npz"),
+    ("frossard", "net.npy", "fp32", r"the suffix for frossard is \.npz"),
     ("torchvision", "net", "fp32", r"the suffix .* is \.pth or \.pt or \.bin or \.safetensors"),
-    ("keras", "net.h5", "bf16", r"a keras file holds fp32, not bf16"),
-    ("caffe", "net.caffemodel", "fp16", r"a caffe file holds fp32, not fp16"),
+    ("keras", "net.h5", "bf16", r"files for keras hold fp32, not bf16"),
+    ("caffe", "net.caffemodel", "fp16", r"files for caffe hold fp32, not fp16"),
 ])  # fmt: skip
 def test_what_a_file_cannot_be(tmp_path: Path, to: str, name: str, dtype: str, fault: str) -> None:
     with pytest.raises(ValueError, match=rf"^{tmp_path / name}: {fault}"):

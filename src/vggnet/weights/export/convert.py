@@ -67,11 +67,11 @@ def convert(
     suffixes, dtypes = TARGETS[to]
     if path.suffix not in suffixes:
         raise ValueError(
-            f"{path}: the suffix of a {to} file is {' or '.join(suffixes)}; --to says whose file "
+            f"{path}: the suffix for {to} is {' or '.join(suffixes)}; --to says whose file "
             f"to write: {', '.join(TARGETS)}"
         )
     if dtype not in dtypes:
-        raise ValueError(f"{path}: a {to} file holds {', '.join(dtypes)}, not {dtype}")
+        raise ValueError(f"{path}: files for {to} hold {', '.join(dtypes)}, not {dtype}")
     weights = source if isinstance(source, Weights) else load_weights(source)
     try:
         ready, remarks = _write(path, weights, to, dtype)
