@@ -68,6 +68,9 @@ def test_a_class_folder_without_pictures_keeps_its_index(tmp_path: Path) -> None
         ("val", "validation"),
         ("valid", "validation"),
         ("test", "test"),
+        ("Test", "test"),
+        ("Testing", "test"),
+        ("VAL", "validation"),
     ],
 )
 def test_the_splits_of_a_folder(tmp_path: Path, word: str, split: str) -> None:
@@ -78,6 +81,15 @@ def test_the_splits_of_a_folder(tmp_path: Path, word: str, split: str) -> None:
     for asked in ("validation", split):
         dataset = open_dataset(tmp_path, asked)
         assert (dataset.name, dataset.split) == (str(tmp_path / word), split)
+
+
+@pytest.mark.parametrize("word", ["Train", "TRAIN", "training", "Training"])
+def test_a_training_split_however_it_is_written_is_no_class(tmp_path: Path, word: str) -> None:
+    """Else a net would learn to tell training pictures from test pictures, without a word."""
+    write_folder(tmp_path, f"{word}/a/1.png", f"{word}/b/2.png", "Test/a/3.png", "Test/b/4.png")
+    dataset = open_dataset(tmp_path, "train")
+    assert (dataset.name, dataset.split) == (str(tmp_path / word), "train")
+    assert [label.words for label in dataset.classes] == ["a", "b"]
 
 
 def test_validation_and_test_are_two_splits(tmp_path: Path) -> None:
@@ -201,6 +213,15 @@ def test_a_parquet_file_may_be_named_in_many_ways(tmp_path: Path, name: str) -> 
     assert splits(tmp_path) == ("train", "validation")
     assert len(open_dataset(tmp_path, "train").labels) == 3
     assert len(open_dataset(tmp_path, "validation").labels) == 1
+
+
+@pytest.mark.parametrize("words", [("Train", "Val"), ("training", "VALIDATION")])
+def test_a_parquet_split_may_be_written_otherwise(tmp_path: Path, words: tuple[str, str]) -> None:
+    """Else the validation pictures would be trained on."""
+    write_parquet(tmp_path / f"{words[0]}-0.parquet", [0, 1, 0])
+    write_parquet(tmp_path / f"{words[1]}-0.parquet", [1])
+    assert splits(tmp_path) == ("train", "validation")
+    assert len(open_dataset(tmp_path, "train").labels) == 3
 
 
 def test_a_word_that_begins_like_a_split_is_none(tmp_path: Path) -> None:

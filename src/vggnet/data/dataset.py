@@ -3,7 +3,8 @@
 In: a path. Out: a Dataset, which knows its classes, the label of every picture, and reads one
 picture at a time. Nothing is decoded here before it is asked for.
 
-    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and DATA/validation (or val), DATA/test
+    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and DATA/validation (or val), DATA/test,
+             in upper case or lower
     Parquet  the Hugging Face layout: train-*.parquet, validation-*.parquet, test-*.parquet in a
              folder or named by a pattern; column `image` {bytes, path}, column `label`, class names
              in the schema
@@ -28,10 +29,11 @@ from vggnet.picture_files import SUFFIXES, pictures_below
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-_WORDS: dict[Split, tuple[str, ...]] = {  # that a split's folder or files may begin with
-    "train": ("train",),
+# That a split's folder is called or its files begin with, in upper case or lower.
+_WORDS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
-    "test": ("test",),
+    "test": ("test", "testing"),
 }
 
 
@@ -120,14 +122,17 @@ def _splits(path: str | Path, files: Sequence[Path]) -> dict[Split, list[Path]]:
     """
     named: set[Path] = set()
     found: dict[Split, list[Path]] = {}
+    # Of "Train" beside "train" the latter, which comes later in the order of names.
+    folders = {} if files else {each.name.lower(): each for each in _visible(Path(path))}
     for split, words in _WORDS.items():
         for word in words:
-            folder = Path(path) / word
             if files:
-                paths = [file for file in files if re.match(rf"{word}(?![A-Za-z])", file.name)]
+                begins = re.compile(rf"{word}(?![a-z])", re.IGNORECASE)
+                paths = [file for file in files if begins.match(file.name)]
                 named.update(paths)
             else:
-                paths = [folder] if _holds_classes(folder) else []
+                folder = folders.get(word)
+                paths = [folder] if folder is not None and _holds_classes(folder) else []
             if paths:
                 found.setdefault(split, paths)
     others = [file for file in files if file not in named]
