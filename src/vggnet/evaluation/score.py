@@ -139,11 +139,11 @@ def class_indices(
     """
     present = range(len(data)) if labels is None else set(labels.tolist())
     by_wnid = {label.wnid: label.index for label in model if label.wnid}
-    counts = Counter(text for label in model for text in {label.words, label.name})
+    counts = Counter(text for label in model for text in {label.words, label.first_words})
     by_text = {
         text: label.index
         for label in model
-        for text in (label.words, label.name)
+        for text in (label.words, label.first_words)
         if counts[text] == 1
     }
     found: list[int] = []
