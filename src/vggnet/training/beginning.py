@@ -101,7 +101,7 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
     training, held_back = split(len(dataset.labels), recipe)
     if unlearnt := classes_held_back(dataset, training):
         note(
-            f"all pictures of class {unlearnt} are held back, so that it is not learnt: give a "
+            f"all pictures of class {unlearnt} are held back, and none are learnt: give a "
             "smaller --holdout, or more pictures"
         )
     initial = load_weights(recipe.init) if recipe.init else None
