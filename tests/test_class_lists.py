@@ -163,6 +163,16 @@ def test_labels_of_other_names_stand_for_themselves() -> None:
     assert labels_from_names([]) == ()
 
 
+def test_a_comma_cuts_no_name_of_ones_own_short() -> None:
+    """Of PlantVillage's folders both would be called Pepper, and nobody could tell which is ill."""
+    ill, well, tabby = found = labels_from_names(
+        ["Pepper,_bell___Bacterial_spot", "Pepper,_bell___healthy", "n02123045"]
+    )
+    assert (ill.name, well.name) == ("Pepper,_bell___Bacterial_spot", "Pepper,_bell___healthy")
+    assert tabby.name == "tabby"
+    assert find_class(found, well.name) == 1
+
+
 def test_a_class_name_comes_once() -> None:
     with pytest.raises(ValueError, match="the class 'dog' comes more than once"):
         labels_from_names(["dog", "cat", "dog"])

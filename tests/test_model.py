@@ -237,7 +237,7 @@ def test_a_model_speaks_chinese() -> None:
     names = {each.wnid: each.label for each in found}
     assert (names["n02123045"], names["n03126707"]) == ("虎斑猫", "起重机")
     own = replace(weights(AVERAGE), labels=[replace(label, wnid="") for label in LABELS])
-    assert load(own, engine="numpy", language="zh").labels[3].name == "thing 3"
+    assert load(own, engine="numpy", language="zh").labels[3].name == "thing 3, a thing"
 
 
 def test_a_model_prints_as_what_it_is(tmp_path: Path) -> None:

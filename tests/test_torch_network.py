@@ -321,6 +321,9 @@ def test_a_network_becomes_weights_again(tmp_path: Path) -> None:
     assert same.labels == read.labels
     with pytest.raises(ValueError, match="1 labels for 2 classes"):
         module.to_weights(PREPROCESS, ["one"])
+    for neither in ([0, 1], [b"one", b"two"], ["one", read.labels[1]]):
+        with pytest.raises(ValueError, match="must be texts, or Labels, one a class"):
+            module.to_weights(PREPROCESS, neither)  # type: ignore[arg-type]
     with torch.no_grad():
         module.fc4.bias += 1
     assert not np.array_equal(same.state["fc4.bias"], module.fc4.bias.detach())

@@ -32,7 +32,15 @@ class Label:
 
     @property
     def name(self) -> str:
-        """The first of the words: "goldfish" of "goldfish, Carassius auratus"."""
+        """Of WordNet's classes the first of the words: "goldfish" of "goldfish, Carassius auratus".
+
+        Of one's own class all of them: what is after a comma may be all that tells it from another.
+        """
+        return self.first_words if self.wnid else self.words
+
+    @property
+    def first_words(self) -> str:
+        """What stands before the first comma."""
         return self.words.partition(",")[0]
 
     def __post_init__(self) -> None:
@@ -101,9 +109,9 @@ def find_class(labels: Sequence[Label], text: str) -> int:
     if text.isascii() and text.isdigit():
         return int(text)
     wanted = text.strip().lower()
-    found = [label.index for label in labels if wanted in (label.wnid, label.name.lower())] or [
-        label.index for label in labels if label.words.lower() == wanted
-    ]
+    found = [
+        label.index for label in labels if wanted in (label.wnid, label.first_words.lower())
+    ] or [label.index for label in labels if label.words.lower() == wanted]
     if len(found) == 1:
         return found[0]
     if found:

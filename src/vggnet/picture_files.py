@@ -61,6 +61,14 @@ def find_pictures(path: str | os.PathLike[str]) -> Found:
     return found
 
 
+def counted(passed_over: Counter[str]) -> str:
+    """ "3 pictures in formats that are not read: 2 .heic, 1 .svg"."""
+    number = passed_over.total()
+    what = "1 picture in a format" if number == 1 else f"{number} pictures in formats"
+    listed = ", ".join(f"{count} {suffix}" for suffix, count in passed_over.most_common())
+    return f"{what} that {'is' if number == 1 else 'are'} not read: {listed}"
+
+
 def pictures_below(folder: Path) -> Found:
     """The files in a folder and its subfolders with one of SUFFIXES, 2.jpg before 10.jpg.
 

@@ -15,13 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 
+class PipedConsole(Console):
+    """A console that leaves a closed pipe to whoever writes, instead of ending the process."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError("nobody reads it any more")
+
+
 def bar(first: str, *others: str | ProgressColumn) -> Progress:
     """What `first` says, a bar, what the others say, and how long it will take still.
 
     Texts are filled in from a task: "step {task.completed}/{task.total}". Whatever else is to stand
     on standard error meanwhile goes through the bar's `console`.
     """
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = PipedConsole(stderr=True, highlight=False, markup=False, emoji=False)
     columns = [TextColumn(each, markup=False) if isinstance(each, str) else each for each in others]
     return Progress(
         TextColumn(first, markup=False),

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any, Literal, get_args
 
 import torch
@@ -201,7 +202,7 @@ class Network(nn.Module):
 
         `preprocessing` is how the pictures were prepared that it was trained on, `labels` name the
         classes in their order: words, WordNet ids, or Labels such as those of other weights. Raises
-        ValueError where there are not as many as classes.
+        ValueError where there are not as many as classes, and for labels that are neither.
         """
         state = {
             name: each.float().cpu().numpy().copy() for name, each in self.state_dict().items()
@@ -209,6 +210,10 @@ class Network(nn.Module):
         named = list(labels)
         known = [each for each in named if isinstance(each, Label)]
         names = [each for each in named if isinstance(each, str)]
+        if named and len(named) not in (len(known), len(names)):
+            raise ValueError(
+                f"labels {short_repr(named)} must be texts, or Labels, one a class in their order"
+            )
         return Weights(self.spec, state, preprocessing, tuple(known) or labels_from_names(names))
 
 

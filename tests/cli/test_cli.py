@@ -207,9 +207,11 @@ def test_evaluate_names_classes_without_pictures_and_tests_the_others(
         (data / name).symlink_to(pictures / name)
     (data / "green").mkdir()
     (data / "notes").mkdir()  # no class of the model
+    (data / "green" / "photograph.heic").write_bytes(b"")
     status, out, err = run(capsys, "evaluate", str(data), "--weights", weights, "--format", "json")
     assert status == 0
     assert json.loads(out)["images"] == 40
+    assert "1 picture in a format that is not read: 1 .heic" in err
     assert err.splitlines()[-1] == "vggnet: without pictures, and so not tested: class green, notes"
 
 

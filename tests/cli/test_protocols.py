@@ -185,6 +185,17 @@ def test_a_job_that_is_resumed_from_nothing_says_so(
     assert f"{path}: no scores to go on with are there; begins with the first picture" in err
 
 
+def test_what_is_refused_before_the_first_picture_is_not_in_the_way_of_the_next(
+    pictures: Path, net: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "scores.parquet"
+    status, _, err = run(capsys, *save(net, pictures, path, "--scales", "3"))
+    assert status == 2
+    assert err.splitlines()[-1].endswith("give larger --scales")
+    assert not ScoresWriter.parts_of(path).exists()
+    assert run(capsys, *save(net, pictures, path))[0] == 0
+
+
 def test_ctrl_c_says_how_to_go_on(
     pictures: Path, net: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

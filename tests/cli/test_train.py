@@ -16,6 +16,7 @@ import torch
 from small_data import SMALL, write_parquet, write_pictures
 
 from vggnet.cli import main
+from vggnet.cli.train import TrainingReporter
 from vggnet.data import open_dataset
 from vggnet.training.recipe import Recipe
 from vggnet.training.record import checkpoint
@@ -208,6 +209,22 @@ def test_a_terminal_that_is_closed_leaves_a_checkpoint(tmp_path: Path) -> None:
     os.close(ours)
     assert process.wait(timeout=600) == 129
     assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").run["step"] > 0
+
+
+def test_a_run_goes_on_where_nobody_reads_its_notes_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after `vggnet train DATA 2>&1 | tee log` where tee has ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w")
+    monkeypatch.setattr("sys.stderr", stream)
+    with TrainingReporter() as reporter:
+        for epoch in (1, 2):
+            reporter.step(epoch, 2, 0.5, 0.5, 1.0)
+            reporter.epoch({"epoch": epoch, "size": 32, "train_loss": 0.5})
+    with pytest.raises(BrokenPipeError):
+        stream.close()  # what was not written, which proves that the pipe is closed
 
 
 def test_an_interrupt_before_anything_is_saved_does_not_speak_of_resuming(

@@ -10,7 +10,9 @@ from small_data import PICTURE, write_parquet
 from vggnet.class_lists import Label
 from vggnet.data import (
     FolderDataset,
+    classes_held_back,
     classes_without_pictures,
+    doubts,
     open_dataset,
     picture,
     splits,
@@ -34,6 +36,35 @@ def test_a_data_set_may_hold_pixels(tmp_path: Path) -> None:
 
 
 # --- folders
+
+
+def test_pictures_in_formats_that_are_not_read_are_told(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "data", "cat/1.png", "dog/2.png")
+    assert list(doubts(open_dataset(root, "train"))) == []
+    write_folder(root, "cat/3.HEIC", "dog/deep/4.heic", "dog/5.cr2", "dog/notes.txt")
+    (told,) = doubts(open_dataset(root, "train"))
+    assert told == f"{root}: passed over 3 pictures in formats that are not read: 2 .heic, 1 .cr2"
+
+
+def test_classes_that_look_like_splits_are_told(tmp_path: Path) -> None:
+    """As archives have them: training_set/training_set/cats and test_set/test_set/cats."""
+    for part in ("fit_set", "test_set"):
+        write_folder(tmp_path, f"{part}/{part}/cats/1.png", f"{part}/{part}/dogs/2.png")
+    (told,) = doubts(open_dataset(tmp_path, "train"))
+    assert "fit_set and test_set are taken for classes, and both hold folders cats and dogs" in told
+
+
+def test_one_folder_that_classes_share_makes_no_splits_of_them(tmp_path: Path) -> None:
+    write_folder(tmp_path, "cat/2024/1.png", "dog/2024/2.png", "dog/2025/3.png", "cow/2025/4.png")
+    assert list(doubts(open_dataset(tmp_path, "train"))) == []
+
+
+def test_classes_of_which_all_pictures_are_held_back_are_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, "cat/1.png", "cat/2.png", "cow/1.png", "n02123045/1.png", "wolf/no.txt")
+    dataset = open_dataset(tmp_path, "train")
+    assert classes_held_back(dataset, np.array([0, 1, 2])) == "n02123045"
+    assert classes_held_back(dataset, np.array([1])) == "cow, n02123045"
+    assert classes_held_back(dataset, np.arange(4)) == ""
 
 
 def test_a_folder_of_class_folders(tmp_path: Path) -> None:
@@ -68,6 +99,9 @@ def test_a_class_folder_without_pictures_keeps_its_index(tmp_path: Path) -> None
         ("val", "validation"),
         ("valid", "validation"),
         ("test", "test"),
+        ("Test", "test"),
+        ("Testing", "test"),
+        ("VAL", "validation"),
     ],
 )
 def test_the_splits_of_a_folder(tmp_path: Path, word: str, split: str) -> None:
@@ -78,6 +112,15 @@ def test_the_splits_of_a_folder(tmp_path: Path, word: str, split: str) -> None:
     for asked in ("validation", split):
         dataset = open_dataset(tmp_path, asked)
         assert (dataset.name, dataset.split) == (str(tmp_path / word), split)
+
+
+@pytest.mark.parametrize("word", ["Train", "TRAIN", "training", "Training"])
+def test_a_training_split_however_it_is_written_is_no_class(tmp_path: Path, word: str) -> None:
+    """Else a net would learn to tell training pictures from test pictures, without a word."""
+    write_folder(tmp_path, f"{word}/a/1.png", f"{word}/b/2.png", "Test/a/3.png", "Test/b/4.png")
+    dataset = open_dataset(tmp_path, "train")
+    assert (dataset.name, dataset.split) == (str(tmp_path / word), "train")
+    assert [label.words for label in dataset.classes] == ["a", "b"]
 
 
 def test_validation_and_test_are_two_splits(tmp_path: Path) -> None:
@@ -201,6 +244,15 @@ def test_a_parquet_file_may_be_named_in_many_ways(tmp_path: Path, name: str) -> 
     assert splits(tmp_path) == ("train", "validation")
     assert len(open_dataset(tmp_path, "train").labels) == 3
     assert len(open_dataset(tmp_path, "validation").labels) == 1
+
+
+@pytest.mark.parametrize("words", [("Train", "Val"), ("training", "VALIDATION")])
+def test_a_parquet_split_may_be_written_otherwise(tmp_path: Path, words: tuple[str, str]) -> None:
+    """Else the validation pictures would be trained on."""
+    write_parquet(tmp_path / f"{words[0]}-0.parquet", [0, 1, 0])
+    write_parquet(tmp_path / f"{words[1]}-0.parquet", [1])
+    assert splits(tmp_path) == ("train", "validation")
+    assert len(open_dataset(tmp_path, "train").labels) == 3
 
 
 def test_a_word_that_begins_like_a_split_is_none(tmp_path: Path) -> None:

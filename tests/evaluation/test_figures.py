@@ -73,10 +73,11 @@ def test_long_names_and_small_shares_are_shortened() -> None:
 
 
 def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
-    """A formula that is none, and letters that the font may lack, are no reason to fail."""
+    """A formula that is none, letters that the font may lack, and the bytes of a folder's name in
+    another encoding are no reason to fail."""
     picture = Image.new("RGB", (30, 30))
     found = [(Mistake(0, "0.png", 0, 1, 0.9, 0.1), picture)]
-    draw_mistakes(found, [r"$\frac{$", "埃及猫"], tmp_path / "a.png")
-    named = [replace(each, name=r"$\frac{$ 埃及猫") for each in classes(3)]
+    draw_mistakes(found, [r"$\frac{$", "埃及猫\udce9"], tmp_path / "a.png")
+    named = [replace(each, name="$\\frac{$ 猫\udce9") for each in classes(3)]
     draw_confusion(np.eye(3, dtype=np.int64), named, tmp_path / "b.png")
     assert share_of(tmp_path / "b.png", (0, 0x72, 0xB2)) > 0.1

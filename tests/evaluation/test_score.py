@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from small_data import COLOURS, write_pictures
 
 from vggnet.class_lists import Label, labels, labels_from_names
 from vggnet.data import open_dataset
-from vggnet.evaluation import class_indices, evaluate, rank_of_target
+from vggnet.evaluation import class_indices, evaluate, picture_scores, rank_of_target
 from vggnet.preprocess import Preprocess
 
 PREPROCESS = Preprocess(32, 32, 1 / 255, (0.0, 0.0, 0.0))
@@ -109,6 +110,30 @@ def test_no_picture_at_all(tmp_path: Path) -> None:
         evaluate(_by_colour, dataset, PREPROCESS)
     with pytest.raises(ValueError, match="there are no pictures to test"):
         evaluate(_by_colour, dataset, PREPROCESS, indices=[])
+
+
+@pytest.mark.parametrize(
+    ("indices", "text"),
+    [
+        (np.arange(60) < 3, "indices are bool: give whole numbers, of a mask np.flatnonzero"),
+        ([0.0, 1.0], "indices are float64: give whole numbers"),
+        ([0, 60], "indices go from 0 to 60; of 60 pictures there are those from 0 to 59"),
+        ([-1, 2], "indices go from -1 to 2"),
+    ],
+)
+def test_indices_that_are_none_are_refused(pictures: Path, indices: Any, text: str) -> None:
+    """A mask would be the accuracy on pictures 0 and 1, over and over."""
+    dataset = open_dataset(pictures, "validation")
+    with pytest.raises(ValueError, match=text):
+        evaluate(_by_colour, dataset, PREPROCESS, indices=indices)
+    with pytest.raises(ValueError, match=text):
+        next(picture_scores([], dataset, indices))
+
+
+def test_a_batch_has_a_picture_or_more(pictures: Path) -> None:
+    dataset = open_dataset(pictures, "validation")
+    with pytest.raises(ValueError, match="batch size 0 must be at least 1"):
+        evaluate(_by_colour, dataset, PREPROCESS, batch_size=0)
 
 
 def test_threads_change_nothing(pictures: Path) -> None:

@@ -38,6 +38,18 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 LEVERS = {"trivial_augment": True, "erasing": 0.25, "mixup": 0.2, "cutmix": 1.0, "mix_share": 0.8}
 
 
+def test_options_are_checked_and_the_folder_may_be_a_text(tmp_path: Path) -> None:
+    assert TrainingOptions(str(tmp_path)).folder == tmp_path  # type: ignore[arg-type]
+    wrong: Any
+    for wrong, text in (
+        ({"workers": -1}, "workers -1 must be at least 0"),
+        ({"threads": 0}, "threads 0 must be at least 1"),
+        ({"convolutions": "cuda"}, "convolutions 'cuda' must be one of auto, native, torch"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            TrainingOptions(tmp_path, **wrong)
+
+
 @pytest.mark.parametrize("levers", [{}, LEVERS], ids=["plain", "levers"])
 def test_an_interrupted_run_resumes_to_the_bit(
     levers: dict[str, Any], pictures: Path, tmp_path: Path

@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vggnet.training.recipe import NETWORK_FIELDS, Recipe
@@ -242,6 +243,24 @@ def test_fine_tuning_refuses_what_the_weights_bring(change: dict[str, object]) -
     text = rf"{name.replace('_', '-')} {value} has no effect .* weights 'a\.safetensors' bring"
     with pytest.raises(ValueError, match=text):
         fine_tuning(MODERN, {"init": "a.safetensors", **change}, 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"flip": "no"}, "flip 'no' must be True or False"),
+        ({"learning_rate": "0.1"}, "learning_rate '0.1' must be a number"),
+        ({"learning_rate": np.float64(0.1)}, "learning_rate .* must be a number"),
+        ({"batch_size": 8.0}, r"batch_size 8\.0 must be a whole number"),
+        ({"holdout": True}, "holdout True must be a whole number"),
+        ({"sizes": 32}, "sizes 32 must be a text"),
+        ({"short_side": 256}, "short_side 256 must be a text"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(change: dict[str, Any], text: str) -> None:
+    """Else "no" would mirror pictures, and NumPy's numbers make a checkpoint that none can read."""
+    with pytest.raises(ValueError, match=text):
+        replace(MODERN, **change)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from small_data import SMALL, Notes, write_pictures
 
 from vggnet.data import open_dataset
 from vggnet.evaluation import Score
+from vggnet.model import Model, load
 from vggnet.training.batches.colours import measured_colours, measured_preprocessing
 from vggnet.training.batches.held_back import split
 from vggnet.training.beginning import begin
@@ -60,6 +62,22 @@ def test_the_weights_are_saved_in_the_recipes_type(pictures: Path, tmp_path: Pat
     assert saved.labels == weights.labels
     for name, values in weights.state.items():
         np.testing.assert_array_equal(saved.state[name], values.astype(np.float16))
+
+
+def test_what_is_kept_apart_is_tested_with_the_threads_of_the_run(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[Model] = []
+
+    def loaded(*arguments: Any, **options: Any) -> Model:
+        models.append(load(*arguments, **options))
+        return models[-1]
+
+    monkeypatch.setattr("vggnet.training.finish.load", loaded)
+    dataset = open_dataset(pictures, "train")
+    options = TrainingOptions(tmp_path, workers=0, validation=dataset, threads=1)
+    train(dataset, replace(SMALL, sizes="32x1"), options)
+    assert [model._options["threads"] for model in models] == [1]
 
 
 @pytest.mark.parametrize(("word", "split"), [("val", "validation"), ("test", "test")])

@@ -64,11 +64,13 @@ def evaluate(
     be read are left out and named.
     """
     from vggnet import evaluation
-    from vggnet.data import classes_without_pictures, open_dataset
+    from vggnet.data import classes_without_pictures, doubts, open_dataset
     from vggnet.evaluation.score import drawn_indices
     from vggnet.progress import counting_bar
 
     dataset = open_dataset(data, split)
+    for doubt in doubts(dataset):
+        note(doubt)
     models = [choice.load() for choice in choices]
     model, choice = models[0], choices[0]
     class_index = evaluation.class_indices(model.labels, dataset.classes, dataset.labels)

@@ -9,7 +9,6 @@ Shapes: N pictures, C channels, H rows, W columns.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from vggnet.cli.output import note
 from vggnet.data.ahead import prepare_ahead
 from vggnet.image import PictureError, PictureSource, picture_name
-from vggnet.picture_files import find_pictures
+from vggnet.picture_files import counted, find_pictures
 from vggnet.preprocess import Preprocess
 
 _THREADS = 2
@@ -108,19 +107,11 @@ def _found(paths: Iterable[str]) -> Iterator[Named]:
                 raise PictureError(f"{path}: an address, not a file; download it first")
             found = find_pictures(path)
             if found.passed_over:
-                note(f"{picture_name(path)}: passed over {_counted(found.passed_over)}")
+                note(f"{picture_name(path)}: passed over {counted(found.passed_over)}")
             yield from ((str(file), str(file)) for file in found.pictures)
             yield from found.faults.items()
         except PictureError as error:
             yield path, error
-
-
-def _counted(suffixes: Counter[str]) -> str:
-    """ "3 pictures in formats that are not read: 2 .heic, 1 .svg"."""
-    number = suffixes.total()
-    what = "1 picture in a format" if number == 1 else f"{number} pictures in formats"
-    listed = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common())
-    return f"{what} that {'is' if number == 1 else 'are'} not read: {listed}"
 
 
 class Tally:

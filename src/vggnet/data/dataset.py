@@ -3,7 +3,8 @@
 In: a path. Out: a Dataset, which knows its classes, the label of every picture, and reads one
 picture at a time. Nothing is decoded here before it is asked for.
 
-    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and DATA/validation (or val), DATA/test
+    folder   DATA/CLASS/PICTURE, or DATA/train/CLASS/PICTURE and
+             DATA/validation (or val), DATA/test, in upper case or lower
     Parquet  the Hugging Face layout: train-*.parquet, validation-*.parquet, test-*.parquet in a
              folder or named by a pattern; column `image` {bytes, path}, column `label`, class names
              in the schema
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import glob
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -24,14 +27,15 @@ from PIL.Image import Image
 from vggnet.class_lists import Label, labels_from_names
 from vggnet.data.parquet import ParquetDataset
 from vggnet.image import PictureError, open_picture, picture_name
-from vggnet.picture_files import SUFFIXES, pictures_below
+from vggnet.picture_files import SUFFIXES, counted, pictures_below
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-_WORDS: dict[Split, tuple[str, ...]] = {  # that a split's folder or files may begin with
-    "train": ("train",),
+# That a split's folder is called or its files begin with, in upper case or lower.
+_WORDS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
-    "test": ("test",),
+    "test": ("test", "testing"),
 }
 
 
@@ -98,10 +102,44 @@ def open_dataset(path: str | Path, split: str) -> Dataset:
 
 def classes_without_pictures(dataset: Dataset) -> str:
     """Which classes no picture belongs to: "cat, dog, n02123045 and 2 more", or "" for none."""
-    present = set(dataset.labels.tolist())
-    empty = [label for label in dataset.classes if label.index not in present]
-    names = ", ".join(label.wnid or label.words for label in empty[:3])
-    return f"{names} and {len(empty) - 3} more" if len(empty) > 3 else names
+    return _listed(dataset, {*range(len(dataset.classes))} - {*dataset.labels.tolist()})
+
+
+def classes_held_back(dataset: Dataset, training: NDArray[np.int64]) -> str:
+    """Which classes have pictures, but none among the indices `training`; in the same words."""
+    return _listed(dataset, {*dataset.labels.tolist()} - {*dataset.labels[training].tolist()})
+
+
+def _listed(dataset: Dataset, classes: set[int]) -> str:
+    first = [dataset.classes[index] for index in sorted(classes)[:3]]
+    names = ", ".join(label.wnid or label.words for label in first)
+    return f"{names} and {len(classes) - 3} more" if len(classes) > 3 else names
+
+
+def doubts(dataset: Dataset) -> Iterator[str]:
+    """What somebody who trains or tests on a folder may not know of it, a line each.
+
+    That some pictures are not read, and that its classes look like splits.
+    """
+    if not isinstance(dataset, FolderDataset):
+        return
+    if dataset.passed_over:
+        yield f"{picture_name(dataset.name)}: passed over {counted(dataset.passed_over)}"
+    below: dict[str, set[str]] = {}  # the folders that pictures of a class lie in
+    for file in dataset.files:
+        name, *folders, _ = file.relative_to(dataset.name).parts
+        if folders:
+            below.setdefault(name, set()).add(folders[-1])
+    for one, other in combinations(below, 2):
+        shared = sorted(below[one] & below[other])
+        if len(shared) > 1:
+            one, other, first, second = map(picture_name, (one, other, *shared[:2]))
+            yield (
+                f"{picture_name(dataset.name)}: {one} and {other} are taken for classes, and both "
+                f"hold folders {first} and {second}; if those are the classes, call these train "
+                "and test"
+            )
+            return
 
 
 def splits(path: str | Path) -> tuple[Split, ...]:
@@ -120,14 +158,17 @@ def _splits(path: str | Path, files: Sequence[Path]) -> dict[Split, list[Path]]:
     """
     named: set[Path] = set()
     found: dict[Split, list[Path]] = {}
+    # Of "Train" beside "train" the latter, which comes later in the order of names.
+    folders = {} if files else {each.name.lower(): each for each in _visible(Path(path))}
     for split, words in _WORDS.items():
         for word in words:
-            folder = Path(path) / word
             if files:
-                paths = [file for file in files if re.match(rf"{word}(?![A-Za-z])", file.name)]
+                begins = re.compile(rf"{word}(?![a-z])", re.IGNORECASE)
+                paths = [file for file in files if begins.match(file.name)]
                 named.update(paths)
             else:
-                paths = [folder] if _holds_classes(folder) else []
+                folder = folders.get(word)
+                paths = [folder] if folder is not None and _holds_classes(folder) else []
             if paths:
                 found.setdefault(split, paths)
     others = [file for file in files if file not in named]
@@ -179,6 +220,7 @@ class FolderDataset:
     def __init__(self, root: Path, split: Split | None = None) -> None:
         self.name, self.split = str(root), split
         self.files: list[Path] = []
+        self.passed_over: Counter[str] = Counter()  # pictures in formats not read, by suffix
         names: list[str] = []
         labels: list[int] = []
         for folder in filter(Path.is_dir, _visible(root)):
@@ -186,6 +228,7 @@ class FolderDataset:
             for fault in found.faults.values():
                 raise fault
             self.files += found.pictures
+            self.passed_over += found.passed_over
             labels += [len(names)] * len(found.pictures)
             names.append(folder.name)
         if not self.files:

@@ -19,6 +19,7 @@ from PIL import Image
 from vggnet.atomic import whole_file
 from vggnet.evaluation.calibration import Calibration
 from vggnet.evaluation.reports import ClassAccuracy, Mistake
+from vggnet.printable import printable
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#E69F00", "0.45"
 _MOST_NAMED = 40  # classes whose names fit beside a matrix
@@ -151,6 +152,7 @@ def _square(picture: Image.Image, side: int = 200) -> Image.Image:
 
 
 def _shortened(name: str) -> str:
+    name = printable(name)  # a folder's in another encoding than the system's is no text to draw
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
 
 

@@ -63,12 +63,15 @@ def evaluate(
     default one a core and four at most; `progress` is called with the number of pictures done;
     `prepare(index)` gives what `function` takes of a picture where that is not what
     `preprocessing` makes of it. Broken pictures are left out and named in the score. Raises
-    ValueError for no pictures, for sizes that differ within a batch, and for logits of another
-    shape.
+    ValueError for no pictures, for indices that are none, for sizes that differ within a batch, and
+    for logits of another shape.
     """
-    chosen = np.arange(len(dataset.labels)) if indices is None else np.asarray(indices)
+    number = len(dataset.labels)
+    chosen = np.arange(number) if indices is None else checked_indices(indices, number)
     if not len(chosen):
         raise ValueError(f"{dataset.name}: there are no pictures to test among these indices")
+    if batch_size < 1:
+        raise ValueError(f"batch size {batch_size} must be at least 1")
     targets = dataset.labels if class_index is None else class_index[dataset.labels]
     num_classes = int(targets.max()) + 1
     broken: list[str] = []
@@ -101,6 +104,22 @@ def evaluate(
     return Score(
         hits1 / images, hits5 / images, images, CENTRE_CROP, images / seconds, tuple(broken)
     )
+
+
+def checked_indices(indices: Sequence[int] | NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """`indices` as an array. Raises ValueError where they are not those of `number` pictures.
+
+    A mask would pass for the indices 0 and 1.
+    """
+    found = np.asarray(indices)
+    if len(found) and found.dtype.kind not in "iu":
+        raise ValueError(f"indices are {found.dtype}: give whole numbers, of a mask np.flatnonzero")
+    if len(found) and not 0 <= found.min() <= found.max() < number:
+        raise ValueError(
+            f"indices go from {found.min()} to {found.max()}; of {number} pictures there are those "
+            f"from 0 to {number - 1}"
+        )
+    return found.astype(np.int64)
 
 
 def drawn_indices(number: int, limit: int | None) -> NDArray[np.int64]:
@@ -139,11 +158,11 @@ def class_indices(
     """
     present = range(len(data)) if labels is None else set(labels.tolist())
     by_wnid = {label.wnid: label.index for label in model if label.wnid}
-    counts = Counter(text for label in model for text in {label.words, label.name})
+    counts = Counter(text for label in model for text in {label.words, label.first_words})
     by_text = {
         text: label.index
         for label in model
-        for text in (label.words, label.name)
+        for text in (label.words, label.first_words)
         if counts[text] == 1
     }
     found: list[int] = []

@@ -73,7 +73,7 @@ class ScoresTable:
 
 
 class ScoresWriter:
-    """Used as a context, which leaves at its end the parts of all that was added.
+    """Used as a context, which leaves at its end the parts of all that was added, if anything was.
 
     With `resume` it goes on from the parts that are there. Raises ValueError where those are not
     there to be gone on with, are of another job (whose differences it names), or were not asked
@@ -145,6 +145,8 @@ class ScoresWriter:
         with self._lock:
             if not isinstance(error, OSError):  # after which another attempt would fail as well
                 self._write_part()
+            if kind is not None and not self.done:  # else it were in the way of the next job
+                shutil.rmtree(self.parts, ignore_errors=True)
 
     def add(self, rows: Sequence[Row]) -> None:
         """More pictures; all of one chunk, since a resumed job begins with a new one."""

@@ -23,7 +23,7 @@ from vggnet.data import Dataset, picture
 from vggnet.data.ahead import prepare_ahead
 from vggnet.engines.reference import softmax
 from vggnet.evaluation.protocols import Protocol, ScoreAverage
-from vggnet.evaluation.score import class_indices
+from vggnet.evaluation.score import checked_indices, class_indices
 from vggnet.evaluation.strips import BoundedMaps
 from vggnet.evaluation.views import Pixels, Scale, rescaled, views
 from vggnet.image import PictureError, picture_name
@@ -114,7 +114,10 @@ def picture_scores(
     `batch_size` is how many images go through a net at a time, at most; `num_threads` decode, by
     default one a core and four at most. In memory are a chunk of pictures (MOST_PIXEL_BYTES, or
     one), a few decoded ahead, and one batch's activations (strips.py).
+
+    Raises ValueError for indices that are none.
     """
+    chosen = checked_indices(indices, len(dataset.labels))
     scales = tuple(dict.fromkeys(scale for net in nets for scale in net.scales))
     most = max(1, 4 * batch_size // max(net.protocol.num_views for net in nets))
 
@@ -124,7 +127,7 @@ def picture_scores(
 
     threads = num_threads or min(4, usable_cores())
     with prepare_ahead(
-        prepare, map(int, indices), num_ahead=_AHEAD, num_threads=threads
+        prepare, map(int, chosen), num_ahead=_AHEAD, num_threads=threads
     ) as prepared:
         chunk: list[tuple[int, dict[Scale, Pixels] | PictureError]] = []
         held = 0

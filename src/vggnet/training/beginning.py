@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vggnet.data import Dataset, FolderDataset, classes_without_pictures
+from vggnet.data import (
+    Dataset,
+    FolderDataset,
+    classes_held_back,
+    classes_without_pictures,
+    doubts,
+)
 from vggnet.preprocess import Preprocess
 from vggnet.spec import Spec
 from vggnet.training.batches.colours import (
@@ -93,6 +99,11 @@ def begin(dataset: Dataset, recipe: Recipe, options: TrainingOptions) -> Beginni
             "and each process normalises over its part of a batch"
         )
     training, held_back = split(len(dataset.labels), recipe)
+    if unlearnt := classes_held_back(dataset, training):
+        note(
+            f"all pictures of class {unlearnt} are held back, and none are learnt: give a "
+            "smaller --holdout, or more pictures"
+        )
     initial = load_weights(recipe.init) if recipe.init else None
     shallower = load_weights(recipe.init_from) if recipe.init_from else None
     spec = starting_spec(recipe, dataset, initial)
@@ -135,6 +146,8 @@ def check_classes(dataset: Dataset, note: Callable[[str], None]) -> None:
 
     Parquet names its classes itself, and may hold pictures of some of them only: that is a note.
     """
+    for doubt in doubts(dataset):
+        note(doubt)
     empty = classes_without_pictures(dataset)
     if empty and isinstance(dataset, FolderDataset):
         raise ValueError(

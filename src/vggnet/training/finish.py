@@ -80,7 +80,9 @@ def _weights(loop: Loop, scores: dict[int, Score]) -> Weights:
 def _tested(loop: Loop, dataset: Dataset) -> dict[str, Any]:
     """The saved file's score on pictures kept apart, by the name of their split."""
     split, note = dataset.split or "validation", loop.options.reporter.note
-    model = load(loop.options.folder / WEIGHTS_OF_A_RUN)
+    # The other processes have ended, and leave it all cores.
+    threads = None if loop.options.process.several else loop.hardware.threads
+    model = load(loop.options.folder / WEIGHTS_OF_A_RUN, threads=threads)
     try:
         class_index = class_indices(model.labels, dataset.classes, dataset.labels)
     except ValueError as error:

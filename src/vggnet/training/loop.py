@@ -24,7 +24,7 @@ from vggnet.evaluation import Score, evaluate
 from vggnet.evaluation.figures import can_draw
 from vggnet.image import PictureError
 from vggnet.machine import available_memory
-from vggnet.torch_network import Convolutions
+from vggnet.torch_network import CONVOLUTIONS, Convolutions
 from vggnet.training.batches.colours import at_scale
 from vggnet.training.batches.held_back import HeldBack, share, together
 from vggnet.training.batches.pictures import DecodedPictures, WorkerEnded, batches, steps_per_epoch
@@ -53,9 +53,11 @@ class TrainingOptions:
     model.safetensors. Of the options only device, threads, convolutions and the number of processes
     change the bits that it computes. A run that is resumed keeps the first three as it was begun
     with them: "auto" and None.
+
+    Raises ValueError for numbers that are too small and for convolutions that nobody computes.
     """
 
-    folder: Path
+    folder: Path  # a text becomes one
     workers: int = 1
     device: str = "auto"
     threads: int | None = None
@@ -69,6 +71,16 @@ class TrainingOptions:
     reporter: Reporter = field(default_factory=Silent)
     should_stop: Callable[[], bool] = lambda: False
     process: Process = ALONE  # of several, those that torchrun started; `joined` connects them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        for name, value, least in (("workers", self.workers, 0), ("threads", self.threads, 1)):
+            if value is not None and value < least:
+                raise ValueError(f"{name} {value} must be at least {least}")
+        if self.convolutions not in CONVOLUTIONS:
+            raise ValueError(
+                f"convolutions {self.convolutions!r} must be one of {', '.join(CONVOLUTIONS)}"
+            )
 
     def memory_for_pictures(self) -> int:
         """The limit in bytes; of several processes on a machine each has its share of it."""

@@ -43,7 +43,8 @@ NETWORK_FIELDS = ("config", "width", "head", "batch_norm", "initialization", "no
 class Recipe:
     """All that decides the result of a training run, given the pictures.
 
-    Raises ValueError where a field is out of its range, naming the field and the value.
+    Raises ValueError where a field is out of its range, or of another type, naming the field and
+    the value.
     """
 
     config: str = _option(
@@ -197,6 +198,9 @@ class Recipe:
             choices = _CHOICES.get(entry.name)
             if choices and value not in choices:
                 raise ValueError(f"{entry.name} {value!r} must be one of {', '.join(choices)}")
+            kinds, in_words = _KINDS.get(_HINTS[entry.name], ((type(value),), ""))
+            if type(value) not in kinds:
+                raise ValueError(f"{entry.name} {value!r} must be {in_words}")
             low, high = entry.metadata["range"]
             if isinstance(value, int | float) and not low <= value <= high:
                 raise ValueError(f"{entry.name} {value} must be from {low} to {high}")
@@ -366,10 +370,16 @@ _SCHEDULES_OF: dict[str, tuple[tuple[str, ...], str]] = {
     "patience": (("plateau",), "schedule plateau"),
 }  # fmt: skip
 OF_A_SCHEDULE: dict[str, Any] = {name: _DEFAULTS[name] for name in _SCHEDULES_OF}
+_HINTS = get_type_hints(Recipe)
+# The types of values, NumPy's not among them, which a checkpoint could not give back.
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+}
 _CHOICES: dict[str, tuple[str, ...]] = {
-    name: get_args(hint)
-    for name, hint in get_type_hints(Recipe).items()
-    if get_origin(hint) is Literal
+    name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal
 }
 
 

@@ -282,7 +282,10 @@ def batches(
     for pixels_NHWC, labels_N, faults in _watched(loader):
         pictures.broken.update(faults)
         if len(labels_N) <= mix.is_led(recipe, process):
-            raise ValueError(f"not one picture of a batch can be read: {faults[0]}")
+            raise ValueError(
+                f"not one picture of a batch can be read: {faults[0]}; mend them, or take them "
+                "away and begin anew"
+            )
         yield pixels_NHWC, labels_N
 
 

@@ -26,7 +26,10 @@ class History:
         self.path = path
         found = path.stat().st_size if path.exists() else 0
         if found < length:
-            raise ValueError(f"{path}: {found} bytes, but the checkpoint counts on {length}")
+            raise ValueError(
+                f"{path}: {found} bytes, but the checkpoint counts on {length}; put the run's own "
+                "file back beside its checkpoint"
+            )
         self._file = path.open("ab")
         self._file.truncate(length)
         self._file.seek(length)  # `tell` would give the old end until the first write
