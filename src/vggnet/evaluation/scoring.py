@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vggnet.data import Dataset, picture
 from vggnet.data.ahead import prepare_ahead
 from vggnet.engines.reference import softmax
-from vggnet.evaluation.protocols import Protocol, ScoreAverage
+from vggnet.evaluation.protocols import Protocol, ScoreAverage, scale_step
 from vggnet.evaluation.score import checked_indices, class_indices
 from vggnet.evaluation.strips import BoundedMaps
 from vggnet.evaluation.views import Pixels, Scale, rescaled, views
@@ -83,9 +83,10 @@ def net_of(model: Model, protocol: Protocol, first: Model | None = None) -> Net:
     }
     for what, size in least.items():
         if min(protocol.scales) < size:
+            larger = (size + number * scale_step(crop) for number in range(len(protocol.scales)))
             raise ValueError(
                 f"{model.name or model.spec.name}: scale {min(protocol.scales)} is less than "
-                f"{size}, {what}; give larger --scales"
+                f"{size}, {what}; give larger --scales, such as {','.join(map(str, larger))}"
             )
     if protocol.crops == "centre":
         model.spec.layers_at(centre, centre)  # a map of several positions is no centre crop
