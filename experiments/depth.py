@@ -49,7 +49,7 @@ def claim(scale: Scale) -> Claim:
         series=(
             Series("batch norm", {config: config for config in CONFIGS}),
             Series("plain", plain),
-            Series(f"{epochs} epochs", longer),
+            Series(f"batch norm, {epochs} epochs", longer),
         ),
     )
 

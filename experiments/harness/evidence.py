@@ -60,8 +60,9 @@ def _claim(claim: Claim, results: Results) -> dict[str, Any] | None:
 
 
 def _rounded(value: Estimate) -> dict[str, Any]:
+    """Digits enough that the page, which rounds to one decimal, says what the tables say."""
     return {
-        key: round(number, 2) if isinstance(number, float) else number
+        key: round(number, 6) if isinstance(number, float) else number
         for key, number in asdict(value).items()
     }
 

@@ -69,6 +69,20 @@ ROWS = (
     Row("depth", "D", "B", "D beats B: deeper is better", "D 胜过 B：越深越好"),
     Row("depth", "E", "D", "E beats D", "E 胜过 D"),
     Row(
+        "depth",
+        "D, 64 epochs",
+        "B, 64 epochs",
+        "D beats B, trained 4 times as long",
+        "训练 4 倍时间后 D 胜过 B",
+    ),
+    Row(
+        "depth",
+        "E, 64 epochs",
+        "D, 64 epochs",
+        "E beats D, trained 4 times as long",
+        "训练 4 倍时间后 E 胜过 D",
+    ),
+    Row(
         "head",
         "global average",
         "FC-4096 FC-4096",

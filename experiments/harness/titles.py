@@ -39,7 +39,7 @@ _CHINESE_SERIES = {
     "glorot": "Glorot",
     "he": "He",
     "from A": "取自 A",
-    "64 epochs": "64 轮",
+    "batch norm, 64 epochs": "批归一化，64 轮",
 }
 
 

@@ -457,11 +457,11 @@ class TestEvidence:
 
     def test_means_and_differences_with_their_intervals(self, tmp_path: Path) -> None:
         found = self.found(tmp_path, {"A": [0.40, 0.42], "B": [0.50, 0.53]})
-        first = {"mean": 41.0, "half_width": 12.71, "seeds": 2, "runs": [40.0, 42.0]}
+        first = {"mean": 41.0, "half_width": 12.706, "seeds": 2, "runs": [40.0, 42.0]}
         assert found["arms"][0] == {
             "name": "A", "chinese": "A", "parameters": 1000, "macs": 2_500_000, "top1": first
         }  # fmt: skip
-        points = {"mean": 10.5, "half_width": 6.35, "seeds": 2}
+        points = {"mean": 10.5, "half_width": 6.353, "seeds": 2}
         assert found["differences"] == [{"one": "B", "other": "A", "points": points}]
 
     def test_a_claim_without_a_seed_of_every_net_is_null(self, tmp_path: Path) -> None:

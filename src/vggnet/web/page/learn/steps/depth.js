@@ -76,6 +76,8 @@ export const deeper = {
           ["B", "A", words("B against A", "B 比 A")],
           ["D", "B", words("D against B", "D 比 B")],
           ["E", "D", words("E against D", "E 比 D")],
+          ["D, 64 epochs", "B, 64 epochs", words("after 64 epochs, D against B", "训练 64 轮后，D 比 B")],
+          ["E, 64 epochs", "D, 64 epochs", words("E against D", "E 比 D")],
         ]),
       ],
     };
